@@ -1,0 +1,174 @@
+import type { Duplex, Readable, Writable } from 'node:stream';
+import type pg from 'pg';
+import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
+import { ReplicateError } from '../errors/replicate-error.js';
+import { isConnectionLoss } from './sqlstate.js';
+
+/** One row by column name. int8 arrives as bigint; date and time types, numeric and json as PostgreSQL's own text. */
+export type Row = Record<string, unknown>;
+
+export interface Notification {
+  readonly channel: string;
+  readonly payload: string;
+}
+
+/**
+ * One session on one server, in our session state.
+ *
+ * Calls queue up and run one after the other. When the connection is lost every call throws PC203; the object is
+ * then of no use any more.
+ */
+export class Connection implements AsyncDisposable {
+  readonly #client: pg.Client;
+  /** What the connection leads to, without the password: for messages. */
+  readonly target: string;
+  /** As `server_version_num`: 130023, 180004. */
+  readonly serverVersion: number;
+  #closed = false;
+  #lost: Error | undefined;
+  #depth = 0;
+
+  /** Use `connect`. */
+  constructor(client: pg.Client, target: string, serverVersion: number) {
+    this.#client = client;
+    this.target = target;
+    this.serverVersion = serverVersion;
+    client.on('error', (error) => {
+      this.#lost = error;
+    });
+    client.on('end', () => {
+      this.#lost ??= new Error('Connection terminated');
+    });
+  }
+
+  /** True until the connection was closed by us or lost. */
+  get isOpen(): boolean {
+    return !this.#closed && this.#lost === undefined;
+  }
+
+  /** Runs one statement and returns its rows. */
+  async query<R extends Row = Row>(text: string, values?: readonly unknown[]): Promise<R[]> {
+    return (await this.#run(statement(text, values))).rows as R[];
+  }
+
+  /** Runs one statement that returns exactly one row. */
+  async one<R extends Row = Row>(text: string, values?: readonly unknown[]): Promise<R> {
+    const rows = await this.query<R>(text, values);
+    const [row] = rows;
+    if (row === undefined || rows.length > 1) {
+      throw new ReplicateError('PC900', `One row was expected, ${rows.length} came.`, { statement: text });
+    }
+    return row;
+  }
+
+  /** Runs one statement, or with no values several, and returns the number of rows the last one touched. */
+  async execute(text: string, values?: readonly unknown[]): Promise<number> {
+    const result: unknown = await this.#run(statement(text, values));
+    const last = (Array.isArray(result) ? result.at(-1) : result) as pg.QueryResult;
+    return last.rowCount ?? 0;
+  }
+
+  /** Like `execute`, with a statement that the server keeps prepared under `name` for this session. */
+  async executePrepared(name: string, text: string, values: readonly unknown[]): Promise<number> {
+    return (await this.#run({ name, text, values: values as unknown[] })).rowCount ?? 0;
+  }
+
+  /** Like `query`, each row as an array: cheaper for many rows. */
+  async queryArrays(text: string, values?: readonly unknown[]): Promise<unknown[][]> {
+    const result = await this.#run({ ...statement(text, values), rowMode: 'array' });
+    return result.rows as unknown as unknown[][];
+  }
+
+  /**
+   * Runs `body` in a transaction; `begin` may name its mode, for example `begin isolation level repeatable read`.
+   * Rolls back when the body throws. When the commit itself fails by a lost connection, its outcome is unknown.
+   */
+  async transaction<T>(body: (tx: Connection) => Promise<T>, begin = 'begin'): Promise<T> {
+    if (this.#depth > 0) throw new ReplicateError('PC900', 'Transactions do not nest.');
+    await this.execute(begin);
+    this.#depth++;
+    try {
+      const result = await body(this);
+      await this.execute('commit');
+      return result;
+    } catch (error) {
+      if (this.isOpen) {
+        // The first error is the one that matters; a rollback fails only with the connection itself.
+        await this.execute('rollback').catch(() => undefined);
+      }
+      throw error;
+    } finally {
+      this.#depth--;
+    }
+  }
+
+  /** The stream into `copy … from stdin`: end it, then wait for 'finish'. */
+  copyFrom(text: string): Writable {
+    this.#assertOpen();
+    return this.#client.query(copyFrom(text)) as unknown as Duplex;
+  }
+
+  /** The stream out of `copy … to stdout`. Read it to its end before the next call on this connection. */
+  copyTo(text: string): Readable {
+    this.#assertOpen();
+    return this.#client.query(copyTo(text)) as unknown as Readable;
+  }
+
+  /** Listens on a channel; `listener` is called for each notification until the connection ends. */
+  async listen(channel: string, listener: (notification: Notification) => void): Promise<void> {
+    this.#client.on('notification', (message) => {
+      if (message.channel === channel) listener({ channel, payload: message.payload ?? '' });
+    });
+    await this.execute(`listen "${channel.replaceAll('"', '""')}"`);
+  }
+
+  /** Calls `listener` once when the connection is lost or closed. */
+  onEnd(listener: () => void): void {
+    this.#client.once('end', listener);
+  }
+
+  /** Ends the session; an open transaction is rolled back by the server. Safe to repeat. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    // A connection that is already gone cannot be ended politely; there is nothing to do about it.
+    await this.#client.end().catch(() => undefined);
+  }
+
+  /** Cuts the connection at once, without waiting for a running statement. */
+  destroy(): void {
+    this.#closed = true;
+    (this.#client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #assertOpen(): void {
+    if (!this.isOpen) {
+      throw new ReplicateError(
+        'PC203',
+        `The connection to ${this.target} is closed.`,
+        {},
+        { cause: this.#lost },
+      );
+    }
+  }
+
+  async #run(config: pg.QueryConfig & { rowMode?: 'array' }): Promise<pg.QueryResult> {
+    this.#assertOpen();
+    try {
+      return await this.#client.query(config);
+    } catch (error) {
+      if (isConnectionLoss(error) || !this.isOpen) {
+        throw new ReplicateError('PC203', `The connection to ${this.target} was lost.`, {}, { cause: error });
+      }
+      throw error;
+    }
+  }
+}
+
+function statement(text: string, values: readonly unknown[] | undefined): pg.QueryConfig {
+  return values === undefined ? { text } : { text, values: [...values] };
+}

@@ -1,0 +1,187 @@
+/**
+ * Every error code of pgcascade, listed once: what the program does about it and what the operator should do.
+ *
+ * Our own SQL raises the same codes as SQLSTATE. Callers decide by code, never by text.
+ */
+
+/** What a running program does when it meets the error. */
+export type Policy =
+  /** The state of the outside world may change by itself: wait and do it again. */
+  | 'retry'
+  /** Only one table is concerned: set it aside, go on with the others. */
+  | 'park-table'
+  /** Going on could lose or double a row: stop and say so. */
+  | 'stop-node'
+  /** A person typed or wrote something wrong: say what and end. */
+  | 'refuse'
+  /** Ours to mend. */
+  | 'bug';
+
+/** The program's exit status: design section 7. */
+export type ExitCode = 0 | 1 | 2 | 3 | 4 | 70;
+
+export interface ErrorEntry {
+  readonly policy: Policy;
+  readonly exitCode: ExitCode;
+  /** One sentence for the operator: what to do next. */
+  readonly advice: string;
+}
+
+export const ERRORS = {
+  // 1xx: command line and configuration
+  PC100: {
+    policy: 'refuse',
+    exitCode: 1,
+    advice: 'Run the program with --help to see its commands and options.',
+  },
+  PC101: { policy: 'refuse', exitCode: 1, advice: 'Check the path of the ini file.' },
+  PC102: {
+    policy: 'refuse',
+    exitCode: 1,
+    advice: 'Run the program with --ini to see a complete sample file.',
+  },
+  PC103: {
+    policy: 'refuse',
+    exitCode: 1,
+    advice: 'Write it as "host=… port=… dbname=… user=…" or as postgresql://user@host:port/dbname.',
+  },
+  PC104: {
+    policy: 'refuse',
+    exitCode: 1,
+    advice: 'Stop the running program first (-s), or give this one another pidfile.',
+  },
+  PC105: {
+    policy: 'refuse',
+    exitCode: 1,
+    advice: 'Start the program first, or check the pidfile in the ini file.',
+  },
+
+  // 2xx: servers and connections
+  PC200: {
+    policy: 'retry',
+    exitCode: 3,
+    advice: 'Check that the server runs, and the host and port of the connect string.',
+  },
+  PC201: {
+    policy: 'refuse',
+    exitCode: 1,
+    advice: 'Check user and password; passwords may come from the connect string, PGPASSWORD or ~/.pgpass.',
+  },
+  PC202: { policy: 'refuse', exitCode: 1, advice: 'Check the database name in the connect string.' },
+  PC203: {
+    policy: 'retry',
+    exitCode: 3,
+    advice: 'The connection was lost; the work goes on when the server is back.',
+  },
+  PC204: {
+    policy: 'stop-node',
+    exitCode: 1,
+    advice: 'Grant the missing right to the role of the connect string, or use the owner of the database.',
+  },
+  PC205: { policy: 'refuse', exitCode: 4, advice: 'pgcascade works with PostgreSQL 10 to 18.' },
+  PC206: {
+    policy: 'refuse',
+    exitCode: 4,
+    advice: 'Run "replicate INI install" with this version of pgcascade.',
+  },
+  PC207: {
+    policy: 'refuse',
+    exitCode: 4,
+    advice: 'The database was installed by a newer pgcascade: use that version or a newer one.',
+  },
+  PC208: {
+    policy: 'retry',
+    exitCode: 3,
+    advice: 'End the blocking transaction, or try again when it has ended.',
+  },
+
+  // 3xx: nodes of the cascade
+  PC300: {
+    policy: 'refuse',
+    exitCode: 1,
+    advice: 'Create the node first: create-root, create-branch or create-leaf.',
+  },
+  PC301: {
+    policy: 'refuse',
+    exitCode: 1,
+    advice: 'Choose another node name; "status" shows the names in use.',
+  },
+  PC302: {
+    policy: 'refuse',
+    exitCode: 1,
+    advice: 'Check queue_name in the ini file and the --provider connect string.',
+  },
+  PC303: { policy: 'refuse', exitCode: 1, advice: 'Run the command on the node that it is meant for.' },
+  PC304: {
+    policy: 'stop-node',
+    exitCode: 1,
+    advice: 'Stop the other worker of this node; only one may run.',
+  },
+  PC305: {
+    policy: 'stop-node',
+    exitCode: 3,
+    advice: 'The node lost its position on its provider: restore it, or make the node anew.',
+  },
+  PC306: {
+    policy: 'refuse',
+    exitCode: 3,
+    advice: 'Start the worker ("replicate -d INI worker") and look at its log.',
+  },
+  PC307: {
+    policy: 'refuse',
+    exitCode: 3,
+    advice: 'Start the ticker ("ticker -d INI") on the provider and look at its log.',
+  },
+
+  // 4xx: tables, sequences and events
+  PC400: { policy: 'refuse', exitCode: 1, advice: 'Check the name; "missing" lists what can be added.' },
+  PC401: {
+    policy: 'refuse',
+    exitCode: 1,
+    advice: 'Add the table on the provider first: replicate PROVIDER.ini add-table NAME.',
+  },
+  PC402: { policy: 'park-table', exitCode: 2, advice: 'Run "resync TABLE" to copy the table anew.' },
+  PC403: {
+    policy: 'park-table',
+    exitCode: 2,
+    advice: 'Make the table on the subscriber match the provider, then run "resync TABLE".',
+  },
+  PC404: {
+    policy: 'stop-node',
+    exitCode: 3,
+    advice: 'The queue holds an event that this version does not understand: update pgcascade on this node.',
+  },
+  PC405: { policy: 'refuse', exitCode: 1, advice: 'Add a primary key, or leave the table out.' },
+  PC406: { policy: 'refuse', exitCode: 1, advice: 'Create the table on this node first.' },
+
+  // 5xx: copy, compare, waiting
+  PC500: {
+    policy: 'refuse',
+    exitCode: 3,
+    advice: 'Look at "status" and the worker\'s log for what it waits for.',
+  },
+  PC501: {
+    policy: 'refuse',
+    exitCode: 3,
+    advice: 'Wait until the tables are in sync ("wait-sync"), then compare again.',
+  },
+  PC502: {
+    policy: 'retry',
+    exitCode: 3,
+    advice: "The copy is tried again; look at the worker's log for the cause.",
+  },
+
+  // 9xx: ours
+  PC900: {
+    policy: 'bug',
+    exitCode: 70,
+    advice: 'This is a bug in pgcascade; please report it with the output of the same command and -v.',
+  },
+} as const satisfies Record<`PC${number}`, ErrorEntry>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** True when the text is a code of the catalogue, for example the SQLSTATE of an error that our SQL raised. */
+export function isErrorCode(text: string | undefined): text is ErrorCode {
+  return text !== undefined && Object.hasOwn(ERRORS, text);
+}
