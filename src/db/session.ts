@@ -8,6 +8,7 @@ export const SESSION_SETTINGS: Readonly<Record<string, string>> = {
   IntervalStyle: 'postgres',
   TimeZone: 'UTC',
   bytea_output: 'hex',
+  lc_monetary: 'C',
   standard_conforming_strings: 'on',
   row_security: 'off',
   search_path: 'pg_catalog',

@@ -55,6 +55,11 @@ export const ERRORS = {
     exitCode: 1,
     advice: 'Start the program first, or check the pidfile in the ini file.',
   },
+  PC106: {
+    policy: 'refuse',
+    exitCode: 3,
+    advice: 'Look at its logfile, or start it without -d to see what it does.',
+  },
 
   // 2xx: servers and connections
   PC200: {
@@ -132,13 +137,29 @@ export const ERRORS = {
     exitCode: 3,
     advice: 'Start the ticker ("ticker -d INI") on the provider and look at its log.',
   },
+  PC308: {
+    policy: 'refuse',
+    exitCode: 1,
+    advice: 'Give this node a job_name (or consumer_name) of its own in the ini file.',
+  },
+  PC309: {
+    policy: 'refuse',
+    exitCode: 1,
+    advice:
+      'Give the connect string under which other nodes reach the database of "db"; --nocheck skips this check.',
+  },
+  PC310: {
+    policy: 'refuse',
+    exitCode: 1,
+    advice: 'The message is the answer of the database; "status" shows the state of the nodes.',
+  },
 
   // 4xx: tables, sequences and events
   PC400: { policy: 'refuse', exitCode: 1, advice: 'Check the name; "missing" lists what can be added.' },
   PC401: {
     policy: 'refuse',
     exitCode: 1,
-    advice: 'Add the table on the provider first: replicate PROVIDER.ini add-table NAME.',
+    advice: 'Add it on the provider first: replicate PROVIDER.ini add-table (or add-seq) NAME.',
   },
   PC402: { policy: 'park-table', exitCode: 2, advice: 'Run "resync TABLE" to copy the table anew.' },
   PC403: {
@@ -152,7 +173,7 @@ export const ERRORS = {
     advice: 'The queue holds an event that this version does not understand: update pgcascade on this node.',
   },
   PC405: { policy: 'refuse', exitCode: 1, advice: 'Add a primary key, or leave the table out.' },
-  PC406: { policy: 'refuse', exitCode: 1, advice: 'Create the table on this node first.' },
+  PC406: { policy: 'refuse', exitCode: 1, advice: 'Create it on this node first.' },
 
   // 5xx: copy, compare, waiting
   PC500: {

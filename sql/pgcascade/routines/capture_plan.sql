@@ -1,0 +1,131 @@
+-- Function: pgcascade.table_key(1)
+--
+-- The columns that identify a row of a table: its primary key, else the unique index over not-null columns with the
+-- fewest columns, else none.
+--
+-- Returns: one row; key_columns in index order (empty without a key), the index's name, whether duplicates can exist
+--          inside a transaction (deferrable), and the equality operator of each column, schema-qualified.
+-- Raises:  nothing.
+-- Locks:   none. May be repeated.
+create or replace function pgcascade.table_key(
+    p_relation        oid,
+    out key_columns   text[],
+    out key_source    text,
+    out deferrable_key boolean,
+    out operators     text[]
+)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    with candidate as (
+        select i.indexrelid,
+               i.indisprimary,
+               i.indimmediate,
+               c.relname,
+               array_agg(a.attname::text order by k.position) as columns,
+               array_agg(format('operator(%I.%s)', n.nspname, o.oprname) order by k.position) as operators,
+               bool_and(a.attnotnull) as not_null
+          from pg_index as i
+          join pg_class as c on c.oid = i.indexrelid
+          cross join lateral unnest(i.indkey::int2[]) with ordinality as k(attnum, position)
+          join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.attnum
+          join pg_opclass as oc on oc.oid = i.indclass[k.position - 1]
+          join pg_amop as ao on ao.amopfamily = oc.opcfamily
+                            and ao.amoplefttype = oc.opcintype
+                            and ao.amoprighttype = oc.opcintype
+                            and ao.amopstrategy = 3
+                            and ao.amopmethod = oc.opcmethod
+          join pg_operator as o on o.oid = ao.amopopr
+          join pg_namespace as n on n.oid = o.oprnamespace
+         where i.indrelid = p_relation
+           and i.indisunique
+           and i.indisvalid
+           and i.indpred is null
+           and i.indexprs is null
+           and k.position <= coalesce((to_jsonb(i) ->> 'indnkeyatts')::integer, i.indnatts)
+         group by i.indexrelid, i.indisprimary, i.indimmediate, c.relname
+    ), best as (
+        select b.*
+          from candidate as b
+         where b.not_null
+         order by b.indisprimary desc, b.indimmediate desc, cardinality(b.columns), b.relname
+         limit 1
+    )
+    select coalesce((select b.columns from best as b), '{}'),
+           coalesce((select b.relname::text from best as b), ''),
+           coalesce((select not b.indimmediate from best as b), false),
+           coalesce((select b.operators from best as b), '{}');
+$$;
+
+-- Function: pgcascade.capture_mode(1)
+--
+-- Whether a table can be captured by statement triggers with transition tables, and if not why not.
+--
+-- By row where a statement trigger could see rows in another order than they happened, or where PostgreSQL allows no
+-- transition tables. `mixed` for a table without a key: its inserts by statement; its updates need the old row
+-- beside the new one, which only a row trigger has.
+--
+-- Returns: one row: mode (statement, mixed, row) and the reason ('' for statement).
+-- Raises:  nothing.
+-- Locks:   none. May be repeated.
+create or replace function pgcascade.capture_mode(
+    p_relation  oid,
+    out mode    text,
+    out reason  text
+)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_class    pg_class%rowtype;
+    v_trigger  text;
+begin
+    select c.* into v_class from pg_class as c where c.oid = p_relation;
+    mode := 'row';
+    if v_class.relkind = 'p' then
+        reason := 'partitioned table';
+        return;
+    elsif v_class.relispartition then
+        reason := 'partition';
+        return;
+    elsif exists (select 1 from pg_inherits as i where p_relation in (i.inhrelid, i.inhparent)) then
+        reason := 'inheritance';
+        return;
+    end if;
+    select t.tgname into v_trigger
+      from pg_trigger as t
+     where t.tgrelid = p_relation
+       and not t.tgisinternal
+       and t.tgenabled in ('O', 'A')
+       and t.tgtype & 1 = 1
+       and t.tgtype & 66 = 0
+       and t.tgname not like '!pgcascade\_%'
+     order by t.tgname
+     limit 1;
+    if found then
+        reason := format('row trigger %s may write to the table', v_trigger);
+        return;
+    elsif exists (
+        select 1
+          from pg_constraint as f
+         where f.contype = 'f'
+           and f.conrelid = p_relation
+           and f.confrelid = p_relation
+           and (f.confdeltype in ('c', 'n', 'd') or f.confupdtype in ('c', 'n', 'd'))
+    ) then
+        reason := 'foreign key to itself with a cascading action';
+        return;
+    elsif (pgcascade.table_key(p_relation)).deferrable_key then
+        reason := 'the key is deferrable';
+        return;
+    elsif cardinality((pgcascade.table_key(p_relation)).key_columns) = 0 then
+        mode := 'mixed';
+        reason := 'no key';
+        return;
+    end if;
+    mode := 'statement';
+    reason := '';
+end;
+$$;

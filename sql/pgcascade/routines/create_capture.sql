@@ -1,0 +1,269 @@
+-- Function: pgcascade.create_capture(3)
+--
+-- Makes the triggers that turn every write to a table into events of the queue, and records the plan. Triggers and
+-- functions that an earlier call made are replaced in the same transaction, so no write is missed or doubled.
+--
+-- The triggers are named `!pgcascade_<plan>_…`: they sort before the user's, so a row's event is written before a
+-- user's trigger can write the same row again.
+--
+-- Returns: one row: mode and reason as pgcascade.capture_mode.
+-- Raises:  PC302 when the queue is not there, PC400 when the table is not there.
+-- Locks:   the table, SHARE ROW EXCLUSIVE until commit: set lock_timeout before. May be repeated.
+create or replace function pgcascade.create_capture(
+    p_queue_name  text,
+    p_table_name  text,
+    p_dest_table  text,
+    out mode      text,
+    out reason    text
+)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_queue     pgq.queue%rowtype;
+    v_relation  oid;
+    v_key       record;
+    v_settings  text[];
+    v_plan_no   integer;
+    v_kind      text;
+begin
+    select q.* into v_queue from pgq.queue as q where q.queue_name = p_queue_name;
+    if not found then
+        raise exception 'The queue % is not in this database.', p_queue_name using errcode = 'PC302';
+    end if;
+    v_relation := pgcascade.lock_table(p_dest_table);
+    select * into mode, reason from pgcascade.capture_mode(v_relation);
+    select * into v_key from pgcascade.table_key(v_relation);
+    select array_agg(distinct s) into v_settings
+      from pgcascade.capture_columns(v_relation, 'n') as c, unnest(c.settings) as s;
+
+    perform pgcascade.drop_capture(p_queue_name, p_table_name);
+    insert into pgcascade.capture_plan as p (
+        queue_name, table_name, dest_table, relation, purpose, mode, reason, key_columns, key_source
+    )
+    values (
+        p_queue_name, p_table_name, p_dest_table, v_relation, 'capture', create_capture.mode, create_capture.reason,
+        v_key.key_columns, v_key.key_source
+    )
+    returning p.plan_no into v_plan_no;
+
+    foreach v_kind in array case mode
+        when 'statement' then array['insert', 'update', 'delete', 'truncate']
+        when 'mixed' then array['insert', 'row', 'truncate']
+        else array['row', 'truncate']
+    end loop
+        perform pgcascade.capture_function(
+            format('capture_%s_%s', v_plan_no, v_kind),
+            v_queue.queue_id,
+            array(
+                select case v_kind
+                           when 'row'
+                           then pgcascade.capture_by_row(v_relation, p_table_name, v_key.key_columns, e.name)
+                           else pgcascade.capture_by_statement(
+                               upper(v_kind), v_relation, p_table_name, v_key.key_columns, e.name
+                           )
+                       end
+                  from (
+                      select format('%s_%s', v_queue.queue_data_pfx, no) as name
+                        from generate_series(0, v_queue.queue_ntables - 1) as no
+                       order by no
+                  ) as e
+            ),
+            v_settings
+        );
+        perform pgcascade.attach_trigger(
+            v_relation,
+            format('!pgcascade_%s_%s', v_plan_no, v_kind),
+            case v_kind
+                when 'insert' then 'after insert on %s referencing new table as new_rows for each statement'
+                when 'update' then 'after update on %s referencing old table as old_rows new table as new_rows for each statement'
+                when 'delete' then 'after delete on %s referencing old table as old_rows for each statement'
+                when 'truncate' then 'after truncate on %s for each statement'
+                else case mode
+                         when 'mixed' then 'after update or delete on %s for each row'
+                         else 'after insert or update or delete on %s for each row'
+                     end
+            end,
+            format('pgcascade.%I()', format('capture_%s_%s', v_plan_no, v_kind))
+        );
+    end loop;
+end;
+$$;
+
+-- Function: pgcascade.create_deny(3)
+--
+-- Closes a table of a leaf to every writer but replication, which runs with session_replication_role = replica.
+--
+-- Returns: nothing.
+-- Raises:  PC400 when the table is not there.
+-- Locks:   the table, SHARE ROW EXCLUSIVE until commit: set lock_timeout before. May be repeated.
+create or replace function pgcascade.create_deny(
+    p_queue_name  text,
+    p_table_name  text,
+    p_dest_table  text
+)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_relation  oid;
+    v_plan_no   integer;
+    v_call      text;
+begin
+    v_relation := pgcascade.lock_table(p_dest_table);
+    perform pgcascade.drop_capture(p_queue_name, p_table_name);
+    insert into pgcascade.capture_plan as p (
+        queue_name, table_name, dest_table, relation, purpose, mode, reason, key_columns, key_source
+    )
+    values (p_queue_name, p_table_name, p_dest_table, v_relation, 'deny', 'row', 'leaf', '{}', '')
+    returning p.plan_no into v_plan_no;
+    v_call := format('pgcascade.deny_write(%L, %L)', p_table_name, p_queue_name);
+    perform pgcascade.attach_trigger(
+        v_relation, format('!pgcascade_%s_deny', v_plan_no),
+        'after insert or update or delete on %s for each row', v_call
+    );
+    perform pgcascade.attach_trigger(
+        v_relation, format('!pgcascade_%s_deny_truncate', v_plan_no),
+        'before truncate on %s for each statement', v_call
+    );
+end;
+$$;
+
+-- Function: pgcascade.deny_write(0)
+--
+-- Trigger function: refuses the write. Arguments: name of the table in the queue, name of the queue.
+--
+-- Returns: never.
+-- Raises:  the message that PgQ's `deny` argument gives.
+-- Locks:   none.
+create or replace function pgcascade.deny_write()
+returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    raise exception 'Table ''%'' to queue ''%'': change not allowed (%)', tg_argv[0], tg_argv[1], tg_op
+        using hint = 'This table is replicated from another database; write to the root node.';
+end;
+$$;
+
+-- Function: pgcascade.drop_capture(2)
+--
+-- Takes the triggers and functions of a table's plan away, and the plan.
+--
+-- Returns: true when there was a plan.
+-- Raises:  nothing of ours.
+-- Locks:   the table, ACCESS EXCLUSIVE until commit: set lock_timeout before. May be repeated.
+create or replace function pgcascade.drop_capture(
+    p_queue_name  text,
+    p_table_name  text
+)
+returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_plan      pgcascade.capture_plan%rowtype;
+    v_trigger   record;
+    v_function  record;
+begin
+    delete from pgcascade.capture_plan as p
+     where p.queue_name = p_queue_name
+       and p.table_name = p_table_name
+    returning p.* into v_plan;
+    if not found then
+        return false;
+    end if;
+    for v_trigger in
+        select t.tgrelid::regclass as relation, t.tgname
+          from pg_trigger as t
+         where t.tgname like format('!pgcascade\_%s\_%%', v_plan.plan_no)
+           -- PostgreSQL drops the clones on partitions with the trigger of the parent.
+           and coalesce((to_jsonb(t) ->> 'tgparentid')::oid, 0) = 0
+           and not t.tgisinternal
+    loop
+        execute format('drop trigger if exists %I on %s', v_trigger.tgname, v_trigger.relation);
+    end loop;
+    for v_function in
+        select p.proname
+          from pg_proc as p
+         where p.pronamespace = 'pgcascade'::regnamespace
+           and p.proname like format('capture\_%s\_%%', v_plan.plan_no)
+    loop
+        execute format('drop function pgcascade.%I()', v_function.proname);
+    end loop;
+    return true;
+end;
+$$;
+
+-- Function: pgcascade.lock_table(1)
+--
+-- Finds a table by its Londiste name (first dot splits) and locks it as `create trigger` will.
+--
+-- Returns: the table's oid.
+-- Raises:  PC400 when there is no such table.
+-- Locks:   the table, SHARE ROW EXCLUSIVE until commit.
+create or replace function pgcascade.lock_table(
+    p_table_name  text
+)
+returns oid
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_relation  oid := to_regclass(pgq.quote_fqname(p_table_name));
+begin
+    if v_relation is null or (select c.relkind from pg_class as c where c.oid = v_relation) not in ('r', 'p') then
+        raise exception 'The table % is not in this database.', p_table_name using errcode = 'PC400';
+    end if;
+    execute format('lock table %s in share row exclusive mode', v_relation::regclass);
+    return v_relation;
+end;
+$$;
+
+-- Function: pgcascade.attach_trigger(4)
+--
+-- Creates a trigger on a table. On PostgreSQL 10, which knows no row triggers on partitioned tables, on each of its
+-- partitions instead.
+--
+-- Returns: nothing.
+-- Raises:  as `create trigger`.
+-- Locks:   the table and its partitions, SHARE ROW EXCLUSIVE until commit.
+create or replace function pgcascade.attach_trigger(
+    p_relation  oid,
+    p_name      text,
+    p_when      text,
+    p_call      text
+)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_relation  regclass;
+begin
+    for v_relation in
+        with recursive tree as (
+            select p_relation as relation
+            union all
+            select i.inhrelid from pg_inherits as i join tree as t on i.inhparent = t.relation
+        )
+        select c.oid::regclass
+          from pg_class as c
+         where c.oid = p_relation
+           and (c.relkind = 'r' or p_when like '%for each statement' or current_setting('server_version_num')::integer >= 110000)
+        union all
+        select c.oid::regclass
+          from tree as t
+          join pg_class as c on c.oid = t.relation
+         where c.oid <> p_relation
+           and c.relkind = 'r'
+           and c.relispartition
+           and p_when like '%for each row'
+           and current_setting('server_version_num')::integer < 110000
+    loop
+        execute format('create trigger %I ' || p_when || ' execute procedure ' || replace(p_call, '%', '%%'), p_name, v_relation);
+    end loop;
+end;
+$$;

@@ -1,0 +1,156 @@
+-- Function: pgcascade.registry_changed(0)
+--
+-- Trigger function: counts a change to the tables of a queue and wakes its worker.
+--
+-- Returns: null (after trigger).
+-- Raises:  nothing.
+-- Locks:   the queue's row in pgcascade.registry_version until commit.
+create or replace function pgcascade.registry_changed()
+returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_queue_name  text;
+begin
+    if tg_op = 'DELETE' then
+        v_queue_name := old.queue_name;
+    else
+        v_queue_name := new.queue_name;
+    end if;
+    insert into pgcascade.registry_version as r (queue_name, version)
+    values (v_queue_name, 1)
+    on conflict (queue_name) do update set version = r.version + 1;
+    perform pg_notify('pgcascade_tables', v_queue_name);
+    return null;
+end;
+$$;
+
+drop trigger if exists pgcascade_registry_changed on londiste.table_info;
+create trigger pgcascade_registry_changed
+after insert or update or delete on londiste.table_info
+for each row execute procedure pgcascade.registry_changed();
+-- Replication events add and remove tables too, and they are applied with session_replication_role = replica.
+alter table londiste.table_info enable always trigger pgcascade_registry_changed;
+
+drop trigger if exists pgcascade_registry_changed on pgcascade.table_error;
+create trigger pgcascade_registry_changed
+after insert or update or delete on pgcascade.table_error
+for each row execute procedure pgcascade.registry_changed();
+alter table pgcascade.table_error enable always trigger pgcascade_registry_changed;
+
+-- Function: pgcascade.worker_state(2)
+--
+-- What a worker has to know before each batch, in one call.
+--
+-- Returns: one row; completed_tick is null when the consumer is not registered on this node.
+-- Raises:  nothing.
+-- Locks:   none. May be repeated.
+create or replace function pgcascade.worker_state(
+    p_queue_name           text,
+    p_consumer_name        text,
+    out node_type          text,
+    out node_name          text,
+    out completed_tick     bigint,
+    out provider_node      text,
+    out provider_location  text,
+    out paused             boolean,
+    out uptodate           boolean,
+    out cur_error          text,
+    out registry_version   bigint
+)
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select n.node_type, n.node_name, s.last_tick_id, s.provider_node, l.node_location, s.paused, s.uptodate, s.cur_error,
+           coalesce((select r.version from pgcascade.registry_version as r where r.queue_name = p_queue_name), 0)
+      from (values (p_queue_name, p_consumer_name)) as asked(queue_name, consumer_name)
+      left join pgq_node.node_info as n on n.queue_name = asked.queue_name
+      left join pgq_node.local_state as s on s.queue_name = asked.queue_name and s.consumer_name = asked.consumer_name
+      left join pgq_node.node_location as l on l.queue_name = s.queue_name and l.node_name = s.provider_node;
+$$;
+
+-- Function: pgcascade.park_table(6)
+--
+-- Sets a table aside after an error: its events are not applied any more, the others go on.
+--
+-- Returns: nothing.
+-- Raises:  nothing.
+-- Locks:   the table's row in pgcascade.table_error. May be repeated: the first error stays.
+create or replace function pgcascade.park_table(
+    p_queue_name  text,
+    p_table_name  text,
+    p_tick_id     bigint,
+    p_event_id    bigint,
+    p_error_code  text,
+    p_message     text
+)
+returns void
+language sql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    insert into pgcascade.table_error (queue_name, table_name, tick_id, event_id, error_code, message)
+    values (p_queue_name, p_table_name, p_tick_id, p_event_id, p_error_code, p_message)
+    on conflict (queue_name, table_name) do nothing;
+$$;
+
+-- Function: pgcascade.clear_table_state(2)
+--
+-- Forgets a table's error and the progress of its last copy, before a resync.
+--
+-- Returns: true when the table was parked.
+-- Raises:  nothing.
+-- Locks:   the table's rows in pgcascade.table_error and pgcascade.copy_progress. May be repeated.
+create or replace function pgcascade.clear_table_state(
+    p_queue_name  text,
+    p_table_name  text
+)
+returns boolean
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    delete from pgcascade.copy_progress as p
+     where p.queue_name = p_queue_name
+       and p.table_name = p_table_name;
+    delete from pgcascade.table_error as e
+     where e.queue_name = p_queue_name
+       and e.table_name = p_table_name;
+    return found;
+end;
+$$;
+
+-- Function: pgcascade.table_list(1)
+--
+-- The tables of a queue as the worker needs them: registration, state and error together.
+--
+-- Returns: one row per registered table, in order of registration.
+-- Raises:  nothing.
+-- Locks:   none. May be repeated.
+create or replace function pgcascade.table_list(
+    p_queue_name       text,
+    out table_name     text,
+    out dest_table     text,
+    out local          boolean,
+    out merge_state    text,
+    out table_attrs    text,
+    out error_code     text,
+    out error_message  text
+)
+returns setof record
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select t.table_name, coalesce(t.dest_table, t.table_name), t.local, t.merge_state, t.table_attrs, e.error_code, e.message
+      from londiste.table_info as t
+      left join pgcascade.table_error as e on e.queue_name = t.queue_name and e.table_name = t.table_name
+     where t.queue_name = p_queue_name
+     order by t.nr;
+$$;

@@ -1,0 +1,79 @@
+import { join, resolve } from 'node:path';
+import { ReplicateError } from '../errors/replicate-error.js';
+import type { KeyDeclaration } from './key.js';
+
+/** Where relative paths and `~` lead to. */
+export interface PathBase {
+  readonly directory: string;
+  readonly home: string;
+}
+
+const BYTE_UNITS: Readonly<Record<string, number>> = { '': 1, b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 };
+const BOOLEANS: Readonly<Record<string, boolean>> = {
+  '1': true,
+  true: true,
+  yes: true,
+  on: true,
+  '0': false,
+  false: false,
+  no: false,
+  off: false,
+};
+
+/** Turns the text of a key into its typed value. Throws PC102, naming key and value, when it does not fit. */
+export function readValue(
+  key: KeyDeclaration,
+  text: string,
+  base: PathBase,
+): string | number | boolean | string[] {
+  switch (key.type) {
+    case 'text':
+    case 'conninfo':
+      return text;
+    case 'path':
+      return absolutePath(text, base);
+    case 'list':
+      return text
+        .split(/[,\n]/)
+        .map((item) => item.trim())
+        .filter((item) => item !== '');
+    case 'boolean': {
+      const value = BOOLEANS[text.toLowerCase()];
+      if (value === undefined) throw wrongValue(key, text, 'is neither 1 nor 0');
+      return value;
+    }
+    case 'seconds':
+      return Math.round(numberOf(key, text, /^\d*\.?\d+$/, 'is not a number of seconds') * 1000);
+    case 'count':
+      return numberOf(key, text, /^\d+$/, 'is not a whole number');
+    case 'bytes': {
+      const match = /^(\d+)\s*([a-z]*)$/i.exec(text);
+      const unit = BYTE_UNITS[match?.[2]?.toLowerCase() ?? ''];
+      if (match === null || unit === undefined) throw wrongValue(key, text, 'is not a size such as 8MB');
+      return atLeast(key, text, Number(match[1]) * unit);
+    }
+  }
+}
+
+function numberOf(key: KeyDeclaration, text: string, pattern: RegExp, wrong: string): number {
+  if (!pattern.test(text)) throw wrongValue(key, text, wrong);
+  return atLeast(key, text, Number(text));
+}
+
+function atLeast(key: KeyDeclaration, text: string, value: number): number {
+  if (key.minimum !== undefined && value < key.minimum) {
+    throw wrongValue(key, text, `is below ${key.minimum}`);
+  }
+  return value;
+}
+
+function wrongValue(key: KeyDeclaration, text: string, what: string): ReplicateError {
+  return new ReplicateError('PC102', `The value "${text}" of the key "${key.name}" ${what}.`, {
+    key: key.name,
+  });
+}
+
+function absolutePath(text: string, base: PathBase): string {
+  const inHome = /^~(?:\/(.*))?$/.exec(text);
+  return inHome === null ? resolve(base.directory, text) : join(base.home, inHome[1] ?? '');
+}

@@ -1,0 +1,190 @@
+import type { Connection } from '../db/connection.js';
+import { quoteLiteral } from '../db/identifier.js';
+import { SQLSTATE, sqlstateOf } from '../db/sqlstate.js';
+import { ReplicateError } from '../errors/replicate-error.js';
+import { type TickId, tickId } from '../queue/ids.js';
+
+/** First part of the advisory lock of a queue's ticks; the second is the queue's id. pgq.ticker takes it too. */
+export const TICK_LOCK_CLASS = 1885827445;
+
+const DEFAULT_DEADLINE_MS = 10_000;
+
+export interface TickSnapshotOptions {
+  readonly queueName: string;
+  /**
+   * Sessions on the provider, none of them in a transaction and not the provider connection itself. Each ends up in
+   * a read-only repeatable read transaction that the caller has to end. One of them may later export the snapshot
+   * again (`exportSnapshot`) for readers that are opened then.
+   */
+  readonly readers: readonly Connection[];
+  /**
+   * Runs when all readers have the snapshot and nobody else can see the tick yet. On a branch the tick has been
+   * there before, so a subscriber may have passed it already.
+   */
+  readonly beforeCommit?: (tick: TickId) => Promise<void>;
+  /** The longest wait for the tick lock, and then for the readers and `beforeCommit`: the ticker waits as long. */
+  readonly deadlineMs?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A snapshot's name as pg_export_snapshot() gives it: valid as long as the exporting transaction is open. */
+export type SnapshotName = string & { readonly snapshot: unique symbol };
+
+/**
+ * Gives all readers one snapshot that is exactly "all events up to tick T", and returns T.
+ *
+ * On a root it makes the tick: in the transaction on `provider` whose snapshot the readers import. On a queue with
+ * an external ticker (branch) every committed state is a tick boundary, and the completed tick names it.
+ *
+ * When it throws, no reader is left in a transaction; whether the tick is there is then unknown when the connection
+ * was lost, else it is not. An additional tick does no harm, so the call may be repeated. Throws PC302 when the queue is not
+ * there, PC208 when the tick lock is not free in time, PC500 when readers or `beforeCommit` are not done in time.
+ */
+export async function openTickSnapshot(provider: Connection, options: TickSnapshotOptions): Promise<TickId> {
+  options.signal?.throwIfAborted();
+  const queue = await findQueue(provider, options.queueName);
+  const deadlineMs = options.deadlineMs ?? DEFAULT_DEADLINE_MS;
+  const handOut = (tick: TickId) => withDeadline(giveToReaders(provider, options, tick), deadlineMs);
+  try {
+    if (queue.external) {
+      return await provider.transaction(async (tx) => {
+        const tick = await readCompletedTick(tx, options.queueName);
+        await handOut(tick);
+        return tick;
+      }, BEGIN);
+    }
+    await takeTickLock(provider, queue.id, deadlineMs, options.queueName);
+    try {
+      return await provider.transaction(async (tx) => {
+        // Nothing up to the insert may take a snapshot, hence SET and LOCK and no SELECT.
+        // A client that vanishes must not stop the ticker for longer than this.
+        await tx.execute(
+          `set local idle_in_transaction_session_timeout = ${2 * deadlineMs}; set local lock_timeout = ${deadlineMs}`,
+        );
+        // The stock extension's ticker does not take the tick lock; its insert has to wait for ours.
+        if (queue.stock) await tx.execute('lock table pgq.tick in share row exclusive mode');
+        const { id } = await tx.one<{ id: bigint }>('select pgcascade.insert_snapshot_tick($1) as id', [
+          options.queueName,
+        ]);
+        const tick = tickId(id);
+        await handOut(tick);
+        return tick;
+      }, BEGIN);
+    } finally {
+      // With a lost connection the server has released the lock.
+      if (provider.isOpen)
+        await provider.query('select pg_advisory_unlock($1, $2)', [TICK_LOCK_CLASS, queue.id]);
+    }
+  } catch (error) {
+    await Promise.all(options.readers.map(rollBack));
+    throw explainLock(error, options.queueName);
+  }
+}
+
+/** Exports the snapshot that an open repeatable read transaction has, its own or an imported one. */
+export async function exportSnapshot(reader: Connection): Promise<SnapshotName> {
+  const { name } = await reader.one<{ name: SnapshotName }>('select pg_export_snapshot() as name');
+  return name;
+}
+
+/** Begins a read-only transaction on `reader` with an exported snapshot of the same database. */
+export async function importSnapshot(reader: Connection, snapshot: SnapshotName): Promise<void> {
+  await reader.execute(
+    `begin isolation level repeatable read read only; set transaction snapshot ${quoteLiteral(snapshot)}`,
+  );
+}
+
+const BEGIN = 'begin isolation level repeatable read';
+
+interface Queue {
+  readonly id: number;
+  readonly external: boolean;
+  readonly stock: boolean;
+}
+
+async function findQueue(provider: Connection, queueName: string): Promise<Queue> {
+  const [queue] = await provider.query<{ id: number; external: boolean; stock: boolean }>(
+    `select q.queue_id as id, q.queue_external_ticker as external,
+            exists (select 1 from pg_extension as e where e.extname = 'pgq') as stock
+       from pgq.queue as q
+      where q.queue_name = $1`,
+    [queueName],
+  );
+  if (queue === undefined) {
+    throw new ReplicateError('PC302', `There is no queue "${queueName}" at ${provider.target}.`, {
+      queueName,
+    });
+  }
+  return queue;
+}
+
+async function readCompletedTick(tx: Connection, queueName: string): Promise<TickId> {
+  const { id } = await tx.one<{ id: bigint | null }>('select pgcascade.completed_tick($1) as id', [
+    queueName,
+  ]);
+  if (id === null) {
+    throw new ReplicateError('PC302', `Queue "${queueName}" has no node at ${tx.target}.`, { queueName });
+  }
+  return tickId(id);
+}
+
+/**
+ * The lock outlives the transaction it is taken in, whose only use is the lock_timeout: the transaction of the tick
+ * must not have a snapshot before the lock is held.
+ */
+async function takeTickLock(
+  provider: Connection,
+  queueId: number,
+  deadlineMs: number,
+  queueName: string,
+): Promise<void> {
+  try {
+    await provider.transaction(async (tx) => {
+      await tx.execute(`set local lock_timeout = ${deadlineMs}`);
+      await tx.query('select pg_advisory_lock($1, $2)', [TICK_LOCK_CLASS, queueId]);
+    });
+  } catch (error) {
+    throw explainLock(error, queueName);
+  }
+}
+
+async function giveToReaders(
+  provider: Connection,
+  { readers, beforeCommit, signal }: TickSnapshotOptions,
+  tick: TickId,
+): Promise<void> {
+  const snapshot = await exportSnapshot(provider);
+  await Promise.all(readers.map((reader) => importSnapshot(reader, snapshot)));
+  signal?.throwIfAborted();
+  await beforeCommit?.(tick);
+  signal?.throwIfAborted();
+}
+
+async function rollBack(reader: Connection): Promise<void> {
+  // Outside of a transaction this is a warning; a reader that is gone has nothing to roll back.
+  if (reader.isOpen) await reader.execute('rollback').catch(() => undefined);
+}
+
+function explainLock(error: unknown, queueName: string): unknown {
+  if (sqlstateOf(error) !== SQLSTATE.lockNotAvailable) return error;
+  return new ReplicateError(
+    'PC208',
+    `The tick lock of queue "${queueName}" is held by another session.`,
+    { queueName },
+    { cause: error },
+  );
+}
+
+async function withDeadline(work: Promise<void>, deadlineMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const expired = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      reject(new ReplicateError('PC500', `The readers of a tick were not ready within ${deadlineMs} ms.`));
+    }, deadlineMs);
+  });
+  try {
+    await Promise.race([work, expired]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,47 @@
+import type { Connection } from '../db/connection.js';
+import { type BatchId, batchId, type TickId, tickId } from './ids.js';
+
+/** The events between two ticks that one consumer has open. */
+export interface Batch {
+  readonly id: BatchId;
+  readonly queueName: string;
+  /** The batch holds what is visible at `endTick` and was not at `startTick`. */
+  readonly startTick: TickId;
+  readonly endTick: TickId;
+  /** When the end tick was made, as PostgreSQL's text. */
+  readonly endTime: string;
+}
+
+/**
+ * Opens the consumer's next batch, or returns the one it has open. Undefined when no tick has been made since.
+ * May be repeated; a crash leaves the batch open for the next call.
+ */
+export async function nextBatch(
+  provider: Connection,
+  queueName: string,
+  consumerName: string,
+): Promise<Batch | undefined> {
+  const row = await provider.one<{
+    batch_id: bigint | null;
+    prev_tick_id: bigint;
+    cur_tick_id: bigint;
+    cur_tick_time: string;
+  }>('select batch_id, prev_tick_id, cur_tick_id, cur_tick_time from pgq.next_batch_info($1, $2)', [
+    queueName,
+    consumerName,
+  ]);
+  if (row.batch_id === null) return undefined;
+  return {
+    id: batchId(row.batch_id),
+    queueName,
+    startTick: tickId(row.prev_tick_id),
+    endTick: tickId(row.cur_tick_id),
+    endTime: row.cur_tick_time,
+  };
+}
+
+/** Closes a batch: the consumer stands at its end tick. May be repeated; false when it was closed before. */
+export async function finishBatch(provider: Connection, batch: Batch): Promise<boolean> {
+  const { finished } = await provider.one<{ finished: number }>('select pgq.finish_batch($1) as finished', [batch.id]);
+  return finished === 1;
+}

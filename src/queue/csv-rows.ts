@@ -1,0 +1,95 @@
+/** Delimiter and quote of the COPY format that events are read in: characters that JSON text cannot hold raw. */
+export const CSV_DELIMITER = '\x01';
+export const CSV_QUOTE = '\x02';
+
+/** The options that make `copy … to stdout` write what `CsvRows` reads. */
+export const CSV_COPY_OPTIONS = `(format csv, delimiter E'\\x01', quote E'\\x02')`;
+
+/** One row: null is SQL null. */
+export type CsvRow = (string | null)[];
+
+/**
+ * Splits COPY output into rows, chunk by chunk.
+ *
+ * Almost no value holds a line break or one of the two control characters, so the common path is two splits; a chunk
+ * with a quote goes through a reader of single characters.
+ */
+export class CsvRows {
+  #rest = '';
+  #insideQuotes = false;
+
+  /** The rows that are complete with this chunk. */
+  push(text: string): CsvRow[] {
+    const all = this.#rest === '' ? text : this.#rest + text;
+    if (all.includes(CSV_QUOTE)) return this.#pushQuoted(all);
+    const end = all.lastIndexOf('\n');
+    if (end < 0) {
+      this.#rest = all;
+      return [];
+    }
+    this.#rest = all.slice(end + 1);
+    return all.slice(0, end).split('\n').map(splitPlain);
+  }
+
+  /** True when nothing is left over: the copy ended at the end of a row. */
+  get isAtRowEnd(): boolean {
+    return this.#rest === '' && !this.#insideQuotes;
+  }
+
+  #pushQuoted(all: string): CsvRow[] {
+    const rows: CsvRow[] = [];
+    let rowStart = 0;
+    let inside = false;
+    for (let i = 0; i < all.length; i++) {
+      const char = all[i];
+      if (char === CSV_QUOTE) inside = !inside;
+      else if (char === '\n' && !inside) {
+        rows.push(splitQuoted(all.slice(rowStart, i)));
+        rowStart = i + 1;
+      }
+    }
+    this.#rest = all.slice(rowStart);
+    this.#insideQuotes = inside;
+    return rows;
+  }
+}
+
+function splitPlain(line: string): CsvRow {
+  const fields: CsvRow = line.split(CSV_DELIMITER);
+  for (let i = 0; i < fields.length; i++) {
+    if (fields[i] === '') fields[i] = null;
+  }
+  return fields;
+}
+
+function splitQuoted(line: string): CsvRow {
+  if (!line.includes(CSV_QUOTE)) return splitPlain(line);
+  const fields: CsvRow = [];
+  let position = 0;
+  for (;;) {
+    if (line[position] === CSV_QUOTE) {
+      const { value, next } = readQuoted(line, position);
+      fields.push(value);
+      position = next;
+    } else {
+      const end = line.indexOf(CSV_DELIMITER, position);
+      const value = line.slice(position, end < 0 ? line.length : end);
+      fields.push(value === '' ? null : value);
+      position = end < 0 ? line.length : end;
+    }
+    if (position >= line.length) return fields;
+    position++;
+  }
+}
+
+function readQuoted(line: string, start: number): { value: string; next: number } {
+  let value = '';
+  let from = start + 1;
+  for (;;) {
+    const quote = line.indexOf(CSV_QUOTE, from);
+    value += line.slice(from, quote);
+    if (line[quote + 1] !== CSV_QUOTE) return { value, next: quote + 1 };
+    value += CSV_QUOTE;
+    from = quote + 2;
+  }
+}

@@ -1,0 +1,83 @@
+import type { Connection } from '../db/connection.js';
+import { quoteLiteral } from '../db/identifier.js';
+import { ReplicateError } from '../errors/replicate-error.js';
+import type { Batch } from './batches.js';
+import { CSV_COPY_OPTIONS, type CsvRow, CsvRows } from './csv-rows.js';
+import type { QueueEvent } from './event.js';
+import { eventId } from './ids.js';
+
+export interface ReadEventsOptions {
+  /** A block ends when it holds this many events … */
+  readonly maxBlockRows: number;
+  /** … or this many characters of event data; one larger event is a block of its own. */
+  readonly maxBlockBytes: number;
+  /** Only the events of this table (ev_extra1). */
+  readonly onlyTable?: string | undefined;
+}
+
+const COLUMNS = 'ev_id, ev_txid, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4';
+const FIXED_CHARACTERS = 64;
+
+/**
+ * Reads the events of a batch in their order, block by block.
+ *
+ * They come through COPY: twice as fast as rows through the driver, the server sends on while a block is worked on,
+ * and the socket's buffer is all that is held beside the current block, however large the batch is. Nothing is
+ * changed; may be repeated. When the caller stops before the end, the connection is cut, since a running COPY
+ * cannot be left otherwise: it must then connect anew.
+ */
+export async function* readEvents(
+  provider: Connection,
+  batch: Batch,
+  options: ReadEventsOptions,
+): AsyncGenerator<QueueEvent[], void, undefined> {
+  const { sql } = await provider.one<{ sql: string }>('select pgq.batch_event_sql($1) as sql', [batch.id]);
+  const filter = options.onlyTable === undefined ? '' : ` where ev_extra1 = ${quoteLiteral(options.onlyTable)}`;
+  const stream = provider.copyTo(
+    `copy (select ${COLUMNS} from (${sql}) as e${filter} order by ev_id) to stdout with ${CSV_COPY_OPTIONS}`,
+  );
+  const decoder = new TextDecoder();
+  const rows = new CsvRows();
+  let block: QueueEvent[] = [];
+  let characters = 0;
+  let finished = false;
+  try {
+    for await (const chunk of stream) {
+      for (const row of rows.push(decoder.decode(chunk as Buffer, { stream: true }))) {
+        const event = toEvent(row);
+        block.push(event);
+        characters += FIXED_CHARACTERS + (event.data?.length ?? 0) + (event.extra2?.length ?? 0);
+        if (block.length >= options.maxBlockRows || characters >= options.maxBlockBytes) {
+          yield block;
+          block = [];
+          characters = 0;
+        }
+      }
+    }
+    if (!rows.isAtRowEnd) {
+      throw new ReplicateError('PC203', `The events of batch ${batch.id} ended in the middle of a row.`);
+    }
+    finished = true;
+  } finally {
+    if (!finished) provider.destroy();
+  }
+  if (block.length > 0) yield block;
+}
+
+function toEvent(row: CsvRow): QueueEvent {
+  const [id, txid, type, data, extra1, extra2, extra3, extra4] = row;
+  if (id == null || txid == null || type == null || row.length !== 8) {
+    throw new ReplicateError('PC404', 'An event has no id, no transaction or no type.', { columns: row.length });
+  }
+  return {
+    id: eventId(BigInt(id)),
+    txid: BigInt(txid),
+    type,
+    data: data ?? null,
+    extra1: extra1 ?? null,
+    extra2: extra2 ?? null,
+    extra3: extra3 ?? null,
+    extra4: extra4 ?? null,
+  };
+}
+

@@ -1,0 +1,54 @@
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+
+/** The resolution of the start time in /proc: fixed at 100 on every Linux that Node runs on. */
+const TICKS_PER_SECOND = 100;
+/** Clock adjustments and rounding between a process's start time and a file's. */
+const CLOCK_SLACK_MS = 5000;
+
+/** True when a process of that id is there, ours or not. */
+export function isProcessThere(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/**
+ * True when the process may be the one of `program` that wrote a file at `writtenAtMs`. False when its command line
+ * is another's, or when it began only after the file was written: the id was used again, as after a restart of
+ * the machine. Where /proc cannot be read the answer is true.
+ */
+export function mayBeProgram(pid: number, program: string, writtenAtMs: number): boolean {
+  const words = commandLine(pid);
+  if (words === undefined) return true;
+  if (!words.some((word) => basename(word).replace(/\.[cm]?[jt]s$/, '') === program)) return false;
+  const startedAtMs = startTimeMs(pid);
+  return startedAtMs === undefined || startedAtMs <= writtenAtMs + CLOCK_SLACK_MS;
+}
+
+function commandLine(pid: number): string[] | undefined {
+  const content = readProc(`/proc/${pid}/cmdline`);
+  // A process that has just ended has an empty command line.
+  return content === undefined ? undefined : content.split('\0').filter((word) => word !== '');
+}
+
+function startTimeMs(pid: number): number | undefined {
+  const bootSeconds = /^btime (\d+)$/m.exec(readProc('/proc/stat') ?? '')?.[1];
+  const stat = readProc(`/proc/${pid}/stat`);
+  // The name in parentheses may hold spaces; the start time is the 20th word after it.
+  const startTicks = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  if (bootSeconds === undefined || startTicks === undefined) return undefined;
+  return (Number(bootSeconds) + Number(startTicks) / TICKS_PER_SECOND) * 1000;
+}
+
+function readProc(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    // No Linux, or the process is gone: the caller goes by what is left.
+    return undefined;
+  }
+}

@@ -1,0 +1,66 @@
+import { applyBlock, type TableConflict } from '../apply/apply-block.js';
+import type { TargetTable } from '../apply/target-table.js';
+import type { Connection } from '../db/connection.js';
+import { ReplicateError } from '../errors/replicate-error.js';
+import type { QueueEvent } from '../queue/event.js';
+import { applyControlEvent, isControlEvent } from './control-event.js';
+import type { TableRegistry } from './table-registry.js';
+
+export interface ApplyEventsPorts {
+  readonly queueName: string;
+  /** The open transaction of the batch on the subscriber. */
+  readonly tx: Connection;
+  readonly registry: TableRegistry;
+  /** Which tables' events are applied here: all that are in sync, or the one that catches up. */
+  readonly isApplied: (tableName: string) => boolean;
+  /** False for a table that catches up: the worker itself sees to the cascade's events. */
+  readonly controlEvents: boolean;
+  /** Called in the transaction for each table that cannot go on. */
+  readonly park: (conflict: TableConflict) => Promise<void>;
+}
+
+/** Applies one block of a batch in the order of the queue and returns how many row events were applied. */
+export async function applyEvents(ports: ApplyEventsPorts, block: readonly QueueEvent[]): Promise<number> {
+  let applied = 0;
+  let rows: QueueEvent[] = [];
+  for (const event of block) {
+    if (!isControlEvent(event)) {
+      if (event.extra1 !== null && ports.isApplied(event.extra1)) rows.push(event);
+    } else if (ports.controlEvents) {
+      // A control event keeps its place between the rows.
+      applied += await applyRows(ports, rows);
+      rows = [];
+      await applyControlEvent(ports.tx, ports.queueName, event);
+    }
+  }
+  return applied + (await applyRows(ports, rows));
+}
+
+async function applyRows(ports: ApplyEventsPorts, events: readonly QueueEvent[]): Promise<number> {
+  if (events.length === 0) return 0;
+  const targets = new Map<string, TargetTable>();
+  const missing = new Set<string>();
+  for (const event of events) {
+    const name = event.extra1 as string;
+    if (targets.has(name) || missing.has(name)) continue;
+    try {
+      targets.set(name, await ports.registry.target(ports.tx, name));
+    } catch (error) {
+      if (!(error instanceof ReplicateError) || (error.code !== 'PC406' && error.code !== 'PC403')) throw error;
+      missing.add(name);
+      await ports.park({
+        queueTable: name,
+        eventId: event.id,
+        code: 'PC403',
+        message: error.message,
+        key: event.extra3,
+      });
+    }
+  }
+  const outcome = await applyBlock({ tx: ports.tx, tableOf: (name) => targets.get(name) }, events);
+  for (const conflict of outcome.conflicts) {
+    ports.registry.forgetTarget(conflict.queueTable);
+    await ports.park(conflict);
+  }
+  return outcome.applied;
+}

@@ -1,0 +1,102 @@
+import type { TableConflict } from '../apply/apply-block.js';
+import type { Connection } from '../db/connection.js';
+import { ReplicateError } from '../errors/replicate-error.js';
+import { type Batch, finishBatch } from '../queue/batches.js';
+import { type TickId, tickId } from '../queue/ids.js';
+import { type ReadEventsOptions, readEvents } from '../queue/read-events.js';
+import { failpoint } from '../runtime/failpoint.js';
+import { applyEvents } from './apply-events.js';
+import type { TableRegistry } from './table-registry.js';
+
+export interface ProcessBatchPorts {
+  readonly provider: Connection;
+  readonly subscriber: Connection;
+  readonly consumerName: string;
+  readonly registry: TableRegistry;
+  readonly reading: ReadEventsOptions;
+  readonly isApplied: (tableName: string) => boolean;
+  readonly controlEvents: boolean;
+  readonly signal: AbortSignal;
+}
+
+export interface BatchOutcome {
+  /** False when the batch had been applied before: the provider lost our finish_batch. */
+  readonly applied: boolean;
+  readonly eventCount: number;
+  readonly conflicts: readonly TableConflict[];
+}
+
+/**
+ * Carries one batch over: applies it on the subscriber and records its end tick in one transaction, then closes it
+ * on the provider.
+ *
+ * After a crash before the commit nothing has happened; after the commit the end tick tells that all has, and the
+ * repeated call only closes the batch. Throws PC305 when the batch does not follow what the subscriber has.
+ */
+export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Promise<BatchOutcome> {
+  const conflicts: TableConflict[] = [];
+  let eventCount = 0;
+  const parked = new Set<string>();
+  const isApplied = (tableName: string) => !parked.has(tableName) && ports.isApplied(tableName);
+
+  const applied = await ports.subscriber.transaction(async (tx) => {
+    await tx.execute('set constraints all deferred');
+    if (!(await isNext(tx, ports.consumerName, batch))) return false;
+    const park = async (conflict: TableConflict) => {
+      parked.add(conflict.queueTable);
+      conflicts.push(conflict);
+      await tx.query('select pgcascade.park_table($1, $2, $3, $4, $5, $6)', [
+        batch.queueName,
+        conflict.queueTable,
+        batch.endTick,
+        conflict.eventId,
+        conflict.code,
+        conflict.message,
+      ]);
+    };
+    const applying = {
+      queueName: batch.queueName,
+      tx,
+      registry: ports.registry,
+      isApplied,
+      controlEvents: ports.controlEvents,
+      park,
+    };
+    for await (const block of readEvents(ports.provider, batch, ports.reading)) {
+      ports.signal.throwIfAborted();
+      eventCount += await applyEvents(applying, block);
+      await failpoint('worker.block-applied');
+    }
+    await tx.query('select pgq_node.set_consumer_completed($1, $2, $3)', [
+      batch.queueName,
+      ports.consumerName,
+      batch.endTick,
+    ]);
+    await failpoint('worker.before-commit');
+    return true;
+  });
+  await failpoint('worker.after-commit');
+  await finishBatch(ports.provider, batch);
+  return { applied, eventCount, conflicts };
+}
+
+/** True when the batch starts where the subscriber stands, false when the subscriber has it already. */
+async function isNext(tx: Connection, consumerName: string, batch: Batch): Promise<boolean> {
+  const completed = await readCompletedTick(tx, batch.queueName, consumerName);
+  if (completed === batch.startTick) return true;
+  if (completed === batch.endTick) return false;
+  throw new ReplicateError(
+    'PC305',
+    `Consumer "${consumerName}" is offered the events between ticks ${batch.startTick} and ${batch.endTick}, ` +
+      `but this database is at tick ${completed}.`,
+    { queue: batch.queueName },
+  );
+}
+
+async function readCompletedTick(tx: Connection, queueName: string, consumerName: string): Promise<TickId> {
+  const { completed_tick } = await tx.one<{ completed_tick: bigint }>(
+    'select completed_tick from pgq_node.get_consumer_state($1, $2)',
+    [queueName, consumerName],
+  );
+  return tickId(completed_tick);
+}
