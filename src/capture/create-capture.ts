@@ -23,12 +23,14 @@ export interface CaptureMode {
  */
 export async function createCapture(connection: Connection, options: CaptureOptions): Promise<CaptureMode> {
   const destTable = options.destTable ?? options.tableName;
-  return withTableLock(connection, { tableName: destTable, lockTimeoutMs: options.lockTimeoutMs }, async (tx) =>
-    tx.one<CaptureMode & Record<string, unknown>>('select mode, reason from pgcascade.create_capture($1, $2, $3)', [
-      options.queueName,
-      options.tableName,
-      destTable,
-    ]),
+  return withTableLock(
+    connection,
+    { tableName: destTable, lockTimeoutMs: options.lockTimeoutMs },
+    async (tx) =>
+      tx.one<CaptureMode & Record<string, unknown>>(
+        'select mode, reason from pgcascade.create_capture($1, $2, $3)',
+        [options.queueName, options.tableName, destTable],
+      ),
   );
 }
 
@@ -38,11 +40,15 @@ export async function createCapture(connection: Connection, options: CaptureOpti
  */
 export async function dropCapture(connection: Connection, options: CaptureOptions): Promise<boolean> {
   const destTable = options.destTable ?? options.tableName;
-  return withTableLock(connection, { tableName: destTable, lockTimeoutMs: options.lockTimeoutMs }, async (tx) => {
-    const { dropped } = await tx.one<{ dropped: boolean }>('select pgcascade.drop_capture($1, $2) as dropped', [
-      options.queueName,
-      options.tableName,
-    ]);
-    return dropped;
-  });
+  return withTableLock(
+    connection,
+    { tableName: destTable, lockTimeoutMs: options.lockTimeoutMs },
+    async (tx) => {
+      const { dropped } = await tx.one<{ dropped: boolean }>(
+        'select pgcascade.drop_capture($1, $2) as dropped',
+        [options.queueName, options.tableName],
+      );
+      return dropped;
+    },
+  );
 }

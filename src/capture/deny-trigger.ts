@@ -8,8 +8,15 @@ import { withTableLock } from './with-table-lock.js';
  */
 export async function createDenyTrigger(connection: Connection, options: CaptureOptions): Promise<void> {
   const destTable = options.destTable ?? options.tableName;
-  await withTableLock(connection, { tableName: destTable, lockTimeoutMs: options.lockTimeoutMs }, async (tx) =>
-    tx.execute('select pgcascade.create_deny($1, $2, $3)', [options.queueName, options.tableName, destTable]),
+  await withTableLock(
+    connection,
+    { tableName: destTable, lockTimeoutMs: options.lockTimeoutMs },
+    async (tx) =>
+      tx.execute('select pgcascade.create_deny($1, $2, $3)', [
+        options.queueName,
+        options.tableName,
+        destTable,
+      ]),
   );
 }
 

@@ -41,7 +41,11 @@ export async function withTableLock<T>(
   }
 }
 
-async function tableIsBusy(connection: Connection, options: TableLockOptions, cause: unknown): Promise<Error> {
+async function tableIsBusy(
+  connection: Connection,
+  options: TableLockOptions,
+  cause: unknown,
+): Promise<Error> {
   const holders = await connection.query<{ pid: number; usename: string | null; query: string | null }>(
     `select a.pid, a.usename::text, left(regexp_replace(a.query, '\\s+', ' ', 'g'), 60) as query
        from pg_locks as l

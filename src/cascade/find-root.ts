@@ -27,7 +27,10 @@ export async function openRoot(
   let name = start.nodeName;
   for (;;) {
     if (visited.has(name)) {
-      throw new ReplicateError('PC302', `The providers of node "${start.nodeName}" form a circle at "${name}".`);
+      throw new ReplicateError(
+        'PC302',
+        `The providers of node "${start.nodeName}" form a circle at "${name}".`,
+      );
     }
     visited.add(name);
     const connection = await connectToNode(connect, name, location, application, signal);
@@ -62,7 +65,9 @@ export async function connectToNode(
     return await connect(location, { application, signal });
   } catch (error) {
     if (!(error instanceof ReplicateError)) throw error;
-    throw new ReplicateError(error.code, `Node "${nodeName}": ${error.message}`, error.facts, { cause: error });
+    throw new ReplicateError(error.code, `Node "${nodeName}": ${error.message}`, error.facts, {
+      cause: error,
+    });
   }
 }
 
@@ -73,11 +78,9 @@ export async function requireProvider(connection: Connection, queueName: string)
     throw error;
   });
   if (node === undefined) {
-    throw new ReplicateError(
-      'PC302',
-      `The provider ${connection.target} has no queue "${queueName}".`,
-      { queueName },
-    );
+    throw new ReplicateError('PC302', `The provider ${connection.target} has no queue "${queueName}".`, {
+      queueName,
+    });
   }
   if (node.nodeType === 'leaf') {
     throw new ReplicateError(

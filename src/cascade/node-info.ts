@@ -39,10 +39,7 @@ interface NodeInfoRow extends ApiAnswer {
 }
 
 /** The node of a queue in this database; undefined when there is none. PC206 when pgq_node is not installed. */
-export async function readNodeInfo(
-  connection: Connection,
-  queueName: string,
-): Promise<NodeInfo | undefined> {
+export async function readNodeInfo(connection: Connection, queueName: string): Promise<NodeInfo | undefined> {
   const [row] = await callRoutine<NodeInfoRow>(connection, 'select * from pgq_node.get_node_info($1)', [
     queueName,
   ]);

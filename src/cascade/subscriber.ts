@@ -37,11 +37,10 @@ export async function checkWorkerName(
   const subscribers = await readSubscribers(provider, queueName);
   const holder = subscribers.find((subscriber) => subscriber.workerName === workerName);
   if (holder?.nodeName === nodeName) return;
-  const consumers = await callRoutine(
-    provider,
-    'select 1 from pgq.get_consumer_info($1, $2)',
-    [queueName, workerName],
-  );
+  const consumers = await callRoutine(provider, 'select 1 from pgq.get_consumer_info($1, $2)', [
+    queueName,
+    workerName,
+  ]);
   if (holder === undefined && consumers.length === 0) return;
   const who = holder === undefined ? 'another consumer' : `the node "${holder.nodeName}"`;
   throw new ReplicateError(

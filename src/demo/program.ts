@@ -131,9 +131,10 @@ export async function runProgram(
   }
 }
 
-function programEnvironment(
+/** The environment of a program: nothing of ours but what is named. */
+export function programEnvironment(
   folder: string,
-  more: Readonly<Record<string, string>> | undefined,
+  more: Readonly<Record<string, string>> = {},
 ): NodeJS.ProcessEnv {
   return { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: folder, LANG: 'C.UTF-8', ...more };
 }

@@ -58,7 +58,7 @@ export const ERRORS = {
   PC106: {
     policy: 'refuse',
     exitCode: 3,
-    advice: 'Look at its logfile, or start it without -d to see what it does.',
+    advice: 'Look at its logfile for what it does.',
   },
 
   // 2xx: servers and connections

@@ -42,6 +42,8 @@ export async function nextBatch(
 
 /** Closes a batch: the consumer stands at its end tick. May be repeated; false when it was closed before. */
 export async function finishBatch(provider: Connection, batch: Batch): Promise<boolean> {
-  const { finished } = await provider.one<{ finished: number }>('select pgq.finish_batch($1) as finished', [batch.id]);
+  const { finished } = await provider.one<{ finished: number }>('select pgq.finish_batch($1) as finished', [
+    batch.id,
+  ]);
   return finished === 1;
 }

@@ -32,7 +32,8 @@ export async function* readEvents(
   options: ReadEventsOptions,
 ): AsyncGenerator<QueueEvent[], void, undefined> {
   const { sql } = await provider.one<{ sql: string }>('select pgq.batch_event_sql($1) as sql', [batch.id]);
-  const filter = options.onlyTable === undefined ? '' : ` where ev_extra1 = ${quoteLiteral(options.onlyTable)}`;
+  const filter =
+    options.onlyTable === undefined ? '' : ` where ev_extra1 = ${quoteLiteral(options.onlyTable)}`;
   const stream = provider.copyTo(
     `copy (select ${COLUMNS} from (${sql}) as e${filter} order by ev_id) to stdout with ${CSV_COPY_OPTIONS}`,
   );
@@ -67,7 +68,9 @@ export async function* readEvents(
 function toEvent(row: CsvRow): QueueEvent {
   const [id, txid, type, data, extra1, extra2, extra3, extra4] = row;
   if (id == null || txid == null || type == null || row.length !== 8) {
-    throw new ReplicateError('PC404', 'An event has no id, no transaction or no type.', { columns: row.length });
+    throw new ReplicateError('PC404', 'An event has no id, no transaction or no type.', {
+      columns: row.length,
+    });
   }
   return {
     id: eventId(BigInt(id)),
@@ -80,4 +83,3 @@ function toEvent(row: CsvRow): QueueEvent {
     extra4: extra4 ?? null,
   };
 }
-

@@ -6,11 +6,11 @@ const TICKS_PER_SECOND = 100;
 /** Clock adjustments and rounding between a process's start time and a file's. */
 const CLOCK_SLACK_MS = 5000;
 
-/** True when a process of that id is there, ours or not. */
+/** True when a process of that id runs, ours or not. One that has ended and waits to be collected does not run. */
 export function isProcessThere(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
+    return processFields(pid)?.[0] !== 'Z';
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
@@ -37,11 +37,15 @@ function commandLine(pid: number): string[] | undefined {
 
 function startTimeMs(pid: number): number | undefined {
   const bootSeconds = /^btime (\d+)$/m.exec(readProc('/proc/stat') ?? '')?.[1];
-  const stat = readProc(`/proc/${pid}/stat`);
-  // The name in parentheses may hold spaces; the start time is the 20th word after it.
-  const startTicks = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  const startTicks = processFields(pid)?.[19];
   if (bootSeconds === undefined || startTicks === undefined) return undefined;
   return (Number(bootSeconds) + Number(startTicks) / TICKS_PER_SECOND) * 1000;
+}
+
+/** The words of /proc/PID/stat after the name in parentheses, which may hold spaces: first the state. */
+function processFields(pid: number): string[] | undefined {
+  const stat = readProc(`/proc/${pid}/stat`);
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
 function readProc(path: string): string | undefined {

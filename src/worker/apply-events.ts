@@ -46,7 +46,8 @@ async function applyRows(ports: ApplyEventsPorts, events: readonly QueueEvent[])
     try {
       targets.set(name, await ports.registry.target(ports.tx, name));
     } catch (error) {
-      if (!(error instanceof ReplicateError) || (error.code !== 'PC406' && error.code !== 'PC403')) throw error;
+      if (!(error instanceof ReplicateError) || (error.code !== 'PC406' && error.code !== 'PC403'))
+        throw error;
       missing.add(name);
       await ports.park({
         queueTable: name,

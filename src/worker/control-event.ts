@@ -39,14 +39,22 @@ export async function applyControlEvent(tx: Connection, queueName: string, event
       await tx.query('select ret_code from londiste.global_remove_table($1, $2)', [queueName, data]);
       return;
     case 'londiste.update-seq':
-      await tx.query('select ret_code from londiste.global_update_seq($1, $2, $3::bigint)', [queueName, extra1, data]);
+      await tx.query('select ret_code from londiste.global_update_seq($1, $2, $3::bigint)', [
+        queueName,
+        extra1,
+        data,
+      ]);
       return;
     case 'londiste.remove-seq':
       await tx.query('select ret_code from londiste.global_remove_seq($1, $2)', [queueName, extra1]);
       return;
     default:
-      throw new ReplicateError('PC404', `Event ${event.id} of queue "${queueName}" has the unknown type "${type}".`, {
-        event: event.id,
-      });
+      throw new ReplicateError(
+        'PC404',
+        `Event ${event.id} of queue "${queueName}" has the unknown type "${type}".`,
+        {
+          event: event.id,
+        },
+      );
   }
 }

@@ -65,17 +65,17 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
     for await (const block of readEvents(ports.provider, batch, ports.reading)) {
       ports.signal.throwIfAborted();
       eventCount += await applyEvents(applying, block);
-      await failpoint('worker.block-applied');
+      await failpoint('worker-block-applied');
     }
     await tx.query('select pgq_node.set_consumer_completed($1, $2, $3)', [
       batch.queueName,
       ports.consumerName,
       batch.endTick,
     ]);
-    await failpoint('worker.before-commit');
+    await failpoint('worker-before-commit');
     return true;
   });
-  await failpoint('worker.after-commit');
+  await failpoint('worker-after-commit');
   await finishBatch(ports.provider, batch);
   return { applied, eventCount, conflicts };
 }

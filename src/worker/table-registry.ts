@@ -1,4 +1,5 @@
-import { loadTargetTable, type TargetTable } from '../apply/target-table.js';
+import { loadTargetTable } from '../apply/load-target-table.js';
+import type { TargetTable } from '../apply/target-table.js';
 import type { Connection } from '../db/connection.js';
 
 /** One table that is registered on the queue, as this node sees it. */

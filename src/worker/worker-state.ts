@@ -35,7 +35,10 @@ export async function readWorkerState(
     registry_version: bigint;
   }>('select * from pgcascade.worker_state($1, $2)', [queueName, consumerName]);
   if (row.node_type === null) {
-    throw new ReplicateError('PC300', `The database at ${subscriber.target} is no node of queue "${queueName}".`);
+    throw new ReplicateError(
+      'PC300',
+      `The database at ${subscriber.target} is no node of queue "${queueName}".`,
+    );
   }
   if (row.completed_tick === null) {
     throw new ReplicateError(

@@ -154,3 +154,41 @@ as $$
      where t.queue_name = p_queue_name
      order by t.nr;
 $$;
+
+-- Function: pgcascade.report_copy(7)
+--
+-- Records how far the copy of a table is. A count below zero leaves the one that is there.
+--
+-- Returns: nothing.
+-- Raises:  nothing.
+-- Locks:   the table's row in pgcascade.copy_progress. May be repeated.
+create or replace function pgcascade.report_copy(
+    p_queue_name      text,
+    p_table_name      text,
+    p_phase           text,
+    p_bytes_done      bigint,
+    p_rows_done       bigint,
+    p_rows_expected   bigint,
+    p_bytes_expected  bigint
+)
+returns void
+language sql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    insert into pgcascade.copy_progress as c (
+        queue_name, table_name, phase, bytes_done, rows_done, rows_expected, bytes_expected
+    )
+    values (
+        p_queue_name, p_table_name, p_phase, greatest(p_bytes_done, 0), greatest(p_rows_done, 0),
+        greatest(p_rows_expected, 0), greatest(p_bytes_expected, 0)
+    )
+    on conflict (queue_name, table_name) do update
+       set phase = excluded.phase,
+           bytes_done = case when p_bytes_done < 0 then c.bytes_done else p_bytes_done end,
+           rows_done = case when p_rows_done < 0 then c.rows_done else p_rows_done end,
+           rows_expected = case when p_rows_expected < 0 then c.rows_expected else p_rows_expected end,
+           bytes_expected = case when p_bytes_expected < 0 then c.bytes_expected else p_bytes_expected end,
+           started_at = case when excluded.phase = 'waiting' then clock_timestamp() else c.started_at end,
+           updated_at = clock_timestamp();
+$$;

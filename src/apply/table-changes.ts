@@ -1,0 +1,111 @@
+import { ReplicateError } from '../errors/replicate-error.js';
+import { partialSqlStatement } from '../queue/decode/partial-sql.js';
+import type { RowEventType } from '../queue/decode/row-event-type.js';
+import { urlencodedToJson } from '../queue/decode/urlencoded.js';
+import type { QueueEvent } from '../queue/event.js';
+import type { KeyOperation } from './net-effect.js';
+import type { RowSection, Section } from './row-change.js';
+import { onlyNameSql } from './target-table.js';
+import type { TableWriter } from './table-writer.js';
+
+/**
+ * The changes of one table in one block, in their order.
+ *
+ * A TRUNCATE drops all that came before it: those rows would be written only to go again.
+ */
+export class TableChanges {
+  readonly writer: TableWriter;
+  readonly sections: Section[] = [];
+  /** The last TRUNCATE of the block; the sections come after it. */
+  truncate: QueueEvent | undefined;
+  /** All events of the table in the block, those before a TRUNCATE too. */
+  eventCount = 0;
+  /** The first event that cannot be written because a key column, or a column of the old row, is missing in it. */
+  unreadable: QueueEvent | undefined;
+
+  constructor(writer: TableWriter) {
+    this.writer = writer;
+  }
+
+  /** Adds an event. Throws PC404 for data that is not what a trigger of PgQ or ours writes. */
+  add(event: QueueEvent, type: RowEventType): void {
+    this.eventCount++;
+    if (type.operation === 'truncate') {
+      this.truncate = event;
+      this.sections.length = 0;
+      this.unreadable = undefined;
+      return;
+    }
+    if (event.data === null) throw malformed(event, 'no data');
+    if (type.format === 'sql') {
+      this.#addSql(event, type.operation, event.data);
+    } else {
+      const isJson = type.format === 'json';
+      const row = isJson ? event.data : urlencodedToJson(event.data);
+      this.#addRow(event, type.operation, row, isJson, type.keyColumns);
+    }
+  }
+
+  #addSql(event: QueueEvent, operation: KeyOperation, data: string): void {
+    const { table } = this.writer;
+    const names = { name: table.nameSql, onlyName: onlyNameSql(table) };
+    const change = { event, key: null, statement: partialSqlStatement(operation, names, data) };
+    const last = this.sections.at(-1);
+    if (last?.kind === 'sql') last.changes.push(change);
+    else this.sections.push({ kind: 'sql', changes: [change] });
+  }
+
+  #addRow(
+    event: QueueEvent,
+    operation: KeyOperation,
+    row: string,
+    isJson: boolean,
+    keyColumns: readonly string[],
+  ): void {
+    const { reader } = this.writer;
+    const hasKey = keyColumns.length > 0;
+    const oldRow = this.#oldRow(event, operation, isJson, hasKey);
+    const oldColumns = oldRow === null ? undefined : reader.read(oldRow).columns;
+    const { columns } = reader.read(row);
+    const key = hasKey ? reader.key(keyColumns) : '';
+    if (key === undefined || (oldColumns !== undefined && oldColumns !== columns)) {
+      this.unreadable ??= event;
+      return;
+    }
+    // A delete by key needs the key only, whatever else is in the event.
+    const section = this.#section(keyColumns, operation === 'delete' && hasKey ? undefined : columns);
+    section.changes.push({ event, operation, key, row, oldRow });
+  }
+
+  #oldRow(event: QueueEvent, operation: KeyOperation, isJson: boolean, hasKey: boolean): string | null {
+    if (hasKey || operation !== 'update') return null;
+    if (event.extra2 === null) throw malformed(event, 'neither key nor old row');
+    return isJson ? event.extra2 : urlencodedToJson(event.extra2);
+  }
+
+  /** The last section if the change fits in, else a new one. */
+  #section(keyColumns: readonly string[], columns: RowSection['columns']): RowSection {
+    const last = this.sections.at(-1);
+    if (last?.kind === 'rows' && sameNames(last.keyColumns, keyColumns)) {
+      if (columns === undefined || last.columns === columns) return last;
+      if (last.columns === undefined) {
+        last.columns = columns;
+        return last;
+      }
+    }
+    const section: RowSection = { kind: 'rows', keyColumns, columns, changes: [] };
+    this.sections.push(section);
+    return section;
+  }
+}
+
+function sameNames(a: readonly string[], b: readonly string[]): boolean {
+  return a === b || (a.length === b.length && a.every((name, i) => name === b[i]));
+}
+
+function malformed(event: QueueEvent, lack: string): ReplicateError {
+  return new ReplicateError('PC404', `Event ${event.id} has ${lack}.`, {
+    eventId: event.id,
+    table: event.extra1,
+  });
+}

@@ -1,0 +1,155 @@
+import type { Connect } from '../db/connect.js';
+import type { Connection } from '../db/connection.js';
+import { ReplicateError } from '../errors/replicate-error.js';
+import { callApi } from './call-api.js';
+import { checkExistingNode } from './existing-node.js';
+import { openRoot, requireProvider } from './find-root.js';
+import { type NodeLocation, readLocations, registerLocation } from './location.js';
+import { type NodeInfo, readNodeInfo } from './node-info.js';
+import { checkPublicLocation, leadsToSameDatabase } from './public-location.js';
+import { checkWorkerName, registerSubscriber } from './subscriber.js';
+
+export interface CreateLeafOptions {
+  readonly queueName: string;
+  readonly nodeName: string;
+  readonly workerName: string;
+  /** Where other nodes reach this database. */
+  readonly publicLocation: string;
+  /** False believes the public location without looking. */
+  readonly checkLocation: boolean;
+  readonly providerLocation: string;
+  readonly connect: Connect;
+  /** Fills the new node from the root, in the transaction that makes it. */
+  readonly fill: (tx: Connection, root: Connection) => Promise<void>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface CreateLeafOutcome {
+  readonly kind: 'created' | 'exists';
+  readonly providerNode: string;
+}
+
+/**
+ * Makes this database a leaf below a provider.
+ *
+ * Everything is looked at before the first write. The local node comes last and in one transaction, so an
+ * interrupted call leaves at most registrations on root and provider, which the same call uses again; after an
+ * error the one that keeps events on the provider is taken back. May be repeated: `exists` when this leaf is there already.
+ *
+ * Throws PC301 for a name in use, PC302 when the provider has no such queue, PC308 for a worker name in use,
+ * PC309 for a public location that is another database's, PC200 naming the node that cannot be reached.
+ */
+export async function createLeaf(local: Connection, options: CreateLeafOptions): Promise<CreateLeafOutcome> {
+  const { queueName, nodeName, workerName, publicLocation, connect, signal } = options;
+  await using provider = await connectToProvider(options);
+  const providerInfo = await requireProvider(provider, queueName);
+  const providerNode = providerInfo.nodeName;
+
+  const existing = await readNodeInfo(local, queueName);
+  if (existing !== undefined) {
+    const wanted = { queueName, nodeName, workerName, nodeType: 'leaf', providerNode } as const;
+    checkExistingNode(existing, wanted, local.target);
+    return { kind: 'exists', providerNode };
+  }
+  if (options.checkLocation) await checkPublicLocation(local, publicLocation, connect, signal);
+  await using root = await openRoot(
+    providerInfo,
+    options.providerLocation,
+    connect,
+    `create-leaf/${nodeName}`,
+    signal,
+  );
+  await checkNodeName(local, [root.connection, provider], options);
+  await checkWorkerName(provider, queueName, nodeName, workerName);
+
+  const self: NodeLocation = { nodeName, location: publicLocation, isDead: false };
+  try {
+    await registerLocation(root.connection, queueName, self);
+    // The provider hears of it by the queue too, but only after it has registered the subscriber.
+    if (root.node.nodeName !== providerNode) await registerLocation(provider, queueName, self);
+    const watermark = await registerSubscriber(provider, queueName, nodeName, workerName);
+    const members = await readLocations(root.connection, queueName);
+    await local.transaction(async (tx) => {
+      await registerMembers(tx, self, members, providerInfo, options);
+      await callApi(
+        tx,
+        'pgq_node.create_node',
+        [queueName, 'leaf', nodeName, workerName, providerNode, watermark, null],
+        { 401: 'PC301' },
+      );
+      await options.fill(tx, root.connection);
+    });
+  } catch (error) {
+    // With a lost connection the commit may have happened; the next call finds out.
+    if (local.isOpen) await releaseProvider(provider, queueName, nodeName);
+    throw error;
+  }
+  return { kind: 'created', providerNode };
+}
+
+async function connectToProvider(options: CreateLeafOptions): Promise<Connection> {
+  try {
+    return await options.connect(options.providerLocation, {
+      application: `create-leaf/${options.nodeName}`,
+      signal: options.signal,
+    });
+  } catch (error) {
+    if (!(error instanceof ReplicateError)) throw error;
+    throw new ReplicateError(error.code, `The provider: ${error.message}`, error.facts, { cause: error });
+  }
+}
+
+/**
+ * The name must be new in the cascade. When it is known and leads here, it is left of an earlier try of this very
+ * command: this database has no node yet.
+ */
+async function checkNodeName(
+  local: Connection,
+  members: readonly Connection[],
+  options: CreateLeafOptions,
+): Promise<void> {
+  for (const member of members) {
+    const locations = await readLocations(member, options.queueName);
+    const known = locations.find(({ nodeName }) => nodeName === options.nodeName);
+    if (known === undefined || known.location === options.publicLocation) continue;
+    const isHere = await leadsToSameDatabase(local, known.location, options.connect, options.signal).catch(
+      (error: unknown) => {
+        // Nobody answers there, so nothing proves that the name is ours.
+        if (error instanceof ReplicateError) return false;
+        throw error;
+      },
+    );
+    if (isHere) continue;
+    throw new ReplicateError(
+      'PC301',
+      `The cascade of the queue "${options.queueName}" has a node "${options.nodeName}" already.`,
+      { node: options.nodeName },
+    );
+  }
+}
+
+async function registerMembers(
+  tx: Connection,
+  self: NodeLocation,
+  members: readonly NodeLocation[],
+  provider: NodeInfo,
+  options: CreateLeafOptions,
+): Promise<void> {
+  await registerLocation(tx, options.queueName, self);
+  for (const member of members) {
+    if (member.nodeName !== self.nodeName) await registerLocation(tx, options.queueName, member);
+  }
+  if (!members.some(({ nodeName }) => nodeName === provider.nodeName)) {
+    const location = options.providerLocation;
+    await registerLocation(tx, options.queueName, { nodeName: provider.nodeName, location, isDead: false });
+  }
+}
+
+/**
+ * Takes the subscription back, which would keep events on the provider. The location stays: taking it back would
+ * be an event that the new node, which starts at an older tick, reads about itself.
+ */
+async function releaseProvider(provider: Connection, queueName: string, nodeName: string): Promise<void> {
+  // That this fails too must not hide the first error.
+  await callApi(provider, 'pgq_node.unregister_subscriber', [queueName, nodeName]).catch(() => undefined);
+}

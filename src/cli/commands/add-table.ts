@@ -1,0 +1,150 @@
+import type { NodeInfo } from '../../cascade/node-info.js';
+import type { Connection } from '../../db/connection.js';
+import { ReplicateError } from '../../errors/replicate-error.js';
+import { addTable } from '../../replica/add-table.js';
+import { checkRootTable, checkSubscriberTable } from '../../replica/check-table.js';
+import { syncNames } from '../../replica/copy-names.js';
+import { literalName } from '../../replica/expand-names.js';
+import { readMissing } from '../../replica/missing.js';
+import { readTables } from '../../replica/table-list.js';
+import { chooseNames } from '../choose-names.js';
+import type { CommandContext, CommandSpec } from '../command.js';
+import { withLocalNode, withProvider } from '../local-node.js';
+import { nodeTriggers } from '../node-triggers.js';
+import { showWaitSync } from '../show-wait-sync.js';
+
+interface AddTableSwitches {
+  readonly all: boolean;
+  readonly expectSync: boolean;
+  readonly skipTruncate: boolean;
+  readonly skipNonExisting: boolean;
+  readonly force: boolean;
+  readonly destTable: string | undefined;
+}
+
+/** `replicate INI add-table NAME…` */
+export const command: CommandSpec = {
+  name: 'add-table',
+  summary: 'Replicate tables: on the root from now on, below it by copying them and going on from there.',
+  arguments: [{ name: 'tables', variadic: true, summary: 'Names or patterns with * and ?, schema public by default.' }],
+  options: [
+    { flags: '--all', summary: 'All tables that can be added on this node.' },
+    { flags: '--expect-sync', summary: 'The rows are here already: do not copy.' },
+    { flags: '--skip-truncate', summary: 'Copy without removing the rows that are here.' },
+    { flags: '--dest-table <name>', summary: 'Name of the table in this database, when it is another one.' },
+    { flags: '--skip-non-existing', summary: 'Warn about tables that cannot be added, and add the others.' },
+    { flags: '--force', summary: 'Accept names that are not in the list of tables, and single partitions.' },
+    { flags: '--wait-sync', summary: 'Wait until all tables of this node are in sync.' },
+  ],
+  async run(context, args, options) {
+    const switches: AddTableSwitches = {
+      all: options['all'] === true,
+      expectSync: options['expectSync'] === true,
+      skipTruncate: options['skipTruncate'] === true,
+      skipNonExisting: options['skipNonExisting'] === true,
+      force: options['force'] === true,
+      destTable: options['destTable'] as string | undefined,
+    };
+    return withLocalNode(context, 'add-table', async (connection, node) => {
+      if (node.nodeType === 'root') {
+        await addOnRoot(context, connection, node, args, switches);
+      } else {
+        await withProvider(context, node, 'add-table', (provider) =>
+          addOnSubscriber(context, connection, node, provider, args, switches),
+        );
+      }
+      return options['waitSync'] === true ? showWaitSync(context, connection, undefined) : 0;
+    });
+  },
+};
+
+async function addOnRoot(
+  context: CommandContext,
+  connection: Connection,
+  node: NodeInfo,
+  args: readonly string[],
+  switches: AddTableSwitches,
+): Promise<void> {
+  const { queueName } = context.config;
+  const { tables: missing } = await readMissing(connection, queueName);
+  const present = (await readTables(connection, queueName)).filter(({ isLocal }) => isLocal);
+  const names = chooseNames(context.output, {
+    kind: 'table',
+    args,
+    all: switches.all ? missing : undefined,
+    candidates: [...missing, ...present.map(({ name }) => name)],
+    acceptUnknown: switches.force || switches.destTable !== undefined,
+    skipUnknown: switches.skipNonExisting,
+  });
+  await addAll(context, connection, node, names, switches, (tableName, destTable) =>
+    checkRootTable(connection, { tableName, destTable, allowPartition: switches.force }),
+  );
+}
+
+async function addOnSubscriber(
+  context: CommandContext,
+  connection: Connection,
+  node: NodeInfo,
+  provider: Connection,
+  args: readonly string[],
+  switches: AddTableSwitches,
+): Promise<void> {
+  const { config, output } = context;
+  const { queueName } = config;
+  const providerTables = await readTables(provider, queueName);
+  const providerType = await readProviderType(provider, queueName);
+  const { orphans } = await syncNames(connection, provider, providerType, queueName);
+  for (const orphan of orphans) {
+    output.print(`${orphan}: replicated here, but the root does not know it; "remove-table ${orphan}" ends it`);
+  }
+  const missing = (await readMissing(connection, queueName)).tables;
+  const names = chooseNames(output, {
+    kind: 'table',
+    args,
+    all: switches.all ? missing.filter((name) => isReplicatedBy(providerTables, name) || switches.expectSync) : undefined,
+    candidates: (await readTables(connection, queueName)).map(({ name }) => name),
+    acceptUnknown: switches.force,
+    skipUnknown: switches.skipNonExisting,
+  });
+  const above = { connection: provider, nodeName: node.providerNode, tables: providerTables };
+  await addAll(context, connection, node, names, switches, (tableName, destTable) =>
+    checkSubscriberTable(connection, above, { tableName, destTable, allowPartition: true }, switches.expectSync),
+  );
+}
+
+/** Checks all tables before the first is added, so that a wrong one is told before anything is done. */
+async function addAll(
+  context: CommandContext,
+  connection: Connection,
+  node: NodeInfo,
+  names: readonly string[],
+  switches: AddTableSwitches,
+  check: (tableName: string, destTable: string) => Promise<void>,
+): Promise<void> {
+  const { config, output } = context;
+  const { queueName } = config;
+  if (names.length > 1 && switches.destTable !== undefined) {
+    throw new ReplicateError('PC100', '--dest-table goes with one table only.');
+  }
+  const destTable = switches.destTable === undefined ? undefined : literalName(switches.destTable);
+  const present = new Set(
+    (await readTables(connection, queueName)).filter(({ isLocal }) => isLocal).map(({ name }) => name),
+  );
+  const accepted: string[] = [];
+  for (const tableName of names) {
+    try {
+      if (!present.has(tableName)) await check(tableName, destTable ?? tableName);
+      accepted.push(tableName);
+    } catch (error) {
+      if (!(error instanceof ReplicateError) || !switches.skipNonExisting) throw error;
+      output.print(`skipped ${tableName}: ${error.message}`);
+    }
+  }
+  const triggers = nodeTriggers(connection, node, config);
+  for (const tableName of accepted) {
+    context.signal.throwIfAborted();
+    const outcome = await addTable(connection, { ...switches, queueName, tableName, destTable, triggers });
+    output.print(outcome === 'added' ? `added ${tableName}` : `${tableName} is replicated already`);
+  }
+  if (accepted.length === 0) output.print('No table to add.');
+}

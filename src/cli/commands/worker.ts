@@ -1,0 +1,30 @@
+import { runWorker } from '../../worker/run-worker.js';
+import type { CommandSpec } from '../command.js';
+
+export const command: CommandSpec = {
+  name: 'worker',
+  summary: 'Moves batches onto this node, copies its tables, and publishes its watermarks.',
+  daemon: true,
+  async run({ config, connect, log, signal }) {
+    await runWorker(
+      {
+        connect,
+        log,
+        signal,
+        conninfo: config.db,
+        queueName: config.queueName,
+        consumerName: config.consumerName,
+        loopDelayMs: config.loopDelayMs,
+        exceptionSleepMs: config.exceptionSleepMs,
+        parallelCopies: config.parallelCopies,
+        maxBlockRows: config.maxBlockRows,
+        maxBlockBytes: config.maxBlockBytes,
+        localWmPublishPeriodMs: config.localWmPublishPeriodMs,
+        globalWmPublishPeriodMs: config.globalWmPublishPeriodMs,
+        statisticsPeriodMs: config.keepaliveStatsMs,
+      },
+      () => undefined,
+    );
+    return 0;
+  },
+};

@@ -1,0 +1,21 @@
+import { homedir, userInfo } from 'node:os';
+import type { Environment } from '../db/conninfo.js';
+
+/** Set in a process that was started by -d. */
+export const DAEMON_VARIABLE = 'PGCASCADE_DAEMON';
+/** Failpoints for tests: `name=exit|other=sleep:500`. */
+export const FAILPOINTS_VARIABLE = 'PGCASCADE_FAILPOINTS';
+
+/** The environment of this process, with the operating system's user name and home as libpq takes them. */
+export function readEnvironment(): Environment {
+  return { ...process.env, USER: userName(), HOME: process.env['HOME'] ?? homedir() };
+}
+
+function userName(): string | undefined {
+  try {
+    return userInfo().username;
+  } catch {
+    // An account without a name, as in some containers: the variable is all there is.
+    return process.env['USER'] ?? process.env['LOGNAME'];
+  }
+}

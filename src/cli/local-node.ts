@@ -1,0 +1,45 @@
+import { connectToNode } from '../cascade/find-root.js';
+import { type NodeInfo, requireNode } from '../cascade/node-info.js';
+import type { Connection } from '../db/connection.js';
+import { ReplicateError } from '../errors/replicate-error.js';
+import type { CommandContext } from './command.js';
+
+/** Opens a session on the database of this node. The caller closes it. */
+export async function openLocal(context: CommandContext, what: string): Promise<Connection> {
+  const { config, connect, signal } = context;
+  return connect(config.db, { application: `${what}/${config.jobName}`, signal });
+}
+
+/** Runs `body` with a session on the database of this node; throws PC300 when it has no node of the queue. */
+export async function withLocalNode<T>(
+  context: CommandContext,
+  what: string,
+  body: (connection: Connection, node: NodeInfo) => Promise<T>,
+): Promise<T> {
+  await using connection = await openLocal(context, what);
+  return body(connection, await requireNode(connection, context.config.queueName));
+}
+
+/** Runs `body` with a session on the provider of this node; throws PC200 and the like naming the provider. */
+export async function withProvider<T>(
+  context: CommandContext,
+  node: NodeInfo,
+  what: string,
+  body: (provider: Connection) => Promise<T>,
+): Promise<T> {
+  if (node.providerLocation === null) {
+    throw new ReplicateError(
+      'PC302',
+      `Node "${node.nodeName}" does not know where its provider "${node.providerNode}" is.`,
+    );
+  }
+  const application = `${what}/${context.config.jobName}`;
+  await using provider = await connectToNode(
+    context.connect,
+    node.providerNode,
+    node.providerLocation,
+    application,
+    context.signal,
+  );
+  return body(provider);
+}

@@ -1,0 +1,90 @@
+import { quoteIdentifier } from '../db/identifier.js';
+import { canonicalValues, isInteger, type Sides } from './canonical-value.js';
+import type { ColumnShape, TableShape } from './table-shape.js';
+
+/** What is read of one side of a table: SQL expressions over the alias `t`. */
+export interface SidePlan {
+  readonly shape: TableShape;
+  /** Canonical values of the compared columns. */
+  readonly values: readonly string[];
+  /** Canonical values of the key. */
+  readonly keyValues: readonly string[];
+  /** The key's columns as a person reads them. */
+  readonly keyTexts: readonly string[];
+}
+
+/** How a table is compared: the same on both sides, column for column. */
+export interface TablePlan {
+  readonly tableName: string;
+  readonly sides: Sides<SidePlan>;
+  readonly keyColumns: readonly string[];
+  /** The key is one integer column: chunks are ranges of it. Else chunks are ranges of a hash of the key or row. */
+  readonly hasIntegerKey: boolean;
+  /** Columns of the provider that the subscriber does not have. */
+  readonly missingColumns: readonly string[];
+}
+
+/**
+ * Pairs the columns of both sides by name, in the provider's order.
+ *
+ * A column that both sides compute is not compared, for it holds nothing of its own. Columns that only the subscriber
+ * has do not matter.
+ */
+export function planTable(tableName: string, shapes: Sides<TableShape>): TablePlan {
+  const others = new Map(shapes.subscriber.columns.map((column) => [column.name, column]));
+  const missingColumns: string[] = [];
+  const pairs: Sides<ColumnShape>[] = [];
+  for (const column of shapes.provider.columns) {
+    const other = others.get(column.name);
+    if (other === undefined) {
+      if (!column.isGenerated) missingColumns.push(column.name);
+    } else if (!(column.isGenerated && other.isGenerated)) {
+      pairs.push({ provider: column, subscriber: other });
+    }
+  }
+  const keyPairs = findKey(shapes.provider.keyColumns, pairs);
+  return {
+    tableName,
+    sides: {
+      provider: planSide(shapes.provider, pairs, keyPairs, 'provider'),
+      subscriber: planSide(shapes.subscriber, pairs, keyPairs, 'subscriber'),
+    },
+    keyColumns: keyPairs.map((pair) => pair.provider.name),
+    hasIntegerKey:
+      keyPairs.length === 1 &&
+      keyPairs.every((pair) => isInteger(pair.provider.type) && isInteger(pair.subscriber.type)),
+    missingColumns,
+  };
+}
+
+/** The provider's key; without a column of it the rows cannot be told apart by it. */
+function findKey(keyColumns: readonly string[], pairs: readonly Sides<ColumnShape>[]): Sides<ColumnShape>[] {
+  const found = keyColumns.map((name) => pairs.find((pair) => pair.provider.name === name));
+  return found.every((pair) => pair !== undefined) ? found : [];
+}
+
+function planSide(
+  shape: TableShape,
+  pairs: readonly Sides<ColumnShape>[],
+  keyPairs: readonly Sides<ColumnShape>[],
+  side: keyof Sides<unknown>,
+): SidePlan {
+  return {
+    shape,
+    values: pairs.map((pair) => canonicalColumn(pair, side)),
+    keyValues: keyPairs.map((pair) => canonicalColumn(pair, side)),
+    keyTexts: keyPairs.map((pair) => `${columnReference(pair.provider.name)}::text`),
+  };
+}
+
+function canonicalColumn(pair: Sides<ColumnShape>, side: keyof Sides<unknown>): string {
+  const reference = columnReference(pair.provider.name);
+  return canonicalValues(
+    { provider: pair.provider.type, subscriber: pair.subscriber.type },
+    { provider: reference, subscriber: reference },
+  )[side];
+}
+
+function columnReference(name: string): string {
+  return `t.${quoteIdentifier(name)}`;
+}

@@ -1,0 +1,69 @@
+import type { Connection } from '../db/connection.js';
+import { quoteIdentifier, quoteName } from '../db/identifier.js';
+import { ReplicateError } from '../errors/replicate-error.js';
+
+/** What the copy has to know of one side's table. */
+export interface CopySide {
+  readonly relkind: 'r' | 'p';
+  /** Not generated, in order of attnum. */
+  readonly columns: readonly string[];
+  /** The server's estimate; 0 when the table was never analyzed. */
+  readonly rowsExpected: bigint;
+  readonly bytes: bigint;
+}
+
+/** Reads one side's table. Throws PC406 when it is not there. */
+export async function readCopySide(connection: Connection, tableName: string): Promise<CopySide> {
+  const [row] = await connection.query<{
+    relkind: 'r' | 'p';
+    columns: string[];
+    rows_expected: bigint;
+    bytes: bigint;
+  }>(
+    `select c.relkind::text as relkind,
+            array(select a.attname::text
+                    from pg_attribute as a
+                   where a.attrelid = c.oid
+                     and a.attnum > 0
+                     and not a.attisdropped
+                     and coalesce(to_jsonb(a) ->> 'attgenerated', '') = ''
+                   order by a.attnum) as columns,
+            case c.relkind
+                when 'r' then greatest(c.reltuples, 0)::bigint
+                else (select coalesce(sum(greatest(p.reltuples, 0)), 0)::bigint
+                        from pg_inherits as i join pg_class as p on p.oid = i.inhrelid
+                       where i.inhparent = c.oid)
+            end as rows_expected,
+            case c.relkind
+                when 'r' then pg_table_size(c.oid)
+                else (select coalesce(sum(pg_table_size(i.inhrelid)), 0)::bigint
+                        from pg_inherits as i where i.inhparent = c.oid)
+            end as bytes
+       from pg_class as c
+      where c.oid = to_regclass($1)
+        and c.relkind in ('r', 'p')`,
+    [quoteName(tableName)],
+  );
+  if (row === undefined) {
+    throw new ReplicateError('PC406', `Table ${tableName} is not in the database at ${connection.target}.`);
+  }
+  return { relkind: row.relkind, columns: row.columns, rowsExpected: row.rows_expected, bytes: row.bytes };
+}
+
+/**
+ * The column list of both COPY commands: all of the provider's, which the subscriber must have too.
+ *
+ * Throws PC403 naming those that it has not. A subscriber's own columns get their default.
+ */
+export function copyColumns(tableName: string, provider: CopySide, subscriber: CopySide): string {
+  const there = new Set(subscriber.columns);
+  const missing = provider.columns.filter((column) => !there.has(column));
+  if (missing.length > 0) {
+    throw new ReplicateError(
+      'PC403',
+      `Table ${tableName} has no column ${missing.map((column) => `"${column}"`).join(', ')} on the subscriber.`,
+      { table: tableName },
+    );
+  }
+  return provider.columns.map(quoteIdentifier).join(', ');
+}

@@ -1,0 +1,103 @@
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Connection } from '../db/connection.js';
+import { quoteName } from '../db/identifier.js';
+import { copyColumns, readCopySide } from './copy-columns.js';
+import { findSecondaryIndexes } from './secondary-indexes.js';
+
+/** How far a copy is; counts only grow within one phase. */
+export interface CopyProgress {
+  readonly phase: 'waiting' | 'data' | 'indexes' | 'catching-up' | 'done' | 'failed';
+  readonly bytesDone: number;
+  readonly rowsDone: number;
+  readonly rowsExpected: number;
+  readonly bytesExpected: number;
+}
+
+export interface CopyTableOptions {
+  /** In a transaction with the snapshot to copy. */
+  readonly reader: Connection;
+  /** In the copy's transaction. */
+  readonly writer: Connection;
+  /** Name on the provider. */
+  readonly sourceTable: string;
+  /** Name on the subscriber. */
+  readonly destTable: string;
+  /** Leave the rows that are there. */
+  readonly skipTruncate: boolean;
+  readonly report: (progress: CopyProgress) => void;
+  readonly signal: AbortSignal;
+}
+
+/** From this many rows on, building the indexes afterwards is cheaper than keeping them up. */
+const INDEXES_AFTER_ROWS = 10_000n;
+const NEWLINE = 10;
+
+/**
+ * Copies one table inside the caller's two transactions: empties it, streams the rows through with back-pressure,
+ * builds its indexes. Nothing is there before the caller commits, and after a crash nothing has changed.
+ *
+ * Throws PC403 and PC406 when the tables do not fit, and the server's error when a row cannot be written.
+ */
+export async function copyTable(options: CopyTableOptions): Promise<CopyProgress> {
+  const { reader, writer, sourceTable, destTable, report, signal } = options;
+  const source = await readCopySide(reader, sourceTable);
+  const dest = await readCopySide(writer, destTable);
+  const columns = copyColumns(sourceTable, source, dest);
+  const rowsExpected = Number(source.rowsExpected);
+  const bytesExpected = Number(source.bytes);
+  let bytesDone = 0;
+  let rowsDone = 0;
+  const progress = (phase: CopyProgress['phase']): CopyProgress => ({
+    phase,
+    bytesDone,
+    rowsDone,
+    rowsExpected,
+    bytesExpected,
+  });
+  report(progress('data'));
+
+  if (!options.skipTruncate) {
+    await writer.execute(`truncate ${dest.relkind === 'r' ? 'only ' : ''}${quoteName(destTable)}`);
+  }
+  const indexes =
+    options.skipTruncate || source.rowsExpected < INDEXES_AFTER_ROWS
+      ? []
+      : await findSecondaryIndexes(writer, destTable);
+  for (const index of indexes) await writer.execute(index.drop);
+
+  const count = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      signal.throwIfAborted();
+      bytesDone += chunk.length;
+      for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, at + 1)) rowsDone++;
+      report(progress('data'));
+      done(null, chunk);
+    },
+  });
+  await pipeline(
+    reader.copyTo(copyOut(sourceTable, source.relkind, columns)),
+    count,
+    writer.copyFrom(`copy ${quoteName(destTable)} ${columnList(columns)} from stdin`),
+    { signal },
+  );
+
+  if (indexes.length > 0) report(progress('indexes'));
+  for (const index of indexes) {
+    for (const statement of index.create) {
+      signal.throwIfAborted();
+      await writer.execute(statement);
+    }
+  }
+  return progress('catching-up');
+}
+
+function columnList(columns: string): string {
+  return columns === '' ? '' : `(${columns})`;
+}
+
+function copyOut(tableName: string, relkind: 'r' | 'p', columns: string): string {
+  // COPY of a table reads the table alone; the rows of a partitioned one are in its partitions.
+  if (relkind === 'r') return `copy ${quoteName(tableName)} ${columnList(columns)} to stdout`;
+  return `copy (select ${columns} from ${quoteName(tableName)}) to stdout`;
+}

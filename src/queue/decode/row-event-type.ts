@@ -1,0 +1,69 @@
+/** What a row event does to its row. */
+export type RowOperation = 'insert' | 'update' | 'delete' | 'truncate';
+
+/** Which of the three triggers wrote the event: that decides how its data is read. */
+export type RowFormat = 'json' | 'urlencoded' | 'sql';
+
+export interface RowEventType {
+  readonly operation: RowOperation;
+  readonly format: RowFormat;
+  /** The columns that identify the row; none when the table has no key, or when the format is `sql`. */
+  readonly keyColumns: readonly string[];
+}
+
+const OPERATION_OF_WORD: Readonly<Record<string, RowOperation>> = {
+  INSERT: 'insert',
+  UPDATE: 'update',
+  DELETE: 'delete',
+  TRUNCATE: 'truncate',
+};
+
+const OPERATION_OF_LETTER: Readonly<Record<string, RowOperation>> = {
+  I: 'insert',
+  U: 'update',
+  D: 'delete',
+  R: 'truncate',
+};
+
+/** Types are few, but come from outside: the memory they may take is bounded. */
+const MAX_KNOWN_TYPES = 20_000;
+const known = new Map<string, RowEventType | undefined>();
+
+/**
+ * Reads the type of an event of `jsontriga`, `logutriga` or `sqltriga`; undefined for every other event.
+ *
+ * Each distinct type is parsed once, so this may be called for every event.
+ */
+export function parseRowEventType(type: string): RowEventType | undefined {
+  const before = known.get(type);
+  if (before !== undefined || known.has(type)) return before;
+  const parsed = type.startsWith('{') ? parseJsonType(type) : parseLetterType(type);
+  if (known.size >= MAX_KNOWN_TYPES) known.clear();
+  known.set(type, parsed);
+  return parsed;
+}
+
+function parseLetterType(type: string): RowEventType | undefined {
+  const operation = OPERATION_OF_LETTER[type.slice(0, 1)];
+  if (operation === undefined) return undefined;
+  if (type.length === 1) return { operation, format: 'sql', keyColumns: [] };
+  if (type[1] !== ':' || operation === 'truncate') return undefined;
+  const names = type.slice(2);
+  return { operation, format: 'urlencoded', keyColumns: names === '' ? [] : names.split(',') };
+}
+
+function parseJsonType(type: string): RowEventType | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(type);
+  } catch {
+    // Not ours: the caller decides what an event of an unknown type means.
+    return undefined;
+  }
+  const { op, pkey } = value as { op?: unknown; pkey?: unknown };
+  const operation = typeof op === 'string' ? OPERATION_OF_WORD[op] : undefined;
+  if (operation === undefined || !(pkey === undefined || pkey === null || Array.isArray(pkey))) {
+    return undefined;
+  }
+  return { operation, format: 'json', keyColumns: (pkey ?? []).map(String) };
+}

@@ -1,0 +1,15 @@
+import type { EventId } from './ids.js';
+
+/** One event as the queue holds it. What it means depends on `type`; see `parseRowEventType` for row events. */
+export interface QueueEvent {
+  readonly id: EventId;
+  readonly txid: bigint;
+  readonly type: string;
+  readonly data: string | null;
+  /** Of a row event: the table, `schema.name`, unquoted. */
+  readonly extra1: string | null;
+  /** Of an update: the old row, where the trigger was told to send it. */
+  readonly extra2: string | null;
+  readonly extra3: string | null;
+  readonly extra4: string | null;
+}

@@ -1,0 +1,97 @@
+import { callRoutine } from '../cascade/call-api.js';
+import type { Connection, Row } from '../db/connection.js';
+import { type TableState, tableState } from './table-state.js';
+
+/** How far the copy of a table is, as the worker wrote it last. */
+export interface CopyProgress {
+  readonly phase: string;
+  readonly bytesDone: bigint;
+  readonly bytesExpected: bigint;
+  readonly rowsDone: bigint;
+  /** An estimate; 0 when there is none. */
+  readonly rowsExpected: bigint;
+}
+
+export interface TableProgress {
+  readonly name: string;
+  readonly state: TableState;
+  readonly copy: CopyProgress | undefined;
+}
+
+/** The replicated tables of a node and what its worker does, at one moment. */
+export interface SyncProgress {
+  readonly tables: readonly TableProgress[];
+  /** The worker has a session on this database. */
+  readonly isWorkerSeen: boolean;
+  /** Changes whenever the worker has done something. */
+  readonly fingerprint: string;
+}
+
+interface ProgressRow extends Row {
+  readonly table_name: string | null;
+  readonly merge_state: string | null;
+  readonly error_code: string | null;
+  readonly error_message: string | null;
+  readonly phase: string | null;
+  readonly bytes_done: bigint | null;
+  readonly bytes_expected: bigint | null;
+  readonly rows_done: bigint | null;
+  readonly rows_expected: bigint | null;
+  readonly updated_at: string | null;
+  readonly last_tick_id: bigint | null;
+  readonly cur_error: string | null;
+  readonly worker_seen: boolean;
+}
+
+/** Reads the state of all replicated tables and the progress of their copies in one statement. */
+export async function readSyncProgress(connection: Connection, queueName: string): Promise<SyncProgress> {
+  const rows = await callRoutine<ProgressRow>(
+    connection,
+    `select t.table_name, t.merge_state, t.error_code, t.error_message,
+            p.phase, p.bytes_done, p.bytes_expected, p.rows_done, p.rows_expected, p.updated_at::text as updated_at,
+            s.last_tick_id, s.cur_error,
+            exists (
+                select 1
+                  from pg_stat_activity as a
+                 where a.datname = current_database()
+                   and a.application_name ~ '^pgcascade/(worker|copy)'
+                   and split_part(a.application_name, '/', 3) in (n.node_name, left(n.node_name, 40), '')
+            ) as worker_seen
+       from pgq_node.node_info as n
+       join pgq_node.local_state as s
+         on s.queue_name = n.queue_name
+        and s.consumer_name = n.worker_name
+       left join pgcascade.table_list($1) as t
+         on t.local
+       left join pgcascade.copy_progress as p
+         on p.queue_name = n.queue_name
+        and p.table_name = t.table_name
+      where n.queue_name = $1`,
+    [queueName],
+  );
+  return {
+    tables: rows.flatMap((row) => (row.table_name === null ? [] : [toTable(row.table_name, row)])),
+    isWorkerSeen: rows.some((row) => row.worker_seen),
+    fingerprint: rows
+      .map((row) => [row.table_name, row.merge_state, row.updated_at, row.last_tick_id].join(' '))
+      .join('\n'),
+  };
+}
+
+function toTable(name: string, row: ProgressRow): TableProgress {
+  const state = tableState({
+    isLocal: true,
+    mergeState: row.merge_state,
+    errorCode: row.error_code,
+    errorMessage: row.error_message,
+  });
+  if (row.phase === null) return { name, state, copy: undefined };
+  const copy = {
+    phase: row.phase,
+    bytesDone: row.bytes_done ?? 0n,
+    bytesExpected: row.bytes_expected ?? 0n,
+    rowsDone: row.rows_done ?? 0n,
+    rowsExpected: row.rows_expected ?? 0n,
+  };
+  return { name, state, copy };
+}

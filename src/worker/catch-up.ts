@@ -1,0 +1,89 @@
+import type { Connection } from '../db/connection.js';
+import { nextBatch } from '../queue/batches.js';
+import type { TickId } from '../queue/ids.js';
+import { copyConsumerName, setTableState } from './copy-data.js';
+import { processBatch } from './process-batch.js';
+import type { TableRegistry } from './table-registry.js';
+import type { WorkerOptions } from './worker-options.js';
+
+export interface CatchUpPorts {
+  readonly options: WorkerOptions;
+  readonly provider: Connection;
+  readonly subscriber: Connection;
+  readonly registry: TableRegistry;
+  readonly signal: AbortSignal;
+}
+
+/** Where a catch-up ended: at a tick, or with the table parked. */
+export type CatchUpOutcome =
+  | { readonly kind: 'reached'; readonly tick: TickId }
+  | { readonly kind: 'parked' };
+
+/**
+ * Applies one table's events from `position` on, batch by batch, until it stands at or behind `until()` no more.
+ * Each batch is exactly once, as the worker's own. May be repeated after a crash from the recorded position.
+ */
+export async function catchUp(
+  ports: CatchUpPorts,
+  tableName: string,
+  position: TickId,
+  until: () => TickId,
+): Promise<CatchUpOutcome> {
+  const { options } = ports;
+  const consumerName = copyConsumerName(options.consumerName, tableName);
+  let tick = position;
+  while (tick < until()) {
+    ports.signal.throwIfAborted();
+    const batch = await nextBatch(ports.provider, options.queueName, consumerName);
+    if (batch === undefined) break;
+    const outcome = await processBatch(
+      {
+        provider: ports.provider,
+        subscriber: ports.subscriber,
+        consumerName,
+        registry: ports.registry,
+        reading: {
+          maxBlockRows: options.maxBlockRows,
+          maxBlockBytes: options.maxBlockBytes,
+          onlyTable: tableName,
+        },
+        isApplied: (name) => name === tableName,
+        controlEvents: false,
+        signal: ports.signal,
+      },
+      batch,
+    );
+    if (outcome.conflicts.length > 0) return { kind: 'parked' };
+    tick = batch.endTick;
+  }
+  return { kind: 'reached', tick };
+}
+
+/**
+ * Makes the table the worker's own: state `ok`, the copy's consumer gone. The table must stand exactly at the tick
+ * that the worker has completed. After a crash half-way the provider's consumer is left; `dropStaleConsumers` finds it.
+ */
+export async function handOver(ports: CatchUpPorts, tableName: string): Promise<void> {
+  const { queueName, consumerName } = ports.options;
+  const copyConsumer = copyConsumerName(consumerName, tableName);
+  await ports.subscriber.transaction(async (tx) => {
+    await setTableState(tx, queueName, tableName, 'ok');
+    await tx.query('select pgq_node.unregister_consumer($1, $2)', [queueName, copyConsumer]);
+  });
+  await ports.provider.query('select pgq.unregister_consumer($1, $2)', [queueName, copyConsumer]);
+}
+
+/** Unregisters the copy consumers on the provider whose tables need them no more: they would hold back the queue. */
+export async function dropStaleConsumers(ports: CatchUpPorts): Promise<void> {
+  const { queueName, consumerName } = ports.options;
+  const prefix = copyConsumerName(consumerName, '');
+  const consumers = await ports.provider.query<{ consumer_name: string }>(
+    'select consumer_name from pgq.get_consumer_info($1) where left(consumer_name, length($2)) = $2',
+    [queueName, prefix],
+  );
+  for (const { consumer_name: name } of consumers) {
+    const table = ports.registry.find(name.slice(prefix.length));
+    const isNeeded = table?.local === true && table.mergeState !== 'ok' && table.errorCode === null;
+    if (!isNeeded) await ports.provider.query('select pgq.unregister_consumer($1, $2)', [queueName, name]);
+  }
+}

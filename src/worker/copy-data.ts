@@ -1,0 +1,134 @@
+import { withTableLock } from '../capture/with-table-lock.js';
+import { type CopyProgress, copyTable } from '../copy/copy-table.js';
+import { openTickSnapshot } from '../copy/tick-snapshot.js';
+import type { Connection } from '../db/connection.js';
+import { quoteName } from '../db/identifier.js';
+import { ReplicateError } from '../errors/replicate-error.js';
+import type { TickId } from '../queue/ids.js';
+import { failpoint } from '../runtime/failpoint.js';
+import { dropForeignKeys } from './foreign-keys.js';
+import { openSubscriber } from './open-subscriber.js';
+import type { RegisteredTable } from './table-registry.js';
+import type { WorkerOptions } from './worker-options.js';
+
+const LOCK_PATIENCE_MS = 60_000;
+
+/** The consumer that keeps the events after the copy's tick for one table. */
+export function copyConsumerName(consumerName: string, tableName: string): string {
+  return `${consumerName}.copy.${tableName}`;
+}
+
+export interface CopyDataPorts {
+  readonly options: WorkerOptions;
+  readonly providerNode: string;
+  readonly providerLocation: string;
+  readonly report: (progress: CopyProgress) => void;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Copies one table as of a tick and leaves it in the state `catching-up` at that tick, which it returns.
+ *
+ * The rows, the indexes, the state and the position are one transaction on the subscriber: after a crash the table is
+ * as it was before, still waiting for its copy, and the call may be repeated.
+ */
+export async function copyData(ports: CopyDataPorts, table: RegisteredTable): Promise<TickId> {
+  const { options, signal } = ports;
+  const { connect, queueName } = options;
+  const application = `copy/${options.consumerName}`;
+  const open: Connection[] = [];
+  const keep = async (opening: Promise<Connection>) => {
+    const connection = await opening;
+    open.push(connection);
+    return connection;
+  };
+  // A stop cuts the connections: the server rolls back, and no statement is waited for.
+  const cut = () => {
+    for (const connection of open) connection.destroy();
+  };
+  signal.addEventListener('abort', cut, { once: true });
+  try {
+    const anchor = await keep(connect(ports.providerLocation, { application, signal }));
+    const reader = await keep(connect(ports.providerLocation, { application, signal }));
+    const writer = await keep(openSubscriber(connect, options.conninfo, application, signal));
+    const sourceTable = await findSource(anchor, queueName, table.tableName);
+    await dropForeignKeys(writer, table.destTable);
+
+    const copyConsumer = copyConsumerName(options.consumerName, table.tableName);
+    const locking = { tableName: table.destTable, lockTimeoutMs: LOCK_PATIENCE_MS };
+    const tick = await withTableLock(writer, locking, async (tx) => {
+      await tx.execute(`lock table ${quoteName(table.destTable)} in access exclusive mode`);
+      await tx.execute('set local lock_timeout = 0');
+      const snapshotTick = await openTickSnapshot(anchor, { queueName, readers: [reader], signal });
+      await anchor.query('select pgq.register_consumer_at($1, $2, $3)', [
+        queueName,
+        copyConsumer,
+        snapshotTick,
+      ]);
+      await failpoint('copy-snapshot-taken');
+      await copyTable({
+        reader,
+        writer: tx,
+        sourceTable,
+        destTable: table.destTable,
+        skipTruncate: (table.attributes ?? '').split('&').includes('skip_truncate=1'),
+        report: ports.report,
+        signal,
+      });
+      await failpoint('copy-data-written');
+      await setTableState(tx, queueName, table.tableName, 'catching-up');
+      await tx.query('select pgq_node.register_consumer($1, $2, $3, $4)', [
+        queueName,
+        copyConsumer,
+        ports.providerNode,
+        snapshotTick,
+      ]);
+      return snapshotTick;
+    });
+    await failpoint('copy-committed');
+    await writer.execute(`analyze ${quoteName(table.destTable)}`);
+    return tick;
+  } finally {
+    signal.removeEventListener('abort', cut);
+    await Promise.all(open.map((connection) => connection.close()));
+  }
+}
+
+/** Sets a table's state. Throws PC400 when the table was removed meanwhile. */
+export async function setTableState(
+  tx: Connection,
+  queueName: string,
+  tableName: string,
+  state: string | null,
+): Promise<void> {
+  const { ret_code } = await tx.one<{ ret_code: number }>(
+    'select ret_code from londiste.local_set_table_state($1, $2, null, $3)',
+    [queueName, tableName, state],
+  );
+  if (ret_code !== 200) {
+    throw new ReplicateError(
+      'PC400',
+      `Table ${tableName} is not registered on queue "${queueName}" any more.`,
+    );
+  }
+}
+
+/** The table's name on the provider, where it must be whole. Throws PC401 or PC502. */
+async function findSource(provider: Connection, queueName: string, tableName: string): Promise<string> {
+  const [source] = await provider.query<{ dest: string; local: boolean; merge_state: string | null }>(
+    `select coalesce(dest_table, table_name) as dest, local, merge_state
+       from londiste.get_table_list($1)
+      where table_name = $2`,
+    [queueName, tableName],
+  );
+  if (!source?.local) {
+    throw new ReplicateError(
+      'PC401',
+      `Table ${tableName} is not replicated by the provider at ${provider.target}.`,
+    );
+  }
+  if (source.merge_state !== 'ok') {
+    throw new ReplicateError('PC502', `Table ${tableName} is itself being copied on the provider.`);
+  }
+  return source.dest;
+}

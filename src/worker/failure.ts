@@ -1,0 +1,26 @@
+import { isConnectionLoss, sqlstateOf } from '../db/sqlstate.js';
+import type { Policy } from '../errors/catalogue.js';
+import { ReplicateError } from '../errors/replicate-error.js';
+
+/**
+ * Server error classes that say something about the moment and not about our data: connection, transaction rollback
+ * (deadlock), resources (disk full, too many connections), object in use, operator intervention, system error.
+ */
+const PASSING_CLASSES = new Set(['08', '40', '53', '55', '57', '58']);
+
+/** What to do after an error of the worker's work. Errors nobody has thought of stop the node. */
+export function policyOf(error: unknown): Policy {
+  if (error instanceof ReplicateError) return error.entry.policy;
+  if (isConnectionLoss(error)) return 'retry';
+  const state = sqlstateOf(error);
+  if (state !== undefined && PASSING_CLASSES.has(state.slice(0, 2))) return 'retry';
+  return 'stop-node';
+}
+
+/** One line for status and log: what happened, without a row's values. */
+export function describeFailure(error: unknown): string {
+  if (error instanceof ReplicateError) return error.message;
+  if (!(error instanceof Error)) return String(error);
+  const state = sqlstateOf(error);
+  return state === undefined ? error.message : `${error.message} (SQLSTATE ${state})`;
+}

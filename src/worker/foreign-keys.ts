@@ -1,0 +1,75 @@
+import { withTableLock } from '../capture/with-table-lock.js';
+import type { Connection } from '../db/connection.js';
+import type { Logger } from '../runtime/log.js';
+
+const LOCK_PATIENCE_MS = 60_000;
+
+interface ForeignKey extends Record<string, unknown> {
+  readonly from_table: string;
+  readonly fkey_name: string;
+}
+
+/**
+ * Drops the foreign keys from and to a table that is going to be copied, each in its own transaction that also saves
+ * its definition: a crash loses none. May be repeated.
+ */
+export async function dropForeignKeys(subscriber: Connection, tableName: string): Promise<number> {
+  const keys = await subscriber.query<ForeignKey>(
+    'select from_table, fkey_name from londiste.find_table_fkeys($1)',
+    [tableName],
+  );
+  for (const key of keys) {
+    await withTableLock(
+      subscriber,
+      { tableName: key.from_table, lockTimeoutMs: LOCK_PATIENCE_MS },
+      async (tx) => tx.query('select londiste.drop_table_fkey($1, $2)', [key.from_table, key.fkey_name]),
+    );
+  }
+  return keys.length;
+}
+
+/**
+ * Puts back the saved foreign keys whose tables are in sync: first not valid, which takes a short lock, then
+ * validated, which lets writers pass. May be repeated; a key that the data contradicts stays not valid and is logged.
+ */
+export async function restoreForeignKeys(
+  subscriber: Connection,
+  queueName: string,
+  log: Logger,
+): Promise<number> {
+  const keys = await subscriber.query<ForeignKey>(
+    'select from_table, fkey_name from londiste.get_valid_pending_fkeys($1)',
+    [queueName],
+  );
+  for (const key of keys) {
+    try {
+      await restore(subscriber, key);
+    } catch (error) {
+      if (!subscriber.isOpen) throw error;
+      // The rows are right as replicated; what is wrong is between the two schemas, and an operator's to decide.
+      log.warn(
+        { err: error, table: key.from_table, constraint: key.fkey_name },
+        'Foreign key cannot be restored',
+      );
+    }
+  }
+  return keys.length;
+}
+
+async function restore(subscriber: Connection, key: ForeignKey): Promise<void> {
+  for (;;) {
+    const done = await withTableLock(
+      subscriber,
+      { tableName: key.from_table, lockTimeoutMs: LOCK_PATIENCE_MS },
+      async (tx) => {
+        const { sql } = await tx.one<{ sql: string }>(
+          'select londiste.restore_table_fkey($1, $2, true) as sql',
+          [key.from_table, key.fkey_name],
+        );
+        if (sql !== '') await tx.execute(sql);
+        return sql === '';
+      },
+    );
+    if (done) return;
+  }
+}

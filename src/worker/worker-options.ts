@@ -1,0 +1,25 @@
+import type { Connect } from '../db/connect.js';
+import type { Logger } from '../runtime/log.js';
+
+/** What a worker is told at its start; nothing of it changes while it runs. */
+export interface WorkerOptions {
+  readonly connect: Connect;
+  readonly log: Logger;
+  /** Aborted when the program is to stop. */
+  readonly signal: AbortSignal;
+  /** Connect string of this node's database. */
+  readonly conninfo: string;
+  readonly queueName: string;
+  /** Name under which this node's worker is registered on its provider. */
+  readonly consumerName: string;
+  /** Longest pause before the next look; a tick or a changed table ends it earlier. */
+  readonly loopDelayMs: number;
+  /** Longest pause after an error. */
+  readonly exceptionSleepMs: number;
+  readonly parallelCopies: number;
+  readonly maxBlockRows: number;
+  readonly maxBlockBytes: number;
+  readonly localWmPublishPeriodMs: number;
+  readonly globalWmPublishPeriodMs: number;
+  readonly statisticsPeriodMs: number;
+}

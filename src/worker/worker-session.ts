@@ -1,0 +1,199 @@
+import type { Connection } from '../db/connection.js';
+import { nextBatch } from '../queue/batches.js';
+import { Wake } from '../runtime/wake.js';
+import { dropStaleConsumers } from './catch-up.js';
+import { CopyScheduler } from './copy-scheduler.js';
+import { restoreForeignKeys } from './foreign-keys.js';
+import { openSubscriber } from './open-subscriber.js';
+import { processBatch } from './process-batch.js';
+import { ProviderLink } from './provider-link.js';
+import { RootDuties } from './root-duties.js';
+import { SnapshotServer } from './serve-snapshots.js';
+import { Statistics } from './statistics.js';
+import { TableRegistry } from './table-registry.js';
+import { lockWorker } from './worker-lock.js';
+import type { WorkerOptions } from './worker-options.js';
+import { readWorkerState, type WorkerState } from './worker-state.js';
+
+const TABLES_CHANNEL = 'pgcascade_tables';
+
+/**
+ * The worker between two losses of a connection: holds the node's lock and goes from batch to batch.
+ *
+ * Ends by throwing; all it needs to go on is in the databases.
+ */
+export class WorkerSession implements AsyncDisposable {
+  readonly #options: WorkerOptions;
+  readonly #subscriber: Connection;
+  readonly #wake = new Wake();
+  readonly #registry: TableRegistry;
+  readonly #provider: ProviderLink;
+  readonly #copies: CopyScheduler;
+  readonly #snapshots: SnapshotServer;
+  readonly #rootDuties: RootDuties;
+  readonly #statistics: Statistics;
+  readonly #ending = new AbortController();
+  #restoring: Promise<void> | undefined;
+  #hasDroppedStale = false;
+  #onProgress: () => void;
+
+  private constructor(options: WorkerOptions, subscriber: Connection, onProgress: () => void) {
+    this.#onProgress = onProgress;
+    this.#options = { ...options, signal: AbortSignal.any([options.signal, this.#ending.signal]) };
+    this.#subscriber = subscriber;
+    this.#registry = new TableRegistry(options.queueName);
+    this.#provider = new ProviderLink(this.#options, this.#wake);
+    this.#copies = new CopyScheduler(this.#options, this.#registry, () => this.#wake.call());
+    this.#snapshots = new SnapshotServer({
+      queueName: options.queueName,
+      subscriber,
+      openHolder: async () =>
+        options.connect(options.conninfo, {
+          application: `snapshot/${options.consumerName}`,
+          signal: options.signal,
+        }),
+      log: options.log.child({ component: 'snapshots' }),
+    });
+    this.#rootDuties = new RootDuties(this.#options);
+    this.#statistics = new Statistics(options.log, options.statisticsPeriodMs);
+  }
+
+  /** Connects and takes the node's lock. Throws PC304 when another worker has it. */
+  static async open(options: WorkerOptions, onProgress: () => void): Promise<WorkerSession> {
+    const { connect, conninfo, queueName, consumerName, signal } = options;
+    const subscriber = await openSubscriber(connect, conninfo, `worker/${consumerName}`, signal);
+    try {
+      await readWorkerState(subscriber, queueName, consumerName);
+      await lockWorker(subscriber, queueName, consumerName, signal);
+      const session = new WorkerSession(options, subscriber, onProgress);
+      await subscriber.listen(TABLES_CHANNEL, ({ payload }) => {
+        if (payload === queueName) session.#wake.call();
+      });
+      subscriber.onEnd(() => session.#wake.call());
+      return session;
+    } catch (error) {
+      await subscriber.close();
+      throw error;
+    }
+  }
+
+  /** Goes on until the signal is aborted (returns) or something fails (throws). */
+  async run(): Promise<void> {
+    const { signal, loopDelayMs } = this.#options;
+    this.#restoreForeignKeys();
+    while (!signal.aborted) {
+      if (!(await this.#step())) await this.#wake.wait(loopDelayMs, signal);
+      this.#statistics.logWhenDue();
+    }
+  }
+
+  /** Ends copies and snapshots and closes every connection of the session. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ending.abort();
+    await this.#snapshots.close();
+    await this.#copies.close();
+    await this.#provider.close();
+    await this.#restoring;
+    await this.#subscriber.close();
+  }
+
+  /** One look: returns true when there was something to do and there may be more. */
+  async #step(): Promise<boolean> {
+    const { queueName, consumerName } = this.#options;
+    const state = await readWorkerState(this.#subscriber, queueName, consumerName);
+    await this.#acknowledge(state);
+    if (state.paused) return false;
+    await this.#registry.refresh(this.#subscriber, state.registryVersion);
+    if (state.nodeType === 'root') {
+      await this.#rootDuties.run(this.#subscriber);
+      this.#onProgress();
+      return false;
+    }
+    const provider = await this.#provider.connection(state);
+    if ((await this.#copies.atBoundary({ provider, subscriber: this.#subscriber, state })) > 0) {
+      this.#restoreForeignKeys();
+      return true;
+    }
+    await this.#dropStaleConsumers(provider);
+    await this.#snapshots.serve(state.completedTick);
+    await this.#provider.publishWatermark(provider, state);
+    return this.#carryBatch(provider);
+  }
+
+  async #carryBatch(provider: Connection): Promise<boolean> {
+    const { queueName, consumerName, maxBlockRows, maxBlockBytes, signal, log } = this.#options;
+    const batch = await nextBatch(provider, queueName, consumerName);
+    // That the provider could be asked is what ends a row of failures.
+    this.#onProgress();
+    if (batch === undefined) return false;
+    const started = performance.now();
+    const outcome = await processBatch(
+      {
+        provider,
+        subscriber: this.#subscriber,
+        consumerName,
+        registry: this.#registry,
+        reading: { maxBlockRows, maxBlockBytes },
+        isApplied: (tableName) => this.#registry.isApplied(tableName),
+        controlEvents: true,
+        signal,
+      },
+      batch,
+    );
+    const ms = performance.now() - started;
+    this.#statistics.count(outcome.eventCount, ms);
+    log.debug({ tick: batch.endTick, events: outcome.eventCount, ms: Math.round(ms) }, 'Batch applied');
+    for (const conflict of outcome.conflicts) {
+      log.error(
+        { table: conflict.queueTable, event: conflict.eventId, code: conflict.code, key: conflict.key },
+        `Table parked: ${conflict.message} Run "resync ${conflict.queueTable}" to copy it anew.`,
+      );
+    }
+    return true;
+  }
+
+  /** Tells a waiting admin command that its change has been seen, and takes back an error that is over. */
+  async #acknowledge(state: WorkerState): Promise<void> {
+    const { queueName, consumerName } = this.#options;
+    if (!state.uptodate) {
+      await this.#subscriber.query('select ret_code from pgq_node.set_consumer_uptodate($1, $2, true)', [
+        queueName,
+        consumerName,
+      ]);
+    }
+    if (state.currentError !== null) {
+      await this.#subscriber.query('select ret_code from pgq_node.set_consumer_error($1, $2, null)', [
+        queueName,
+        consumerName,
+      ]);
+    }
+  }
+
+  async #dropStaleConsumers(provider: Connection): Promise<void> {
+    if (this.#hasDroppedStale) return;
+    await dropStaleConsumers({
+      options: this.#options,
+      provider,
+      subscriber: this.#subscriber,
+      registry: this.#registry,
+      signal: this.#options.signal,
+    });
+    this.#hasDroppedStale = true;
+  }
+
+  /** Puts foreign keys back beside the worker: validating one may take long. At most one such task runs. */
+  #restoreForeignKeys(): void {
+    const { connect, conninfo, consumerName, queueName, signal, log } = this.#options;
+    const restore = async () => {
+      try {
+        await using subscriber = await connect(conninfo, { application: `fkeys/${consumerName}`, signal });
+        const count = await restoreForeignKeys(subscriber, queueName, log);
+        if (count > 0) log.info({ count }, 'Foreign keys restored');
+      } catch (error) {
+        // They stay saved; the next table in sync or the next start tries again.
+        if (!signal.aborted) log.warn({ err: error }, 'Foreign keys cannot be restored now');
+      }
+    };
+    this.#restoring = (this.#restoring ?? Promise.resolve()).then(restore);
+  }
+}
