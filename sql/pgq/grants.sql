@@ -8,15 +8,6 @@ declare
     v_grant  record;
 begin
     for v_grant in
-        select p.oid::regprocedure::text as routine
-          from pg_catalog.pg_proc as p
-         where p.pronamespace = 'pgq'::regnamespace
-           and pg_catalog.pg_has_role(p.proowner, 'usage')
-    loop
-        execute 'revoke execute on function ' || v_grant.routine || ' from public';
-    end loop;
-
-    for v_grant in
         select g.grantee, r.routine
           from (values
                    ('public', array[
@@ -74,13 +65,20 @@ begin
                        'set_queue_config(text, text, text)',
                        'insert_event_raw(text, bigint, timestamptz, integer, integer, text, text, text, text, text, text)',
                        'event_retry_raw(text, text, timestamptz, bigint, timestamptz, integer, text, text, text, text, text, text)'
+                   ]),
+                   -- Called by our own routines only.
+                   ('owner', array[
+                       '_tick_if_due(integer)'
                    ])
                ) as g (grantee, routines)
          cross join lateral pg_catalog.unnest(g.routines) as r (routine)
-         where g.grantee = 'public'
-            or exists (select from pg_catalog.pg_roles as p where p.rolname = g.grantee)
     loop
-        execute 'grant execute on function pgq.' || v_grant.routine || ' to ' || v_grant.grantee;
+        execute 'revoke execute on function pgq.' || v_grant.routine || ' from public';
+        if v_grant.grantee = 'public'
+           or exists (select from pg_catalog.pg_roles as p where p.rolname = v_grant.grantee)
+        then
+            execute 'grant execute on function pgq.' || v_grant.routine || ' to ' || v_grant.grantee;
+        end if;
     end loop;
 
     grant usage on schema pgq to public;

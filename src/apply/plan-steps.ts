@@ -25,11 +25,7 @@ export function planInOrder(target: SectionTarget, changes: readonly RowChange[]
   return changes.map((change) => target.step(change.operation, [change]));
 }
 
-function netSteps(
-  target: SectionTarget,
-  key: TargetKey,
-  changes: readonly RowChange[],
-): Step[] | undefined {
+function netSteps(target: SectionTarget, key: TargetKey, changes: readonly RowChange[]): Step[] | undefined {
   const net = netChanges(changes);
   if (net === undefined) return undefined;
   // An update spares the indexes, but leaves the columns that the events do not have as they were: only a new row
@@ -58,8 +54,7 @@ function* runs(key: TargetKey | null, changes: readonly RowChange[]): Generator<
   let run: Run | undefined;
   const keys = new Set<string>();
   for (const change of changes) {
-    const fits =
-      run !== undefined && run.operation === change.operation && canJoin(key, keys, change);
+    const fits = run !== undefined && run.operation === change.operation && canJoin(key, keys, change);
     if (run !== undefined && fits) {
       run.changes.push(change);
     } else {

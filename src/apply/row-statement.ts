@@ -57,7 +57,9 @@ export function updateSql(
   if (set.length === 0) return presentSql(table, key);
   // PostgreSQL never lets such a column be set, so it must have the value already; if not, the row is not found.
   const unchanged = columns.filter((column) => column.identity === 'always' && !key.includes(column));
-  const needed = columns.filter((column) => set.includes(column) || key.includes(column) || unchanged.includes(column));
+  const needed = columns.filter(
+    (column) => set.includes(column) || key.includes(column) || unchanged.includes(column),
+  );
   return (
     `update ${onlyNameSql(table)} as t set ${assignmentsSql(set)} ` +
     `from ${rowsSql('$1', 'x', needed)} where ${equalSql([...key, ...unchanged])}`

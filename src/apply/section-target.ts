@@ -23,7 +23,10 @@ export class SectionTarget {
     const { columns, key } = this;
     if (operation === 'insert') return rowStep(writer.text('insert', columns), changes);
     if (operation === 'delete') {
-      return rowStep(key === null ? writer.text('delete-content', columns) : writer.text('delete', key), changes);
+      return rowStep(
+        key === null ? writer.text('delete-content', columns) : writer.text('delete', key),
+        changes,
+      );
     }
     if (key !== null) return rowStep(writer.text('update', columns, key), changes);
     const oldRows = arrayOf(changes.map(({ oldRow }) => oldRow ?? '{}'));
@@ -52,7 +55,9 @@ export function resolveSection(writer: TableWriter, section: RowSection): Sectio
     return new SectionTarget(writer, columns, key);
   }
   const { table } = writer;
-  const missingKeys = section.keyColumns.filter((name) => !table.columns.some((column) => column.name === name));
+  const missingKeys = section.keyColumns.filter(
+    (name) => !table.columns.some((column) => column.name === name),
+  );
   return { missingColumns: [...new Set([...columns.unknown, ...missingKeys])] };
 }
 

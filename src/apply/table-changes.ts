@@ -5,8 +5,8 @@ import { urlencodedToJson } from '../queue/decode/urlencoded.js';
 import type { QueueEvent } from '../queue/event.js';
 import type { KeyOperation } from './net-effect.js';
 import type { RowSection, Section } from './row-change.js';
-import { onlyNameSql } from './target-table.js';
 import type { TableWriter } from './table-writer.js';
+import { onlyNameSql } from './target-table.js';
 
 /**
  * The changes of one table in one block, in their order.

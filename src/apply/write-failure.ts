@@ -1,5 +1,5 @@
-import type { ErrorCode } from '../errors/catalogue.js';
 import { sqlstateOf } from '../db/sqlstate.js';
+import type { ErrorCode } from '../errors/catalogue.js';
 
 /** A failure that is the fault of one table's rows or definition, told without any value of a row. */
 export interface WriteFailure {

@@ -12,6 +12,11 @@ export interface CommandContext {
   /** Aborted on SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
   readonly output: Output;
+  /**
+   * Only for a command with `daemon`: to be called once when its start checks have passed. With -d the program that
+   * was typed waits for it, or prints what is thrown before it.
+   */
+  readonly ready?: (warnings?: readonly string[]) => void;
 }
 
 export interface ArgumentSpec {

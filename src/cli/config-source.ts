@@ -6,7 +6,7 @@ import type { CommonOptions } from './common-options.js';
 export function configSource(ini: string, common: CommonOptions, environment: Environment): ConfigSource {
   return {
     path: ini,
-    overrides: common.set,
+    overrides: common.set ?? [],
     base: { directory: process.cwd(), home: environment.HOME ?? '/' },
   };
 }

@@ -60,7 +60,9 @@ export async function controlProcess(
 
 function notRunning(program: string, pidfile: string, holder: PidfileHolder): ReplicateError {
   const reason =
-    holder.kind === 'none' ? `there is no pidfile ${pidfile}` : `the process of the pidfile ${pidfile} has ended`;
+    holder.kind === 'none'
+      ? `there is no pidfile ${pidfile}`
+      : `the process of the pidfile ${pidfile} has ended`;
   return new ReplicateError('PC105', `No ${program} runs: ${reason}.`, { pidfile });
 }
 

@@ -7,7 +7,8 @@ export const CREATE_ARGUMENTS: readonly ArgumentSpec[] = [
   { name: 'name', summary: 'Name of the node; by default node_name of the ini file.' },
   {
     name: 'connstr',
-    summary: 'Connect string under which other nodes reach it; by default public_node_location of the ini file.',
+    summary:
+      'Connect string under which other nodes reach it; by default public_node_location of the ini file.',
   },
 ];
 

@@ -8,14 +8,15 @@ export const FAILPOINTS_VARIABLE = 'PGCASCADE_FAILPOINTS';
 
 /** The environment of this process, with the operating system's user name and home as libpq takes them. */
 export function readEnvironment(): Environment {
-  return { ...process.env, USER: userName(), HOME: process.env['HOME'] ?? homedir() };
+  const environment: Environment = process.env;
+  return { ...environment, USER: userName(environment), HOME: environment.HOME ?? homedir() };
 }
 
-function userName(): string | undefined {
+function userName(environment: Environment): string | undefined {
   try {
     return userInfo().username;
   } catch {
     // An account without a name, as in some containers: the variable is all there is.
-    return process.env['USER'] ?? process.env['LOGNAME'];
+    return environment.USER ?? environment.LOGNAME;
   }
 }

@@ -1,6 +1,7 @@
 import { connectToNode } from '../cascade/find-root.js';
 import { type NodeInfo, requireNode } from '../cascade/node-info.js';
 import type { Connection } from '../db/connection.js';
+import type { ExitCode } from '../errors/catalogue.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import type { CommandContext } from './command.js';
 
@@ -11,11 +12,11 @@ export async function openLocal(context: CommandContext, what: string): Promise<
 }
 
 /** Runs `body` with a session on the database of this node; throws PC300 when it has no node of the queue. */
-export async function withLocalNode<T>(
+export async function withLocalNode(
   context: CommandContext,
   what: string,
-  body: (connection: Connection, node: NodeInfo) => Promise<T>,
-): Promise<T> {
+  body: (connection: Connection, node: NodeInfo) => Promise<ExitCode>,
+): Promise<ExitCode> {
   await using connection = await openLocal(context, what);
   return body(connection, await requireNode(connection, context.config.queueName));
 }

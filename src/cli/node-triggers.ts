@@ -1,7 +1,7 @@
-import type { NodeInfo } from '../cascade/node-info.js';
-import type { ReplicateConfig } from '../config/replicate-config.js';
 import { createCapture, dropCapture } from '../capture/create-capture.js';
 import { createDenyTrigger, dropDenyTrigger } from '../capture/deny-trigger.js';
+import type { NodeInfo } from '../cascade/node-info.js';
+import type { ReplicateConfig } from '../config/replicate-config.js';
 import type { Connection } from '../db/connection.js';
 import type { TableTriggers } from '../replica/add-table.js';
 

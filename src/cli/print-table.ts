@@ -16,7 +16,10 @@ export function printTable(
 }
 
 function ruledTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const table = new Table({ head: [...headings], style: { head: ['bold'], border: ['grey'], compact: true } });
+  const table = new Table({
+    head: [...headings],
+    style: { head: ['bold'], border: ['grey'], compact: true },
+  });
   table.push(...rows.map((row) => [...row]));
   return table.toString();
 }

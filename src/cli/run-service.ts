@@ -123,7 +123,9 @@ async function startInBackground(options: ServiceOptions): Promise<ExitCode> {
 
 function required(value: string | undefined, key: string): string {
   if (value === undefined) {
-    throw new ReplicateError('PC102', `The key "${key}" is not set; a program in the background needs it.`, { key });
+    throw new ReplicateError('PC102', `The key "${key}" is not set; a program in the background needs it.`, {
+      key,
+    });
   }
   return value;
 }

@@ -40,14 +40,18 @@ async function main(words: readonly string[]): Promise<ExitCode> {
     return 0;
   }
   const { jobName, logfile, pidfile } = config;
-  return runService({ program: PROGRAM, jobName, logfile, pidfile, common }, (service) => tick(service, source));
+  return runService({ program: PROGRAM, jobName, logfile, pidfile, common }, (service) =>
+    tick(service, source),
+  );
 }
 
 function commandLine(output: Output): Command {
-  const command = newCommandLine(PROGRAM, PROGRAM, output)
-    .description('Cuts the event streams of all queues of the listed databases into batches and keeps the queues small.')
-    .argument('[INI]', 'the ini file, with a section [ticker] or [pgqd]');
-  return addCommonOptions(command);
+  const command = newCommandLine(PROGRAM, output)
+    .description(
+      'Cuts the event streams of all queues of the listed databases into batches and keeps the queues small.',
+    )
+    .argument('[INI]', 'The ini file, with a section [ticker] or [pgqd].');
+  return addCommonOptions(PROGRAM, command);
 }
 
 /** Ticks until it is told to stop; SIGHUP makes it read the ini file anew. */

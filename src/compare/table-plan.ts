@@ -9,8 +9,10 @@ export interface SidePlan {
   readonly values: readonly string[];
   /** Canonical values of the key. */
   readonly keyValues: readonly string[];
-  /** The key's columns as a person reads them. */
-  readonly keyTexts: readonly string[];
+  /** The key's columns themselves. */
+  readonly keyReferences: readonly string[];
+  /** How far the order of the key's first column follows the order on disk, -1 to 1. */
+  readonly keyCorrelation: number;
 }
 
 /** How a table is compared: the same on both sides, column for column. */
@@ -73,7 +75,8 @@ function planSide(
     shape,
     values: pairs.map((pair) => canonicalColumn(pair, side)),
     keyValues: keyPairs.map((pair) => canonicalColumn(pair, side)),
-    keyTexts: keyPairs.map((pair) => `${columnReference(pair.provider.name)}::text`),
+    keyReferences: keyPairs.map((pair) => columnReference(pair.provider.name)),
+    keyCorrelation: keyPairs[0]?.[side].correlation ?? 0,
   };
 }
 

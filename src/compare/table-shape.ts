@@ -126,7 +126,7 @@ interface RelationRow extends Row {
 
 /** The first dot splits schema and name. */
 const RELATION_SQL = `
-    select c.oid::int8::int4 as oid, t.table_name, t.dest_table, c.relkind = 'p' as partitioned
+    select c.oid as oid, t.table_name, t.dest_table, c.relkind = 'p' as partitioned
       from unnest($1::text[], $2::text[]) as t(table_name, dest_table)
       join pg_namespace as n
         on n.nspname = left(t.dest_table, strpos(t.dest_table, '.') - 1)
@@ -145,7 +145,7 @@ interface ColumnRow extends Row {
 
 /** The catalogue of servers before version 12 has no attgenerated. */
 const COLUMN_SQL = `
-    select a.attrelid::int8::int4 as table_oid, a.attname::text as name, a.atttypid::int8::int4 as type,
+    select a.attrelid as table_oid, a.attname::text as name, a.atttypid as type,
            coalesce(to_jsonb(a) ->> 'attgenerated', '') <> '' as generated,
            coalesce(s.correlation, 0)::float8 as correlation
       from pg_attribute as a
@@ -164,7 +164,7 @@ interface KeyRow extends Row {
 }
 
 const KEY_SQL = `
-    select i.indrelid::int8::int4 as table_oid, k.columns
+    select i.indrelid as table_oid, k.columns
       from pg_index as i
      cross join lateral (
             select array_agg(a.attname::text order by p.position) as columns,
@@ -203,7 +203,7 @@ const STORAGE_SQL = `
               join pg_class as c on c.oid = i.inhrelid
              where t.relkind = 'p'
          )
-    select t.root::int8::int4 as table_oid, c.oid::int8::int4 as oid, c.relfilenode::int8::int4 as filenode,
+    select t.root as table_oid, c.oid as oid, c.relfilenode as filenode,
            c.reltuples::float8 as rows, c.relpages as pages_then,
            pg_relation_size(c.oid) / current_setting('block_size')::int8 as pages
       from tree as t

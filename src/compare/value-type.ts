@@ -15,7 +15,7 @@ interface TypeRow extends Record<string, unknown> {
   readonly oid: number;
   readonly kind: 'scalar' | 'domain' | 'array' | 'range' | 'multirange' | 'composite';
   /** Base type of a domain, element of an array, subtype of a range, range of a multirange. */
-  readonly inner: number;
+  readonly inner_type: number;
   readonly attribute_names: readonly string[];
   readonly attribute_types: readonly number[];
 }
@@ -33,7 +33,7 @@ export async function readValueTypes(
   while (wanted.length > 0) {
     const level = await connection.query<TypeRow>(typeSql(connection.serverVersion), [wanted]);
     for (const row of level) rows.set(row.oid, row);
-    const next = level.flatMap((row) => (row.inner === 0 ? row.attribute_types : [row.inner]));
+    const next = level.flatMap((row) => (row.inner_type === 0 ? row.attribute_types : [row.inner_type]));
     wanted = [...new Set(next)].filter((oid) => !rows.has(oid));
   }
   return new Map([...rows.keys()].map((oid) => [oid, toValueType(oid, rows)]));
@@ -43,11 +43,11 @@ function toValueType(oid: number, rows: ReadonlyMap<number, TypeRow>): ValueType
   const row = rows.get(oid);
   switch (row?.kind) {
     case 'domain':
-      return toValueType(row.inner, rows);
+      return toValueType(row.inner_type, rows);
     case 'array':
     case 'range':
     case 'multirange':
-      return { kind: row.kind, element: toValueType(row.inner, rows) };
+      return { kind: row.kind, element: toValueType(row.inner_type, rows) };
     case 'composite':
       return {
         kind: 'composite',
@@ -65,7 +65,7 @@ function toValueType(oid: number, rows: ReadonlyMap<number, TypeRow>): ValueType
 function typeSql(serverVersion: number): string {
   const multirange = serverVersion >= 140_000;
   return `
-    select t.oid::int8::int4 as oid,
+    select t.oid as oid,
            case when t.typtype = 'd' then 'domain'
                 when t.typtype = 'c' then 'composite'
                 when t.typtype = 'r' then 'range'
@@ -78,14 +78,14 @@ function typeSql(serverVersion: number): string {
                 ${multirange ? "when t.typtype = 'm' then (select r.rngtypid from pg_range as r where r.rngmultitypid = t.oid)" : ''}
                 when t.typtype = 'b' and t.typelem <> 0 and t.typlen = -1 and t.typcategory = 'A' then t.typelem
                 else 0
-           end::int8::int4 as inner,
+           end as inner_type,
            case when t.typtype = 'c' then array(
                 select a.attname::text from pg_attribute as a
                  where a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped
                  order by a.attnum)
            else '{}' end as attribute_names,
            case when t.typtype = 'c' then array(
-                select a.atttypid::int8::int4 from pg_attribute as a
+                select a.atttypid from pg_attribute as a
                  where a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped
                  order by a.attnum)
            else '{}' end as attribute_types

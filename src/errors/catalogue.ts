@@ -191,6 +191,11 @@ export const ERRORS = {
     exitCode: 3,
     advice: "The copy is tried again; look at the worker's log for the cause.",
   },
+  PC503: {
+    policy: 'refuse',
+    exitCode: 3,
+    advice: 'Compare the table again; "compare TABLE" takes its name.',
+  },
 
   // 9xx: ours
   PC900: {

@@ -1,11 +1,11 @@
 import type { Connection } from '../db/connection.js';
 import { SQLSTATE, sqlstateOf } from '../db/sqlstate.js';
 import { ReplicateError } from '../errors/replicate-error.js';
-import { BOOTSTRAP_SQL, INSTALL_LOCK_SQL } from './bootstrap-sql.js';
 import { newerVersionError } from './check-installed.js';
-import { loadRoutine } from './load-routine.js';
+import { INSTALL_LOCK_SQL } from './install-lock.js';
 import { planInstall, type SchemaPlan } from './plan-install.js';
-import { loadSchemaFiles, type SchemaFiles, type SchemaName, type SqlFile } from './schema-files.js';
+import { loadBootstrapSql, loadSchemaFiles, type SchemaFiles, type SchemaName } from './schema-files.js';
+import { type FileStatement, schemaStatements } from './schema-statements.js';
 import { findSqlRoot } from './sql-root.js';
 
 const LOCK_TIMEOUT = '30s';
@@ -41,17 +41,15 @@ export async function installSchemas(
 ): Promise<InstallResult> {
   const schemas = options.schemas ?? loadSchemaFiles(findSqlRoot());
   const changed: SchemaName[] = [];
-  try {
-    await lockedTransaction(connection, () => connection.execute(BOOTSTRAP_SQL));
-    for (const { schema } of schemas) {
-      await lockedTransaction(connection, async () => {
-        // Under the lock: another install may have just ended.
-        const plan = (await planInstall(connection, schemas)).schemas.find((p) => p.files.schema === schema);
-        if (plan !== undefined && (await installSchema(connection, plan, options.log))) changed.push(schema);
-      });
-    }
-  } catch (error) {
-    throw explain(error, connection.target);
+  await lockedTransaction(connection, () =>
+    installFile(connection, { file: 'bootstrap.sql', sql: loadBootstrapSql(findSqlRoot()) }),
+  );
+  for (const { schema } of schemas) {
+    await lockedTransaction(connection, async () => {
+      // Under the lock: another install may have just ended.
+      const plan = (await planInstall(connection, schemas)).schemas.find((p) => p.files.schema === schema);
+      if (plan !== undefined && (await installSchema(connection, plan, options.log))) changed.push(schema);
+    });
   }
   return { changed };
 }
@@ -61,7 +59,13 @@ async function lockedTransaction(connection: Connection, body: () => Promise<unk
     await connection.execute(`set local lock_timeout = '${LOCK_TIMEOUT}'`);
     // The texts are ours and written with these in mind; the role or the database may have others.
     await connection.execute('set local check_function_bodies = on');
-    await connection.execute(INSTALL_LOCK_SQL);
+    try {
+      await connection.execute(INSTALL_LOCK_SQL);
+    } catch (error) {
+      throw sqlstateOf(error) === undefined
+        ? error
+        : explain(error, `Cannot begin to install in ${connection.target}`);
+    }
     await body();
   });
 }
@@ -71,34 +75,30 @@ async function installSchema(
   plan: SchemaPlan,
   log: InstallLog | undefined,
 ): Promise<boolean> {
-  const { schema, migrations, routines, grants } = plan.files;
+  const { schema } = plan.files;
   if (plan.owner === 'foreign') {
     log?.info({ schema }, 'schema was installed by somebody else and is used as it is');
     return false;
   }
   if (plan.unknownMigrations.length > 0) throw newerVersionError(plan, connection.target);
 
-  for (const migration of migrations.filter(({ name }) => plan.missingMigrations.includes(name))) {
-    await connection.execute(migration.text);
-    await connection.execute('insert into pgcascade.migration (schema_name, name) values ($1, $2)', [
-      schema,
-      migration.name,
-    ]);
-    log?.info({ schema, migration: migration.name }, 'migration applied');
-  }
-
   const before = await describeRoutines(connection, schema);
-  const loaded: SqlFile[] = [];
-  for (const routine of routines) {
-    await loadRoutine(connection, routine, loaded);
-    loaded.push(routine);
-  }
-  if (grants !== undefined) await connection.execute(grants);
+  for (const statement of schemaStatements(plan.files)) await installFile(connection, statement);
   const after = await describeRoutines(connection, schema);
 
-  const changedRoutines = [...after].filter(([signature, digest]) => before.get(signature) !== digest).length;
-  if (changedRoutines > 0) log?.info({ schema, routines: changedRoutines }, 'routines loaded');
-  return changedRoutines > 0 || plan.missingMigrations.length > 0;
+  const routines = [...after].filter(([signature, digest]) => before.get(signature) !== digest).length;
+  if (routines === 0 && plan.missingMigrations.length === 0) return false;
+  log?.info({ schema, migrations: plan.missingMigrations, routines }, 'schema installed');
+  return true;
+}
+
+async function installFile(connection: Connection, { file, sql }: FileStatement): Promise<void> {
+  try {
+    await connection.execute(sql);
+  } catch (error) {
+    if (sqlstateOf(error) === undefined) throw error;
+    throw explain(error, `Cannot install sql/${file} in ${connection.target}`);
+  }
 }
 
 async function describeRoutines(connection: Connection, schema: string): Promise<Map<string, string>> {
@@ -114,19 +114,16 @@ async function describeRoutines(connection: Connection, schema: string): Promise
   return new Map(rows.map((row) => [row.signature, row.digest]));
 }
 
-function explain(error: unknown, target: string): unknown {
+function explain(error: unknown, what: string): ReplicateError {
   const reason = error instanceof Error ? error.message : String(error);
+  const cause = { cause: error };
   switch (sqlstateOf(error)) {
     case SQLSTATE.insufficientPrivilege:
-      return new ReplicateError('PC204', `Cannot install in ${target}: ${reason}.`, {}, { cause: error });
+      return new ReplicateError('PC204', `${what}: ${reason}.`, {}, cause);
     case SQLSTATE.lockNotAvailable:
-      return new ReplicateError(
-        'PC208',
-        `Cannot install in ${target}: a lock was not free within ${LOCK_TIMEOUT}.`,
-        {},
-        { cause: error },
-      );
+    case SQLSTATE.deadlockDetected:
+      return new ReplicateError('PC208', `${what}: a lock was not free within ${LOCK_TIMEOUT}.`, {}, cause);
     default:
-      return error;
+      return new ReplicateError('PC900', `${what}: ${reason}.`, {}, cause);
   }
 }

@@ -34,6 +34,11 @@ export function loadSchemaFiles(sqlRoot: string): readonly SchemaFiles[] {
   );
 }
 
+/** The SQL that an install runs first: sql/bootstrap.sql. */
+export function loadBootstrapSql(sqlRoot: string): string {
+  return readFileSync(join(sqlRoot, 'bootstrap.sql'), 'utf8');
+}
+
 function loadSchema(folder: string, schema: SchemaName): SchemaFiles {
   const order = readFileSync(join(folder, 'load-order.txt'), 'utf8')
     .split('\n')

@@ -1,6 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { type DestinationStream, type Logger as PinoLogger, pino, stdSerializers } from 'pino';
+import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
 import { prettyFactory } from 'pino-pretty';
+import { errorFields } from './error-fields.js';
 
 /** A log of one component: `log.info({ queue, tick }, 'Batch applied')`: a constant sentence and fields. */
 export type Logger = PinoLogger;
@@ -36,13 +37,20 @@ export function openLog(options: LogOptions): Log {
   const pretty =
     terminal === undefined
       ? undefined
-      : prettyFactory({ colorize: terminal.colours, ignore: 'pid,hostname', translateTime: 'SYS:standard' });
+      : prettyFactory({
+          colorize: terminal.colours,
+          ignore: 'pid,hostname',
+          translateTime: 'SYS:standard',
+          singleLine: true,
+          errorLikeObjectKeys: [],
+        });
   const destination: DestinationStream = {
     write(line) {
       if (file !== undefined) writeSync(file, line);
       if (terminal !== undefined && pretty !== undefined) terminal.write(pretty(line).trimEnd());
     },
   };
+  const hasStacks = options.level === 'debug' || options.level === 'trace';
   const logger = pino(
     {
       level: options.level,
@@ -53,9 +61,7 @@ export function openLog(options: LogOptions): Log {
         log: (fields) => redactFields(fields, redact),
         bindings: (fields) => redactFields(fields, redact),
       },
-      serializers: {
-        err: (error: Error) => redactFields({ ...stdSerializers.err(error) }, redact),
-      },
+      serializers: { err: (error: unknown) => redactValue(errorFields(error, hasStacks), redact, 0) },
       hooks: {
         logMethod(values, method) {
           const redacted = values.map((value) => (typeof value === 'string' ? redact(value) : value));

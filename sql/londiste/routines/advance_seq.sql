@@ -13,7 +13,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_limits    record;
-    v_current   bigint;
+    v_current   record;
     v_value     bigint;
 begin
     select s.seqrelid::regclass as relation,
@@ -29,13 +29,11 @@ begin
 
     -- The subscriber's sequence may have a smaller type than the root's.
     v_value := greatest(v_limits.seqmin, least(v_limits.seqmax, p_value));
-    if v_limits.seqincrement > 0 then
-        perform pgq.seq_setval(p_seq_name, v_value);
-    else
-        execute format('select s.last_value from %s as s', v_limits.relation) into v_current;
-        if v_value < v_current then
-            perform setval(v_limits.relation, v_value);
-        end if;
+    execute format('select s.last_value, s.is_called from %s as s', v_limits.relation) into v_current;
+    if v_value <> v_current.last_value and (v_value > v_current.last_value) = (v_limits.seqincrement > 0)
+       -- A published value may have been given out on the root: it is not to be the next one here.
+       or v_value = v_current.last_value and not v_current.is_called then
+        perform setval(v_limits.relation, v_value);
     end if;
     return true;
 end;

@@ -16,7 +16,6 @@ create or replace function pgq.batch_event_sql(
 )
 returns text
 language plpgsql
-stable
 as $$
 declare
     v_columns  constant text := 'e.ev_id, e.ev_time, e.ev_txid, e.ev_retry, e.ev_type, e.ev_data, '

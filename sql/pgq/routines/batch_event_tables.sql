@@ -11,7 +11,6 @@ create or replace function pgq.batch_event_tables(
 )
 returns setof text
 language plpgsql
-stable
 as $$
 declare
     v_queue  pgq.queue%rowtype;

@@ -1,6 +1,7 @@
 -- Function: pgq.current_event_table(1)
 --
--- The event table to write to, for COPY. The answer holds for the current transaction only.
+-- The event table to write to, for COPY. The answer holds for the current transaction only. That gets its id before
+-- the table is looked up: by that rotation knows that it may still write to this table.
 --
 -- Returns: text, `schema.table`, ready for use in SQL.
 -- Raises:  'Event queue not found', 'Writing to queue disabled'.
@@ -14,6 +15,7 @@ declare
     v_table     text;
     v_disabled  boolean;
 begin
+    perform pg_catalog.txid_current();
     select q.queue_data_pfx || '_' || q.queue_cur_table::text,
            q.queue_disable_insert
       into v_table, v_disabled

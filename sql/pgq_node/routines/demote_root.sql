@@ -62,6 +62,9 @@ begin
          where q.queue_name = p_queue_name;
         ret_note := 'Step 1: Writing disabled for: ' || p_queue_name;
     elsif p_step = 2 then
+        if current_setting('transaction_isolation') <> 'read committed' then
+            raise exception 'demote_root step 2 needs a snapshot that is younger than its lock: use read committed';
+        end if;
         -- Whoever saw the queue open holds a lock on an event table until his commit. The tick must come after.
         execute format('lock table %s in exclusive mode', pgq.quote_fqname(v_queue.queue_data_pfx));
         v_event_seq := pgq.seq_getval(v_queue.queue_event_seq);

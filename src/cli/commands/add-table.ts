@@ -1,3 +1,4 @@
+import { requireProvider } from '../../cascade/find-root.js';
 import type { NodeInfo } from '../../cascade/node-info.js';
 import type { Connection } from '../../db/connection.js';
 import { ReplicateError } from '../../errors/replicate-error.js';
@@ -26,7 +27,9 @@ interface AddTableSwitches {
 export const command: CommandSpec = {
   name: 'add-table',
   summary: 'Replicate tables: on the root from now on, below it by copying them and going on from there.',
-  arguments: [{ name: 'tables', variadic: true, summary: 'Names or patterns with * and ?, schema public by default.' }],
+  arguments: [
+    { name: 'tables', variadic: true, summary: 'Names or patterns with * and ?, schema public by default.' },
+  ],
   options: [
     { flags: '--all', summary: 'All tables that can be added on this node.' },
     { flags: '--expect-sync', summary: 'The rows are here already: do not copy.' },
@@ -92,23 +95,31 @@ async function addOnSubscriber(
   const { config, output } = context;
   const { queueName } = config;
   const providerTables = await readTables(provider, queueName);
-  const providerType = await readProviderType(provider, queueName);
-  const { orphans } = await syncNames(connection, provider, providerType, queueName);
+  const upstream = await requireProvider(provider, queueName);
+  const { orphans } = await syncNames(connection, provider, upstream.nodeType, queueName);
   for (const orphan of orphans) {
-    output.print(`${orphan}: replicated here, but the root does not know it; "remove-table ${orphan}" ends it`);
+    output.print(
+      `${orphan}: replicated here, but the root does not know it; "remove-table ${orphan}" ends it`,
+    );
   }
   const missing = (await readMissing(connection, queueName)).tables;
+  const offered = new Set(providerTables.filter(({ isLocal }) => isLocal).map(({ name }) => name));
   const names = chooseNames(output, {
     kind: 'table',
     args,
-    all: switches.all ? missing.filter((name) => isReplicatedBy(providerTables, name) || switches.expectSync) : undefined,
+    all: switches.all ? missing.filter((name) => switches.expectSync || offered.has(name)) : undefined,
     candidates: (await readTables(connection, queueName)).map(({ name }) => name),
     acceptUnknown: switches.force,
     skipUnknown: switches.skipNonExisting,
   });
   const above = { connection: provider, nodeName: node.providerNode, tables: providerTables };
   await addAll(context, connection, node, names, switches, (tableName, destTable) =>
-    checkSubscriberTable(connection, above, { tableName, destTable, allowPartition: true }, switches.expectSync),
+    checkSubscriberTable(
+      connection,
+      above,
+      { tableName, destTable, allowPartition: true },
+      switches.expectSync,
+    ),
   );
 }
 
@@ -131,15 +142,19 @@ async function addAll(
     (await readTables(connection, queueName)).filter(({ isLocal }) => isLocal).map(({ name }) => name),
   );
   const accepted: string[] = [];
+  const refused = new Map<string, ReplicateError>();
   for (const tableName of names) {
     try {
       if (!present.has(tableName)) await check(tableName, destTable ?? tableName);
       accepted.push(tableName);
     } catch (error) {
-      if (!(error instanceof ReplicateError) || !switches.skipNonExisting) throw error;
-      output.print(`skipped ${tableName}: ${error.message}`);
+      if (!(error instanceof ReplicateError) || error.entry.policy === 'retry') throw error;
+      refused.set(tableName, error);
     }
   }
+  if (!switches.skipNonExisting) refuseAll(context, [...refused.values()], names.length);
+  for (const [tableName, error] of refused) output.print(`skipped ${tableName}: ${error.message}`);
+
   const triggers = nodeTriggers(connection, node, config);
   for (const tableName of accepted) {
     context.signal.throwIfAborted();
@@ -147,4 +162,15 @@ async function addAll(
     output.print(outcome === 'added' ? `added ${tableName}` : `${tableName} is replicated already`);
   }
   if (accepted.length === 0) output.print('No table to add.');
+}
+
+function refuseAll(context: CommandContext, errors: readonly ReplicateError[], total: number): void {
+  const [first, ...others] = errors;
+  if (first === undefined) return;
+  if (others.length === 0) throw first;
+  for (const error of errors) context.output.print(error.message);
+  throw new ReplicateError(
+    first.code,
+    `${errors.length} of ${total} tables cannot be added, so none was; --skip-non-existing adds the others.`,
+  );
 }

@@ -14,12 +14,13 @@ export const command: CommandSpec = {
   options: [
     {
       flags: '--provider <connstr>',
-      summary: 'Connect string of the node to read from; by default initial_provider_location of the ini file.',
+      summary:
+        'Connect string of the node to read from; by default initial_provider_location of the ini file.',
     },
     { flags: '--nocheck', summary: 'Do not check that the connect string leads to the database of "db".' },
   ],
   async run(context, args, options) {
-    const { config, connect, signal, output } = context;
+    const { config, connect, signal, output, log } = context;
     const node = newNode(config, args);
     const providerLocation = (options['provider'] as string | undefined) ?? config.initialProviderLocation;
     if (providerLocation === undefined) {
@@ -30,7 +31,7 @@ export const command: CommandSpec = {
     }
     const { queueName } = config;
     await using local = await openLocal(context, 'create-leaf');
-    await installSchemas(local);
+    await installSchemas(local, { log });
     const outcome = await createLeaf(local, {
       ...node,
       queueName,

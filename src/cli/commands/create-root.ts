@@ -9,12 +9,14 @@ export const command: CommandSpec = {
   name: 'create-root',
   summary: 'Make the database the root of the queue: the node that the application writes to.',
   arguments: CREATE_ARGUMENTS,
-  options: [{ flags: '--nocheck', summary: 'Do not check that the connect string leads to the database of "db".' }],
+  options: [
+    { flags: '--nocheck', summary: 'Do not check that the connect string leads to the database of "db".' },
+  ],
   async run(context, args, options) {
-    const { config, connect, signal, output } = context;
+    const { config, connect, signal, output, log } = context;
     const node = newNode(config, args);
     await using local = await openLocal(context, 'create-root');
-    await installSchemas(local);
+    await installSchemas(local, { log });
     const outcome = await createRoot(local, {
       ...node,
       queueName: config.queueName,

@@ -5,7 +5,7 @@ export const command: CommandSpec = {
   name: 'worker',
   summary: 'Moves batches onto this node, copies its tables, and publishes its watermarks.',
   daemon: true,
-  async run({ config, connect, log, signal }) {
+  async run({ config, connect, log, signal, ready }) {
     await runWorker(
       {
         connect,
@@ -23,7 +23,7 @@ export const command: CommandSpec = {
         globalWmPublishPeriodMs: config.globalWmPublishPeriodMs,
         statisticsPeriodMs: config.keepaliveStatsMs,
       },
-      () => undefined,
+      () => ready?.(),
     );
     return 0;
   },

@@ -1,0 +1,130 @@
+import type { Connection } from '../db/connection.js';
+import { ReplicateError } from '../errors/replicate-error.js';
+import { parseRowEventType } from '../queue/decode/row-event-type.js';
+import type { QueueEvent } from '../queue/event.js';
+import { type Conflict, conflictOf } from './conflict.js';
+import { type PlannedTable, planTable } from './plan-table.js';
+import { runSteps, type StepFailure } from './run-steps.js';
+import type { Step } from './step.js';
+import { TableChanges } from './table-changes.js';
+import { writerOf } from './table-writer.js';
+import type { TargetTable } from './target-table.js';
+import { writeFailureOf } from './write-failure.js';
+
+export interface ApplyBlockPorts {
+  /** An open transaction on the subscriber. */
+  readonly tx: Connection;
+  /** Undefined when the table's events are not to be written here. Asked once for each table of the block. */
+  tableOf(queueTable: string): TargetTable | undefined;
+}
+
+/** Why a table cannot go on. */
+export interface TableConflict extends Conflict {
+  readonly queueTable: string;
+}
+
+export interface BlockOutcome {
+  /** Events that are written now, or were made needless by a later TRUNCATE of the block. */
+  readonly applied: number;
+  /** Events of tables that are not ours, and of tables in conflict. */
+  readonly skipped: number;
+  readonly conflicts: readonly TableConflict[];
+}
+
+/**
+ * Writes a block of row events, in the order of their ids, within the caller's transaction.
+ *
+ * The result is exactly that of the source's own order, at whose end only the rows can be seen; most blocks cost one
+ * to three statements for each table. A table of which one event cannot be written is in conflict: then none of its
+ * events of this block is written, and the other tables' are. Not to be repeated within the transaction.
+ *
+ * Throws PC404 for an event that is no row event or cannot be read, and everything that is no fault of a table (lost
+ * connection, deadlock, missing right): the transaction must then be rolled back.
+ */
+export async function applyBlock(
+  ports: ApplyBlockPorts,
+  events: readonly QueueEvent[],
+): Promise<BlockOutcome> {
+  const { tx } = ports;
+  const tables = groupByTable(ports, events);
+  const conflicts: TableConflict[] = [];
+  const planned: WritableTable[] = [];
+  for (const changes of tables) {
+    const { queueTable } = changes.writer.table;
+    const plan = planTable(changes);
+    if (plan.kind === 'conflict') conflicts.push({ queueTable, ...plan.conflict });
+    else planned.push({ queueTable, plan });
+  }
+  if (planned.length > 0) conflicts.push(...(await write(tx, planned)));
+  const inConflict = new Set(conflicts.map(({ queueTable }) => queueTable));
+  const applied = tables
+    .filter(({ writer }) => !inConflict.has(writer.table.queueTable))
+    .reduce((sum, { eventCount }) => sum + eventCount, 0);
+  return { applied, skipped: events.length - applied, conflicts };
+}
+
+/** The changes of each table that is ours, in the order of the tables' first events. */
+function groupByTable(ports: ApplyBlockPorts, events: readonly QueueEvent[]): TableChanges[] {
+  const tables = new Map<string, TableChanges | undefined>();
+  for (const event of events) {
+    const type = parseRowEventType(event.type);
+    if (type === undefined || event.extra1 === null) {
+      throw new ReplicateError('PC404', `Event ${event.id} is not a row event.`, { eventId: event.id });
+    }
+    let changes = tables.get(event.extra1);
+    if (changes === undefined && !tables.has(event.extra1)) {
+      const table = ports.tableOf(event.extra1);
+      changes = table === undefined ? undefined : new TableChanges(writerOf(table));
+      tables.set(event.extra1, changes);
+    }
+    changes?.add(event, type);
+  }
+  return [...tables.values()].filter((changes) => changes !== undefined);
+}
+
+interface WritableTable {
+  readonly queueTable: string;
+  readonly plan: PlannedTable;
+}
+
+/** All tables' statements in one go; table by table only when one of them fails. */
+async function write(tx: Connection, tables: readonly WritableTable[]): Promise<TableConflict[]> {
+  const steps = tables.flatMap(({ plan }) => plan.steps ?? plan.stepsInOrder());
+  const failure = await runUnderSavepoint(tx, 'pgc_block', steps);
+  if (failure === undefined) return [];
+  const conflicts: TableConflict[] = [];
+  for (const { queueTable, plan } of tables) {
+    const conflict = await writeTable(tx, plan, failure);
+    if (conflict !== undefined) conflicts.push({ queueTable, ...conflict });
+  }
+  return conflicts;
+}
+
+/** One table: set-based if that can be and did not fail before, else in order; the failure of that is a conflict. */
+async function writeTable(
+  tx: Connection,
+  plan: PlannedTable,
+  before: StepFailure,
+): Promise<Conflict | undefined> {
+  if (plan.steps !== undefined && !plan.steps.includes(before.step)) {
+    if ((await runUnderSavepoint(tx, 'pgc_table', plan.steps)) === undefined) return undefined;
+  }
+  const failure = await runUnderSavepoint(tx, 'pgc_table', plan.stepsInOrder());
+  return failure === undefined ? undefined : conflictOf(failure);
+}
+
+/** Runs steps; when one fails, none of them has been done. Throws what is not the fault of a table. */
+async function runUnderSavepoint(
+  tx: Connection,
+  name: string,
+  steps: readonly Step[],
+): Promise<StepFailure | undefined> {
+  await tx.execute(`savepoint ${name}`);
+  const failure = await runSteps(tx, steps);
+  if (failure !== undefined) {
+    if (failure.kind === 'error' && writeFailureOf(failure.error) === undefined) throw failure.error;
+    await tx.execute(`rollback to savepoint ${name}`);
+  }
+  await tx.execute(`release savepoint ${name}`);
+  return failure;
+}

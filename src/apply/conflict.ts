@@ -1,0 +1,34 @@
+import type { EventId } from '../queue/ids.js';
+import type { StepFailure } from './run-steps.js';
+import { writeFailureOf } from './write-failure.js';
+
+/** The first event of a table that could not be written, and why. */
+export interface Conflict {
+  readonly eventId: EventId;
+  /** PC402: the rows differ from the provider's. PC403: the table differs. */
+  readonly code: 'PC402' | 'PC403';
+  /** A sentence without any value of a row. */
+  readonly message: string;
+  /** The key of the row as JSON values; null when the table has no key. */
+  readonly key: string | null;
+}
+
+/** The conflict that the failure of an in-order step is. */
+export function conflictOf(failure: StepFailure): Conflict {
+  const [first] = failure.step.changes;
+  if (first === undefined) throw new RangeError('A step without changes has failed.');
+  return { eventId: first.event.id, key: first.key || null, ...reasonOf(failure) };
+}
+
+function reasonOf(failure: StepFailure): Pick<Conflict, 'code' | 'message'> {
+  if (failure.kind === 'count') {
+    const message =
+      failure.count === 0
+        ? 'The row to be changed is not on the subscriber.'
+        : `The change of one row touched ${failure.count} rows on the subscriber.`;
+    return { code: 'PC402', message };
+  }
+  const reason = writeFailureOf(failure.error);
+  if (reason === undefined) throw failure.error;
+  return reason;
+}

@@ -1,0 +1,86 @@
+import type { QueueEvent } from '../queue/event.js';
+import type { Conflict } from './conflict.js';
+import { planInOrder, planSteps } from './plan-steps.js';
+import type { SqlSection } from './row-change.js';
+import { resolveSection } from './section-target.js';
+import type { Step } from './step.js';
+import type { TableChanges } from './table-changes.js';
+import { onlyNameSql, type TargetTable } from './target-table.js';
+
+/** How one table's changes of a block will be written. */
+export interface PlannedTable {
+  readonly kind: 'planned';
+  /** The set-based way; undefined when there is none. */
+  readonly steps: readonly Step[] | undefined;
+  /** One change after the other. */
+  stepsInOrder(): readonly Step[];
+}
+
+/** The table's changes cannot be written, whatever its rows are. */
+export interface UnwritableTable {
+  readonly kind: 'conflict';
+  readonly conflict: Conflict;
+}
+
+/** Decides how a table's changes are written, or finds that they cannot be. Pure. */
+export function planTable({
+  writer,
+  truncate,
+  unreadable,
+  sections,
+}: TableChanges): PlannedTable | UnwritableTable {
+  const { table } = writer;
+  if (unreadable !== undefined) {
+    return mismatch(
+      { event: unreadable, key: null },
+      'The event lacks a key column, or its old and new row have different columns.',
+    );
+  }
+  const setBased: (readonly Step[] | undefined)[] = [];
+  const inOrder: (() => readonly Step[])[] = [];
+  if (truncate !== undefined) {
+    setBased.push([truncateStep(`truncate ${onlyNameSql(table)}`, truncate)]);
+    inOrder.push(() => [deleteAllStep(table, truncate)]);
+  }
+  for (const section of sections) {
+    if (section.kind === 'sql') {
+      setBased.push(undefined);
+      inOrder.push(() => sqlSteps(section));
+      continue;
+    }
+    const target = resolveSection(writer, section);
+    if ('missingColumns' in target) {
+      const names = target.missingColumns.join(', ');
+      return mismatch(section.changes[0], `The table on the subscriber does not have: ${names}.`);
+    }
+    setBased.push(planSteps(target, section.changes));
+    inOrder.push(() => planInOrder(target, section.changes));
+  }
+  return {
+    kind: 'planned',
+    steps: setBased.includes(undefined) ? undefined : setBased.flatMap((steps) => steps ?? []),
+    stepsInOrder: () => inOrder.flatMap((steps) => steps()),
+  };
+}
+
+/** A foreign key forbids TRUNCATE, even while the referencing table is empty; this always works. */
+function deleteAllStep(table: TargetTable, event: QueueEvent): Step {
+  return truncateStep(`delete from ${onlyNameSql(table)}`, event);
+}
+
+function truncateStep(text: string, event: QueueEvent): Step {
+  return { text, expected: 'any', changes: [{ event, key: null }] };
+}
+
+function sqlSteps(section: SqlSection): Step[] {
+  return section.changes.map((change) => ({ text: change.statement, expected: 1, changes: [change] }));
+}
+
+function mismatch(
+  change: { readonly event: QueueEvent; readonly key: string | null } | undefined,
+  message: string,
+): UnwritableTable {
+  if (change === undefined) throw new RangeError('A section has no changes.');
+  const { event, key } = change;
+  return { kind: 'conflict', conflict: { eventId: event.id, code: 'PC403', message, key: key || null } };
+}

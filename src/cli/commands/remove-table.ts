@@ -1,0 +1,39 @@
+import { readCapturePlans } from '../../replica/capture-plans.js';
+import { removeTable } from '../../replica/remove-table.js';
+import { readTables } from '../../replica/table-list.js';
+import { chooseNames } from '../choose-names.js';
+import type { CommandSpec } from '../command.js';
+import { withLocalNode } from '../local-node.js';
+import { nodeTriggers } from '../node-triggers.js';
+
+/** `replicate INI remove-table NAME…` */
+export const command: CommandSpec = {
+  name: 'remove-table',
+  summary: 'End the replication of tables on this node; on the root on all nodes. The rows stay.',
+  arguments: [{ name: 'tables', variadic: true, summary: 'Names or patterns with * and ?.' }],
+  options: [{ flags: '--all', summary: 'All tables of this node.' }],
+  async run(context, args, options) {
+    const { config, output, signal } = context;
+    return withLocalNode(context, 'remove-table', async (connection, node) => {
+      const { queueName } = config;
+      const local = (await readTables(connection, queueName)).filter(({ isLocal }) => isLocal);
+      // A plan without a registration is left of a removal that was interrupted.
+      const plans = await readCapturePlans(connection, queueName);
+      const present = [...new Set([...local.map(({ name }) => name), ...plans.keys()])];
+      const names = chooseNames(output, {
+        kind: 'table',
+        args,
+        all: options['all'] === true ? present : undefined,
+        candidates: present,
+      });
+      const triggers = nodeTriggers(connection, node, config);
+      for (const tableName of names) {
+        signal.throwIfAborted();
+        await removeTable(connection, { queueName, tableName, triggers });
+        output.print(`removed ${tableName}`);
+      }
+      if (names.length === 0) output.print('No table to remove.');
+      return 0;
+    });
+  },
+};

@@ -1,0 +1,35 @@
+import { readStatus } from '../../observe/status.js';
+import { statusTree } from '../../observe/status-tree.js';
+import type { CommandSpec } from '../command.js';
+import { openLocal } from '../local-node.js';
+
+const DEADLINE_MS = 5_000;
+const INCOMPLETE = 3;
+
+/** `replicate INI status` */
+export const command: CommandSpec = {
+  name: 'status',
+  summary:
+    'Show all nodes of the cascade: tables, position, lag and errors. Exit 3 when one cannot be reached.',
+  options: [{ flags: '--json', summary: 'Print one JSON document.' }],
+  async run(context, _args, options) {
+    const { config, connect, signal, output } = context;
+    await using local = await openLocal(context, 'status');
+    const report = await readStatus(local, {
+      queueName: config.queueName,
+      localLocation: config.db,
+      connect,
+      deadlineMs: DEADLINE_MS,
+      signal,
+    });
+    if (options['json'] === true) output.print(JSON.stringify(report, writeNumber, 2));
+    else for (const line of statusTree(report)) output.print(line);
+    return report.isComplete ? 0 : INCOMPLETE;
+  },
+};
+
+/** Ids and counts are bigint; in JSON they are numbers as long as a reader can hold them exactly. */
+function writeNumber(_key: string, value: unknown): unknown {
+  if (typeof value !== 'bigint') return value;
+  return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString();
+}

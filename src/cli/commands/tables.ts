@@ -1,0 +1,37 @@
+import { readCapturePlans } from '../../replica/capture-plans.js';
+import { readTables } from '../../replica/table-list.js';
+import { describeTableState } from '../../replica/table-state.js';
+import type { CommandSpec } from '../command.js';
+import { withLocalNode } from '../local-node.js';
+import { printTable } from '../print-table.js';
+
+/** `replicate INI tables` */
+export const command: CommandSpec = {
+  name: 'tables',
+  summary: 'List the tables that are replicated on this node, their state and how they are captured.',
+  options: [{ flags: '--names-only', summary: 'Print the names only, one a line.' }],
+  async run(context, _args, options) {
+    const { config, output } = context;
+    return withLocalNode(context, 'tables', async (connection) => {
+      const tables = (await readTables(connection, config.queueName)).filter(({ isLocal }) => isLocal);
+      if (options['namesOnly'] === true) {
+        for (const { name } of tables) output.print(name);
+        return 0;
+      }
+      const plans = await readCapturePlans(connection, config.queueName);
+      const rows = tables.map(({ name, destTable, state, attrs }) => {
+        const plan = plans.get(name);
+        return [
+          destTable === name ? name : `${name} → ${destTable}`,
+          describeTableState(state),
+          attrs ?? '',
+          plan === undefined ? '' : plan.purpose === 'deny' ? 'writes refused' : plan.mode,
+          plan?.purpose === 'capture' ? plan.reason : '',
+        ];
+      });
+      printTable(output, ['table', 'state', 'attrs', 'capture', 'why not by statement'], rows);
+      if (rows.length === 0) output.print('No table is replicated on this node.');
+      return 0;
+    });
+  },
+};

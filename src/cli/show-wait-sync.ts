@@ -1,0 +1,68 @@
+import type { Connection } from '../db/connection.js';
+import type { ExitCode } from '../errors/catalogue.js';
+import { ReplicateError } from '../errors/replicate-error.js';
+import { readSyncProgress } from '../replica/sync-progress.js';
+import { type WaitSyncOutcome, waitSync } from '../replica/wait-sync.js';
+import type { CommandContext } from './command.js';
+import { createProgressDisplay } from './progress-display.js';
+
+const SILENCE_MS = 30_000;
+
+/**
+ * Waits until all tables of this node are in sync, with a display of how far each copy is. Answers 0 only when they
+ * all are, 2 when one is parked or there is none; throws PC306 when no worker is at work or the time is up.
+ */
+export async function showWaitSync(
+  context: CommandContext,
+  connection: Connection,
+  timeoutMs: number | undefined,
+): Promise<ExitCode> {
+  const { config, output, signal } = context;
+  const display = createProgressDisplay(output);
+  let outcome: WaitSyncOutcome;
+  try {
+    outcome = await waitSync({
+      read: () => readSyncProgress(connection, config.queueName),
+      onProgress: ({ tables }) => display.show(tables),
+      timeoutMs,
+      silenceMs: SILENCE_MS,
+      signal,
+    });
+  } finally {
+    display.close();
+  }
+  switch (outcome.kind) {
+    case 'in-sync':
+      output.print(`All ${outcome.tableCount} tables are in sync.`);
+      return 0;
+    case 'no-tables':
+      output.print('No table is replicated on this node; "add-table" adds some.');
+      return 2;
+    case 'parked':
+      for (const { name, state } of outcome.tables) {
+        if (state.kind !== 'parked') continue;
+        output.print(
+          `${name} is parked: ${state.errorCode} ${state.message} When it is mended: resync ${name}`,
+        );
+      }
+      return 2;
+    case 'no-worker':
+      throw new ReplicateError(
+        'PC306',
+        `Nothing has happened for ${SILENCE_MS / 1000} s and no worker is seen; ${waitingFor(outcome.waiting)}.`,
+      );
+    case 'timeout':
+      throw new ReplicateError(
+        'PC306',
+        `Not in sync after ${(timeoutMs ?? 0) / 1000} s; ${waitingFor(outcome.waiting)}.`,
+      );
+  }
+}
+
+const NAMED = 5;
+
+function waitingFor(tables: readonly { readonly name: string }[]): string {
+  const named = tables.slice(0, NAMED).map(({ name }) => name);
+  const more = tables.length > NAMED ? ` and ${tables.length - NAMED} more` : '';
+  return `waiting for ${named.join(', ')}${more}`;
+}

@@ -1,0 +1,75 @@
+import { type DifferentBucket, differentBuckets, shiftFor } from './buckets.js';
+import type { Sides } from './canonical-value.js';
+import { type RowDifferences, RowDifferenceCollector } from './row-differences.js';
+import { readRows, type ScanSide, scanInterval } from './scan-table.js';
+
+/** Rows of one side that are fetched at a time. */
+const FETCHED_ROWS = 20_000;
+const FETCHED_INTERVALS = 50;
+/** A larger bucket is cut into so many before rows are fetched. */
+const PARTS = 64;
+
+/** Where rows are found by an index, so many reads are done. */
+const MOST_READS_BY_KEY = 40;
+/** Each read of a range of hashes goes through the whole table. */
+const MOST_READS_BY_HASH = 4;
+
+/**
+ * Finds the rows behind buckets that differ.
+ *
+ * Bounded in memory and work: it stops when it has the first keys of all three kinds, or after a number of reads. The
+ * result then says that it is not complete.
+ */
+export async function narrow(
+  sides: Sides<ScanSide>,
+  different: readonly DifferentBucket[],
+): Promise<RowDifferences> {
+  const collector = new RowDifferenceCollector();
+  const hasIndex = sides.provider.position === 'integer key';
+  let readsLeft = hasIndex ? MOST_READS_BY_KEY : MOST_READS_BY_HASH;
+  let open = [...different];
+  while (open.length > 0) {
+    if (readsLeft === 0 || collector.isFull) return collector.toDifferences(false);
+    readsLeft--;
+    const [first, ...rest] = open as [DifferentBucket, ...DifferentBucket[]];
+    if (first.rows > FETCHED_ROWS && first.interval.high > first.interval.low) {
+      open = [...(await split(sides, first)), ...rest];
+      continue;
+    }
+    const taken = takeTogether(open);
+    open = open.slice(taken.length);
+    const intervals = taken.map((bucket) => bucket.interval);
+    const [provider, subscriber] = await Promise.all([
+      readRows(sides.provider, intervals, FETCHED_ROWS + 1),
+      readRows(sides.subscriber, intervals, FETCHED_ROWS + 1),
+    ]);
+    // More rows than can be compared at one position: only a table without a usable key has that.
+    if (provider.length > FETCHED_ROWS || subscriber.length > FETCHED_ROWS) readsLeft = 0;
+    else collector.add(provider, subscriber);
+    if (readsLeft === 0 && open.length === 0 && provider.length > FETCHED_ROWS) {
+      return collector.toDifferences(false);
+    }
+  }
+  return collector.toDifferences(true);
+}
+
+async function split(sides: Sides<ScanSide>, bucket: DifferentBucket): Promise<DifferentBucket[]> {
+  const shift = shiftFor(bucket.interval, PARTS);
+  const [provider, subscriber] = await Promise.all([
+    scanInterval(sides.provider, shift, bucket.interval),
+    scanInterval(sides.subscriber, shift, bucket.interval),
+  ]);
+  return differentBuckets(provider, subscriber, shift, bucket.interval);
+}
+
+/** As many of the first buckets as one fetch may hold, at least one. */
+function takeTogether(buckets: readonly DifferentBucket[]): DifferentBucket[] {
+  const taken: DifferentBucket[] = [];
+  let rows = 0n;
+  for (const bucket of buckets) {
+    rows += bucket.rows;
+    if (taken.length > 0 && (rows > FETCHED_ROWS || taken.length >= FETCHED_INTERVALS)) break;
+    taken.push(bucket);
+  }
+  return taken;
+}

@@ -1,0 +1,97 @@
+import type { FoundRow } from './scan-table.js';
+
+const KEPT_KEYS = 10;
+
+/** Rows that differ in one way. */
+export interface RowList {
+  readonly count: bigint;
+  /** Keys of the first ones found, each the texts of the key's columns; none without a key. */
+  readonly keys: readonly (readonly string[])[];
+}
+
+/** Rows that are not the same on both sides. */
+export interface RowDifferences {
+  /** On both sides, with other values. Without a key a changed row is a missing and an extra one. */
+  readonly changed: RowList;
+  /** Only on the provider. */
+  readonly missing: RowList;
+  /** Only on the subscriber. */
+  readonly extra: RowList;
+  /** False when not all rows were looked at: there may be more of each kind. */
+  readonly isComplete: boolean;
+}
+
+/** Collects differences in bounded memory: counts of all, keys of the first. */
+export class RowDifferenceCollector {
+  readonly #lists = { changed: new KeptRows(), missing: new KeptRows(), extra: new KeptRows() };
+
+  /** True when more rows would not add a key to any list. */
+  get isFull(): boolean {
+    return Object.values(this.#lists).every((list) => list.isFull);
+  }
+
+  /** Compares all rows of some positions, the same ones on both sides. */
+  add(provider: readonly FoundRow[], subscriber: readonly FoundRow[]): void {
+    for (const [left, right] of pairById(provider, subscriber)) {
+      const onlyLeft = countOthers(left, right);
+      const onlyRight = countOthers(right, left);
+      const hasKey = (left[0] ?? right[0])?.key !== null;
+      const changed = hasKey ? smaller(onlyLeft, onlyRight) : 0n;
+      const key = (left[0] ?? right[0])?.key ?? undefined;
+      this.#lists.changed.add(changed, key);
+      this.#lists.missing.add(onlyLeft - changed, key);
+      this.#lists.extra.add(onlyRight - changed, key);
+    }
+  }
+
+  toDifferences(isComplete: boolean): RowDifferences {
+    const { changed, missing, extra } = this.#lists;
+    return { changed: changed.list, missing: missing.list, extra: extra.list, isComplete };
+  }
+}
+
+class KeptRows {
+  #count = 0n;
+  readonly #keys: (readonly string[])[] = [];
+
+  get isFull(): boolean {
+    return this.#keys.length >= KEPT_KEYS;
+  }
+
+  get list(): RowList {
+    return { count: this.#count, keys: this.#keys };
+  }
+
+  add(rows: bigint, key: readonly string[] | undefined): void {
+    if (rows <= 0n) return;
+    this.#count += rows;
+    if (key !== undefined && !this.isFull) this.#keys.push(key);
+  }
+}
+
+function pairById(
+  left: readonly FoundRow[],
+  right: readonly FoundRow[],
+): Iterable<readonly [FoundRow[], FoundRow[]]> {
+  const pairs = new Map<string, [FoundRow[], FoundRow[]]>();
+  for (const [side, rows] of [left, right].entries()) {
+    for (const row of rows) {
+      let pair = pairs.get(row.id);
+      if (pair === undefined) pairs.set(row.id, (pair = [[], []]));
+      pair[side]?.push(row);
+    }
+  }
+  return pairs.values();
+}
+
+/** How many of the rows have no equal on the other side. */
+function countOthers(rows: readonly FoundRow[], others: readonly FoundRow[]): bigint {
+  return rows.reduce((count, row) => {
+    const equal = others.find((other) => other.rowHash === row.rowHash)?.rows ?? 0n;
+    return count + (row.rows > equal ? row.rows - equal : 0n);
+  }, 0n);
+}
+
+function smaller(left: bigint, right: bigint): bigint {
+  return left < right ? left : right;
+}

@@ -1,0 +1,135 @@
+import { quoteName } from '../db/identifier.js';
+import type { Interval } from './buckets.js';
+import { rowBytes } from './canonical-value.js';
+import type { SidePlan, TablePlan } from './table-plan.js';
+
+/** How the rows of a table get their position: see buckets.ts. */
+export type Position = 'integer key' | 'hash of key' | 'hash of row';
+
+export function positionOf(plan: TablePlan): Position {
+  if (plan.hasIntegerKey) return 'integer key';
+  return plan.keyColumns.length > 0 ? 'hash of key' : 'hash of row';
+}
+
+/** Part of one scan of a table: an SQL condition that is true for each row in exactly one piece; undefined for all rows. */
+export type Piece = string | undefined;
+
+/** One row per bucket: bucket, rows, high, low. With an interval only of the rows in it. */
+export function bucketSql(
+  side: SidePlan,
+  position: Position,
+  shift: number,
+  where: { readonly piece?: Piece; readonly interval?: Interval },
+): string {
+  const { piece, interval } = where;
+  const intervals = interval === undefined ? [] : [interval];
+  const pieces = [piece, ...intervalPiece(side, position, intervals)];
+  return `
+    select r.position >> ${shift} as bucket, count(*) as rows,
+           sum(('x' || left(r.row_hash, 16))::bit(64)::int8)::text as high,
+           sum(('x' || right(r.row_hash, 16))::bit(64)::int8)::text as low
+      from (${positionedRows(side, position, [], pieces)}) as r${within(intervals)}
+     group by 1`;
+}
+
+export function countSql(side: SidePlan, piece: Piece): string {
+  return `select count(*) as rows from ${source(side)}${conditions([piece])}`;
+}
+
+/**
+ * The rows of some intervals: id (tells rows of one key), row_hash, key (texts for a person, cut short), rows (how many
+ * are alike). At most `limit` of them, lowest positions first.
+ */
+export function rowsSql(
+  side: SidePlan,
+  position: Position,
+  intervals: readonly Interval[],
+  limit: number,
+): string {
+  const keyTexts = side.keyReferences.map((key) => `left(${key}::text, ${KEY_TEXT_LENGTH})`);
+  const extra = [
+    `${keyTexts.length === 0 ? 'null::text[]' : `array[${keyTexts.join(', ')}]`} as key`,
+    `${keyTexts.length === 0 ? 'null::text' : `md5(${rowBytes(side.keyValues)})`} as id`,
+  ];
+  return `
+    select coalesce(r.id, r.row_hash) as id, r.row_hash, r.key, count(*) as rows
+      from (${positionedRows(side, position, extra, intervalPiece(side, position, intervals))}) as r${within(intervals)}
+     group by r.position, r.id, r.row_hash, r.key
+     order by r.position
+     limit ${limit}`;
+}
+
+/** The lowest and highest integer key; an index gives them. */
+export function keyBoundsSql(side: SidePlan): string {
+  const [key] = side.keyReferences;
+  return `select min(${key})::int8 as low, max(${key})::int8 as high from ${source(side)}`;
+}
+
+const KEY_TEXT_LENGTH = 100;
+
+function positionedRows(
+  side: SidePlan,
+  position: Position,
+  extra: readonly string[],
+  where: readonly Piece[],
+): string {
+  const rowHash = `md5(${rowBytes(side.values)})`;
+  const columns = [`${rowHash} as row_hash`, `${rawPosition(side, position)} as raw_position`, ...extra];
+  const names = ['h.row_hash', `${positionExpression(position)} as position`];
+  if (extra.length > 0) names.push('h.key', 'h.id');
+  // "offset 0" keeps the server from computing an md5 once for each place where it is used.
+  return `select ${names.join(', ')}
+            from (select ${columns.join(', ')} from ${source(side)}${conditions(where)} offset 0) as h`;
+}
+
+/** What the position is made of, so that nothing is computed twice. */
+function rawPosition(side: SidePlan, position: Position): string {
+  switch (position) {
+    case 'integer key':
+      return side.keyValues[0] as string;
+    case 'hash of key':
+      return `md5(${rowBytes(side.keyValues)})`;
+    case 'hash of row':
+      return 'null::text';
+  }
+}
+
+function positionExpression(position: Position): string {
+  switch (position) {
+    case 'integer key':
+      // The subscriber's column may allow nulls: those rows get a place with the zeros.
+      return 'coalesce(h.raw_position, 0)';
+    case 'hash of key':
+      return hashPosition('h.raw_position');
+    case 'hash of row':
+      return hashPosition('h.row_hash');
+  }
+}
+
+function hashPosition(hash: string): string {
+  return `('x' || left(${hash}, 8))::bit(32)::int8`;
+}
+
+/** Lets the server use the index of an integer key. */
+function intervalPiece(side: SidePlan, position: Position, intervals: readonly Interval[]): Piece[] {
+  if (position !== 'integer key' || intervals.length === 0) return [];
+  const [column] = side.keyReferences;
+  const parts = intervals.map(({ low, high }) => `${column} between ${low} and ${high}`);
+  if (intervals.some(({ low, high }) => low <= 0n && high >= 0n)) parts.push(`${column} is null`);
+  return [`(${parts.join(' or ')})`];
+}
+
+function within(intervals: readonly Interval[]): string {
+  if (intervals.length === 0) return '';
+  const parts = intervals.map(({ low, high }) => `r.position between ${low} and ${high}`);
+  return ` where ${parts.join(' or ')}`;
+}
+
+function source(side: SidePlan): string {
+  return `${side.shape.isPartitioned ? '' : 'only '}${quoteName(side.shape.destTable)} as t`;
+}
+
+function conditions(where: readonly Piece[]): string {
+  const given = where.filter((piece) => piece !== undefined);
+  return given.length === 0 ? '' : ` where ${given.join(' and ')}`;
+}

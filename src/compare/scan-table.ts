@@ -1,0 +1,129 @@
+import type { Connection, Row } from '../db/connection.js';
+import { ReplicateError } from '../errors/replicate-error.js';
+import { type BucketSums, type Checksum, type Interval, mergeBuckets } from './buckets.js';
+import { cutIntoPieces } from './pieces.js';
+import type { ReaderPool } from './reader-pool.js';
+import { bucketSql, countSql, keyBoundsSql, type Piece, type Position, rowsSql } from './scan-sql.js';
+import type { SidePlan } from './table-plan.js';
+import { hasItsFiles } from './table-shape.js';
+
+/** One side of one table, with the readers of that side. Every read is of the side's snapshot. */
+export interface ScanSide {
+  readonly plan: SidePlan;
+  readonly position: Position;
+  readonly readers: ReaderPool;
+  readonly signal: AbortSignal | undefined;
+  /** Called after each piece with the part of the table that it was, 0 to 1. */
+  readonly onProgress: (part: number) => void;
+}
+
+/** Rows of one key that are alike. */
+export interface FoundRow {
+  readonly id: string;
+  readonly rowHash: string;
+  /** Texts of the key's columns; null without a key. */
+  readonly key: readonly string[] | null;
+  readonly rows: bigint;
+}
+
+/** The checksums of the whole table by bucket, read in pieces by as many readers as the side has. */
+export async function scanBuckets(
+  side: ScanSide,
+  shift: number,
+  keys: Interval | undefined,
+): Promise<BucketSums> {
+  return mergeBuckets(
+    await scanPieces(side, keys, (reader, piece) =>
+      readBuckets(reader, bucketSql(side.plan, side.position, shift, { piece })),
+    ),
+  );
+}
+
+/** The checksums of the rows in an interval. */
+export async function scanInterval(side: ScanSide, shift: number, interval: Interval): Promise<BucketSums> {
+  return read(side, (reader) =>
+    readBuckets(reader, bucketSql(side.plan, side.position, shift, { interval })),
+  );
+}
+
+/** The number of rows of the whole table. */
+export async function countRows(side: ScanSide): Promise<bigint> {
+  const counts = await scanPieces(side, undefined, async (reader, piece) => {
+    return (await reader.one<{ rows: bigint }>(countSql(side.plan, piece))).rows;
+  });
+  return counts.reduce((sum, count) => sum + count, 0n);
+}
+
+/** The rows of some intervals, at most `limit`. */
+export async function readRows(
+  side: ScanSide,
+  intervals: readonly Interval[],
+  limit: number,
+): Promise<FoundRow[]> {
+  return read(side, async (reader) => {
+    const rows = await reader.query<FoundRowRow>(rowsSql(side.plan, side.position, intervals, limit));
+    return rows.map((row) => ({ id: row.id, rowHash: row.row_hash, key: row.key, rows: row.rows }));
+  });
+}
+
+/** The lowest and the highest key; undefined when the table is empty. For an integer key. */
+export async function readKeyBounds(side: ScanSide): Promise<Interval | undefined> {
+  const { low, high } = await read(side, (reader) =>
+    reader.one<{ low: bigint | null; high: bigint | null }>(keyBoundsSql(side.plan)),
+  );
+  return low === null || high === null ? undefined : { low, high };
+}
+
+async function scanPieces<T>(
+  side: ScanSide,
+  keys: Interval | undefined,
+  readPiece: (reader: Connection, piece: Piece) => Promise<T>,
+): Promise<T[]> {
+  const pieces = cutIntoPieces(side.plan, side.position, side.readers.serverVersion, keys);
+  const outcomes = await Promise.allSettled(
+    pieces.map(async (piece) => {
+      const result = await read(side, (reader) => readPiece(reader, piece));
+      side.onProgress(1 / pieces.length);
+      return result;
+    }),
+  );
+  return outcomes.map((outcome) => {
+    if (outcome.status === 'rejected') throw outcome.reason;
+    return outcome.value;
+  });
+}
+
+async function read<T>(side: ScanSide, task: (reader: Connection) => Promise<T>): Promise<T> {
+  return side.readers.use(async (reader) => {
+    side.signal?.throwIfAborted();
+    const result = await task(reader);
+    if (!(await hasItsFiles(reader, side.plan.shape))) {
+      throw new ReplicateError(
+        'PC503',
+        `Table ${side.plan.shape.destTable} at ${reader.target} was truncated or rewritten meanwhile.`,
+      );
+    }
+    return result;
+  });
+}
+
+async function readBuckets(reader: Connection, sql: string): Promise<BucketSums> {
+  const rows = await reader.query<BucketRow>(sql);
+  return new Map<bigint, Checksum>(
+    rows.map((row) => [row.bucket, { rows: row.rows, high: BigInt(row.high), low: BigInt(row.low) }]),
+  );
+}
+
+interface BucketRow extends Row {
+  readonly bucket: bigint;
+  readonly rows: bigint;
+  readonly high: string;
+  readonly low: string;
+}
+
+interface FoundRowRow extends Row {
+  readonly id: string;
+  readonly row_hash: string;
+  readonly key: readonly string[] | null;
+  readonly rows: bigint;
+}

@@ -1,0 +1,101 @@
+import { callRoutine } from '../cascade/call-api.js';
+import { type NodeType, requireNode } from '../cascade/node-info.js';
+import { readSubscribers } from '../cascade/subscriber.js';
+import type { Connection } from '../db/connection.js';
+import type { TickId } from '../queue/ids.js';
+import { readTables } from '../replica/table-list.js';
+
+export interface TableCounts {
+  readonly ok: number;
+  /** Being copied, or waiting for it. */
+  readonly copying: number;
+  readonly parked: number;
+  /** Known in the cascade, not replicated on this node. */
+  readonly notHere: number;
+}
+
+export interface ParkedTable {
+  readonly name: string;
+  readonly errorCode: string;
+  readonly message: string;
+}
+
+/** The ticks that are made on a root. */
+export interface TickerStatus {
+  readonly secondsSinceTick: number;
+  /** Events that no tick covers yet. */
+  readonly newEvents: bigint;
+  /** The ticker should have made a tick by now. */
+  readonly isLate: boolean;
+}
+
+/** What one node says of itself. */
+export interface NodeStatus {
+  readonly name: string;
+  readonly type: NodeType;
+  /** Null on a root. */
+  readonly provider: string | null;
+  readonly tick: TickId;
+  readonly isPaused: boolean;
+  readonly tables: TableCounts;
+  readonly parkedTables: readonly ParkedTable[];
+  /** What its worker, or another consumer that writes here, failed with last; the first line. */
+  readonly errors: readonly { readonly consumer: string; readonly message: string }[];
+  /** Only on a root. */
+  readonly ticker: TickerStatus | null;
+  /** Names of the nodes that are registered to read from it. */
+  readonly subscribers: readonly string[];
+}
+
+/** Reads the status of the node of a queue. Changes nothing. Throws PC300 when there is no such node. */
+export async function readNodeStatus(connection: Connection, queueName: string): Promise<NodeStatus> {
+  const node = await requireNode(connection, queueName);
+  const tables = await readTables(connection, queueName);
+  const count = (...kinds: string[]) => tables.filter(({ state }) => kinds.includes(state.kind)).length;
+  const isLeaf = node.nodeType === 'leaf';
+  return {
+    name: node.nodeName,
+    type: node.nodeType,
+    provider: node.nodeType === 'root' ? null : node.providerNode,
+    tick: node.lastTick,
+    isPaused: node.isPaused,
+    tables: {
+      ok: count('ok'),
+      copying: count('waiting', 'copying'),
+      parked: count('parked'),
+      notHere: count('not-here'),
+    },
+    parkedTables: tables.flatMap(({ name, state }) =>
+      state.kind === 'parked' ? [{ name, errorCode: state.errorCode, message: state.message }] : [],
+    ),
+    errors: await readErrors(connection, queueName),
+    ticker: node.nodeType === 'root' ? await readTicker(connection, queueName) : null,
+    subscribers: isLeaf ? [] : (await readSubscribers(connection, queueName)).map(({ nodeName }) => nodeName),
+  };
+}
+
+async function readErrors(connection: Connection, queueName: string): Promise<NodeStatus['errors']> {
+  const rows = await callRoutine<{ consumer_name: string; cur_error: string | null }>(
+    connection,
+    'select consumer_name, cur_error from pgq_node.get_consumer_info($1) order by consumer_name',
+    [queueName],
+  );
+  return rows.flatMap(({ consumer_name: consumer, cur_error: error }) =>
+    error === null ? [] : [{ consumer, message: error.split('\n', 1)[0] ?? '' }],
+  );
+}
+
+async function readTicker(connection: Connection, queueName: string): Promise<TickerStatus | null> {
+  const [row] = await callRoutine<{ seconds: number; events: bigint; late: boolean }>(
+    connection,
+    // Ten seconds for a ticker that is busy elsewhere or just starts.
+    `select extract(epoch from q.ticker_lag)::float8 as seconds,
+            coalesce(q.ev_new, 0) as events,
+            q.ticker_lag > interval '10 seconds'
+                + case when q.ev_new > 0 then q.queue_ticker_max_lag else q.queue_ticker_idle_period end as late
+       from pgq.get_queue_info($1) as q`,
+    [queueName],
+  );
+  if (row === undefined) return null;
+  return { secondsSinceTick: row.seconds, newEvents: row.events, isLate: row.late };
+}

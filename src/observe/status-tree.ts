@@ -1,0 +1,110 @@
+import type { Lag } from './lag.js';
+import type { StatusEntry, StatusReport } from './status.js';
+
+/** The report as a tree of providers and subscribers, one line or a few for each node. */
+export function statusTree(report: StatusReport): string[] {
+  const children = new Map<string | null, StatusEntry[]>();
+  const names = new Set(report.entries.map(({ name }) => name));
+  for (const entry of report.entries) {
+    const parent = entry.provider !== null && names.has(entry.provider) ? entry.provider : null;
+    children.set(parent, [...(children.get(parent) ?? []), entry]);
+  }
+  const shown = new Set<string>();
+  const lines = [`Queue: ${report.queueName}   Local node: ${report.localNode}`, ''];
+  // The root first, then those whose place in the tree is not known.
+  const tops = [...(children.get(null) ?? [])].sort((a, b) => rank(a) - rank(b));
+  for (const top of tops) draw(top, '', '', children, shown, lines);
+  // Providers that form a circle hang below no top.
+  for (const entry of report.entries)
+    if (!shown.has(entry.name)) draw(entry, '', '', new Map(), shown, lines);
+  return lines;
+}
+
+function rank(entry: StatusEntry): number {
+  return entry.kind === 'seen' && entry.type === 'root' ? 0 : 1;
+}
+
+function draw(
+  entry: StatusEntry,
+  head: string,
+  indent: string,
+  children: ReadonlyMap<string | null, readonly StatusEntry[]>,
+  shown: Set<string>,
+  lines: string[],
+): void {
+  if (shown.has(entry.name)) return;
+  shown.add(entry.name);
+  const below = children.get(entry.name) ?? [];
+  lines.push(`${head}${title(entry)}`);
+  const margin = `${indent}${below.length === 0 ? '    ' : '│   '}`;
+  lines.push(...details(entry).map((line) => `${margin}${line}`));
+  below.forEach((child, index) => {
+    const isLast = index === below.length - 1;
+    draw(
+      child,
+      `${indent}${isLast ? '└── ' : '├── '}`,
+      `${indent}${isLast ? '    ' : '│   '}`,
+      children,
+      shown,
+      lines,
+    );
+  });
+}
+
+function title(entry: StatusEntry): string {
+  switch (entry.kind) {
+    case 'dead':
+      return `${entry.name} (marked as dead)`;
+    case 'unreachable':
+      return `${entry.name} (UNREACHABLE)`;
+    case 'seen':
+      return `${entry.name} (${entry.type})`;
+  }
+}
+
+function details(entry: StatusEntry): string[] {
+  if (entry.kind === 'dead') return [];
+  if (entry.kind === 'unreachable') return [entry.reason];
+  const { tables, ticker } = entry;
+  const counts = [
+    `${tables.ok} ok`,
+    tables.copying > 0 ? `${tables.copying} copying` : undefined,
+    tables.parked > 0 ? `${tables.parked} PARKED` : undefined,
+    tables.notHere > 0 ? `${tables.notHere} not here` : undefined,
+  ];
+  const position = [
+    entry.type === 'root' ? undefined : describeLag(entry.lag),
+    `tick ${entry.tick}`,
+    ticker === null ? undefined : `made ${duration(ticker.secondsSinceTick)} ago`,
+    ticker === null || ticker.newEvents === 0n ? undefined : `${ticker.newEvents} new events`,
+    entry.isPaused ? 'PAUSED' : undefined,
+  ];
+  return [
+    `Tables: ${present(counts)}`,
+    `${entry.type === 'root' ? 'Ticker' : 'Lag'}: ${present(position)}`,
+    ...(ticker?.isLate === true ? ['ERROR: no tick is made; is the ticker running?'] : []),
+    ...entry.errors.map(({ consumer, message }) => `ERROR: ${consumer}: ${message}`),
+    ...entry.parkedTables.map(
+      ({ name, errorCode, message }) =>
+        `PARKED: ${name}: ${errorCode} ${message} When it is mended: resync ${name}`,
+    ),
+  ];
+}
+
+function describeLag(lag: Lag | null): string {
+  if (lag === null) return 'not known';
+  return lag.events === 0n ? duration(lag.seconds) : `${duration(lag.seconds)}, ${lag.events} events`;
+}
+
+/** `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`. */
+export function duration(seconds: number): string {
+  if (seconds < 10) return `${seconds === 0 ? 0 : seconds.toFixed(1)} s`;
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 120) return `${minutes} min ${Math.floor(seconds % 60)} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+function present(words: readonly (string | undefined)[]): string {
+  return words.filter((word) => word !== undefined).join(', ');
+}

@@ -1,0 +1,97 @@
+import { readLocations } from '../cascade/location.js';
+import { requireNode } from '../cascade/node-info.js';
+import { type MemberView, readMembers } from '../cascade/topology.js';
+import type { Connect } from '../db/connect.js';
+import type { Connection } from '../db/connection.js';
+import { type Lag, readLags } from './lag.js';
+import { type NodeStatus, readNodeStatus } from './node-status.js';
+
+/** One member of the cascade in a status report. `provider` is null when nobody knows it. */
+export type StatusEntry =
+  | ({ readonly kind: 'seen'; readonly isLocal: boolean; readonly lag: Lag | null } & NodeStatus)
+  | {
+      readonly kind: 'unreachable';
+      readonly name: string;
+      readonly provider: string | null;
+      readonly reason: string;
+    }
+  | { readonly kind: 'dead'; readonly name: string; readonly provider: string | null };
+
+export interface StatusReport {
+  readonly queueName: string;
+  readonly localNode: string;
+  readonly entries: readonly StatusEntry[];
+  /** Everything that was asked could be looked at. */
+  readonly isComplete: boolean;
+}
+
+export interface StatusOptions {
+  readonly queueName: string;
+  readonly localLocation: string;
+  readonly connect: Connect;
+  /** Longest look at one member. */
+  readonly deadlineMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Looks at all members that this node knows of, at the same time, and then asks the root how far each is behind.
+ * A member that cannot be reached is part of the report. Throws PC300 when this database has no node.
+ */
+export async function readStatus(local: Connection, options: StatusOptions): Promise<StatusReport> {
+  const { queueName, localLocation, connect, deadlineMs, signal } = options;
+  const { nodeName: localNode } = await requireNode(local, queueName);
+  const members = (await readLocations(local, queueName)).map((member) =>
+    // The ini file may know a shorter way to this node than the others do.
+    member.nodeName === localNode ? { ...member, location: localLocation, isDead: false } : member,
+  );
+  const common = { connect, deadlineMs, signal, application: `status/${localNode}` };
+  const views = await readMembers(members, {
+    ...common,
+    look: (connection) => readNodeStatus(connection, queueName),
+  });
+  const seen = views.flatMap((view) => (view.kind === 'seen' ? [view] : []));
+  const root = seen.find(({ view }) => view.type === 'root');
+  const [measured] = await readMembers(root === undefined ? [] : [root.member], {
+    ...common,
+    look: (connection) =>
+      readLags(
+        connection,
+        queueName,
+        seen.map(({ view }) => view.tick),
+      ),
+  });
+  const lags = measured?.kind === 'seen' ? measured.view : new Map<never, Lag>();
+  return {
+    queueName,
+    localNode,
+    entries: views.map((view) => toEntry(view, views, localNode, lags)),
+    isComplete: measured?.kind === 'seen' && views.every(({ kind }) => kind !== 'unreachable'),
+  };
+}
+
+function toEntry(
+  view: MemberView<NodeStatus>,
+  all: readonly MemberView<NodeStatus>[],
+  localNode: string,
+  lags: ReadonlyMap<bigint, Lag>,
+): StatusEntry {
+  const { nodeName: name } = view.member;
+  if (view.kind === 'seen') {
+    const status = view.view;
+    const lag = status.type === 'root' ? null : (lags.get(status.tick) ?? null);
+    return { kind: 'seen', isLocal: name === localNode, lag, ...status };
+  }
+  const provider = findProvider(name, all);
+  return view.kind === 'dead'
+    ? { kind: 'dead', name, provider }
+    : { kind: 'unreachable', name, provider, reason: view.reason };
+}
+
+/** The provider of a node that does not answer itself: who has it as subscriber. */
+function findProvider(name: string, all: readonly MemberView<NodeStatus>[]): string | null {
+  for (const other of all) {
+    if (other.kind === 'seen' && other.view.subscribers.includes(name)) return other.view.name;
+  }
+  return null;
+}
