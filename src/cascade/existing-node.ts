@@ -19,7 +19,9 @@ export function checkExistingNode(existing: NodeInfo, wanted: WantedNode, target
   const differences = [
     existing.nodeName === wanted.nodeName ? undefined : `it is named "${existing.nodeName}"`,
     existing.nodeType === wanted.nodeType ? undefined : `it is a ${existing.nodeType}`,
-    existing.providerNode === wanted.providerNode ? undefined : `its provider is "${existing.providerNode}"`,
+    existing.nodeType === 'root' || existing.providerNode === wanted.providerNode
+      ? undefined
+      : `its provider is "${existing.providerNode}"`,
     existing.workerName === wanted.workerName ? undefined : `its worker is "${existing.workerName}"`,
   ].filter((difference) => difference !== undefined);
   if (differences.length === 0) return;

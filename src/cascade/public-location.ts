@@ -18,7 +18,7 @@ export async function leadsToSameDatabase(
 ): Promise<boolean> {
   await using remote = await connect(conninfo, { application: 'check-location', signal });
   const key = [randomInt(1, 2 ** 31), randomInt(1, 2 ** 31)];
-  return local.transaction(async (tx) => {
+  return await local.transaction(async (tx) => {
     await tx.query('select pg_advisory_xact_lock($1::int4, $2::int4)', key);
     const { found } = await remote.one<{ found: boolean }>(
       `select exists (

@@ -18,7 +18,7 @@ export async function withLocalNode(
   body: (connection: Connection, node: NodeInfo) => Promise<ExitCode>,
 ): Promise<ExitCode> {
   await using connection = await openLocal(context, what);
-  return body(connection, await requireNode(connection, context.config.queueName));
+  return await body(connection, await requireNode(connection, context.config.queueName));
 }
 
 /** Runs `body` with a session on the provider of this node; throws PC200 and the like naming the provider. */
@@ -42,5 +42,5 @@ export async function withProvider<T>(
     application,
     context.signal,
   );
-  return body(provider);
+  return await body(provider);
 }

@@ -36,7 +36,8 @@ export function isSameChecksum(left: Checksum, right: Checksum): boolean {
 export function mergeBuckets(parts: readonly BucketSums[]): BucketSums {
   const merged = new Map<bigint, Checksum>();
   for (const part of parts) {
-    for (const [bucket, sum] of part) merged.set(bucket, addChecksums(merged.get(bucket) ?? EMPTY_CHECKSUM, sum));
+    for (const [bucket, sum] of part)
+      merged.set(bucket, addChecksums(merged.get(bucket) ?? EMPTY_CHECKSUM, sum));
   }
   return merged;
 }
@@ -67,10 +68,10 @@ export function differentBuckets(
     const high = ((bucket + 1n) << BigInt(shift)) - 1n;
     different.push({
       interval: {
-        low: low < within.low ? within.low : low,
-        high: high > within.high ? within.high : high,
+        low: largerOf(low, within.low),
+        high: smallerOf(high, within.high),
       },
-      rows: a.rows > b.rows ? a.rows : b.rows,
+      rows: largerOf(a.rows, b.rows),
     });
   }
   return different.sort((a, b) => (a.interval.low < b.interval.low ? -1 : 1));
@@ -81,4 +82,15 @@ export function shiftFor(interval: Interval, bucketCount: number): number {
   let shift = 0;
   while ((interval.high >> BigInt(shift)) - (interval.low >> BigInt(shift)) >= BigInt(bucketCount)) shift++;
   return shift;
+}
+
+/** Math.min does not take a bigint. */
+export function smallerOf(left: bigint, right: bigint): bigint {
+  if (left < right) return left;
+  return right;
+}
+
+export function largerOf(left: bigint, right: bigint): bigint {
+  if (left > right) return left;
+  return right;
 }

@@ -1,6 +1,6 @@
 import { type DifferentBucket, differentBuckets, shiftFor } from './buckets.js';
 import type { Sides } from './canonical-value.js';
-import { type RowDifferences, RowDifferenceCollector } from './row-differences.js';
+import { RowDifferenceCollector, type RowDifferences } from './row-differences.js';
 import { readRows, type ScanSide, scanInterval } from './scan-table.js';
 
 /** Rows of one side that are fetched at a time. */
@@ -28,6 +28,7 @@ export async function narrow(
   const hasIndex = sides.provider.position === 'integer key';
   let readsLeft = hasIndex ? MOST_READS_BY_KEY : MOST_READS_BY_HASH;
   let open = [...different];
+  let isComplete = true;
   while (open.length > 0) {
     if (readsLeft === 0 || collector.isFull) return collector.toDifferences(false);
     readsLeft--;
@@ -43,14 +44,14 @@ export async function narrow(
       readRows(sides.provider, intervals, FETCHED_ROWS + 1),
       readRows(sides.subscriber, intervals, FETCHED_ROWS + 1),
     ]);
-    // More rows than can be compared at one position: only a table without a usable key has that.
-    if (provider.length > FETCHED_ROWS || subscriber.length > FETCHED_ROWS) readsLeft = 0;
-    else collector.add(provider, subscriber);
-    if (readsLeft === 0 && open.length === 0 && provider.length > FETCHED_ROWS) {
-      return collector.toDifferences(false);
+    if (provider.length > FETCHED_ROWS || subscriber.length > FETCHED_ROWS) {
+      // More different rows at one position than fit: the two lists may end at different rows.
+      isComplete = false;
+    } else {
+      collector.add(provider, subscriber);
     }
   }
-  return collector.toDifferences(true);
+  return collector.toDifferences(isComplete);
 }
 
 async function split(sides: Sides<ScanSide>, bucket: DifferentBucket): Promise<DifferentBucket[]> {

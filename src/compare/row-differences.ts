@@ -1,3 +1,4 @@
+import { smallerOf } from './buckets.js';
 import type { FoundRow } from './scan-table.js';
 
 const KEPT_KEYS = 10;
@@ -36,7 +37,7 @@ export class RowDifferenceCollector {
       const onlyLeft = countOthers(left, right);
       const onlyRight = countOthers(right, left);
       const hasKey = (left[0] ?? right[0])?.key !== null;
-      const changed = hasKey ? smaller(onlyLeft, onlyRight) : 0n;
+      const changed = hasKey ? smallerOf(onlyLeft, onlyRight) : 0n;
       const key = (left[0] ?? right[0])?.key ?? undefined;
       this.#lists.changed.add(changed, key);
       this.#lists.missing.add(onlyLeft - changed, key);
@@ -90,8 +91,4 @@ function countOthers(rows: readonly FoundRow[], others: readonly FoundRow[]): bi
     const equal = others.find((other) => other.rowHash === row.rowHash)?.rows ?? 0n;
     return count + (row.rows > equal ? row.rows - equal : 0n);
   }, 0n);
-}
-
-function smaller(left: bigint, right: bigint): bigint {
-  return left < right ? left : right;
 }

@@ -20,7 +20,7 @@ const MOST_REPEATS = 1000;
  * in the next cycle. Throws only when the connection is lost or the list itself cannot be had.
  */
 export async function runMaintenance(
-  connection: Connection,
+  connection: Pick<Connection, 'query' | 'execute'>,
   log: Logger,
   signal: AbortSignal,
 ): Promise<number> {
@@ -41,7 +41,7 @@ export async function runMaintenance(
 }
 
 async function runOperation(
-  connection: Connection,
+  connection: Pick<Connection, 'query' | 'execute'>,
   routine: string,
   argument: string | null,
   log: Logger,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { CSV_DELIMITER as D, CSV_QUOTE as Q, type CsvRow, CsvRows } from '../../../src/queue/csv-rows.js';
+import { type CsvRow, CsvRows, CSV_DELIMITER as D, CSV_QUOTE as Q } from '../../../src/queue/csv-rows.js';
 
 /** As PostgreSQL's COPY writes a row in CSV with our delimiter and quote. */
 function write(row: CsvRow): string {

@@ -1,0 +1,148 @@
+import { sqlstateOf } from '../db/sqlstate.js';
+import type { ErrorCode } from '../errors/catalogue.js';
+import { ReplicateError } from '../errors/replicate-error.js';
+import {
+  type Checksum,
+  differentBuckets,
+  EMPTY_CHECKSUM,
+  HASH_INTERVAL,
+  type Interval,
+  isSameChecksum,
+  largerOf,
+  shiftFor,
+  smallerOf,
+  totalOf,
+} from './buckets.js';
+import type { Sides } from './canonical-value.js';
+import { narrow } from './narrow.js';
+import type { ReaderPool } from './reader-pool.js';
+import type { RowDifferences } from './row-differences.js';
+import { positionOf } from './scan-sql.js';
+import { countRows, readKeyBounds, type ScanSide, scanBuckets } from './scan-table.js';
+import type { TablePlan } from './table-plan.js';
+
+export type TableVerdict =
+  | { readonly kind: 'equal' }
+  | {
+      readonly kind: 'different';
+      /** Columns of the provider that the subscriber does not have. */
+      readonly missingColumns: readonly string[];
+      /** The rows behind it; undefined when rows were only counted or all common columns are equal. */
+      readonly differences: RowDifferences | undefined;
+    }
+  | { readonly kind: 'not checked'; readonly code: ErrorCode; readonly reason: string };
+
+export interface TableComparison {
+  readonly tableName: string;
+  /** Undefined when the table was not read. When rows were only counted the sums are 0. */
+  readonly totals: Sides<Checksum> | undefined;
+  readonly seconds: number;
+  readonly verdict: TableVerdict;
+}
+
+export interface CompareTableOptions {
+  readonly readers: Sides<ReaderPool>;
+  readonly countOnly: boolean;
+  /** Rows in a bucket, on average. */
+  readonly chunkRows: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Called as the scan goes on with the rows that were read, estimated. */
+  readonly onRows?: ((rows: number) => void) | undefined;
+}
+
+/** Buckets in one answer; with an integer key each piece of a scan has only its own. */
+const MOST_KEY_BUCKETS = 65_536;
+const MOST_HASH_BUCKETS = 1_024;
+
+/**
+ * Compares one table in the snapshots of the readers: both sides are read at the same time.
+ *
+ * What keeps a table from being looked at is a verdict and not an error, so that the others go on. Throws only what is
+ * no matter of the table: that it was told to stop, and bugs.
+ */
+export async function compareTable(plan: TablePlan, options: CompareTableOptions): Promise<TableComparison> {
+  const startedAt = performance.now();
+  const done = (totals: Sides<Checksum> | undefined, verdict: TableVerdict): TableComparison => ({
+    tableName: plan.tableName,
+    totals,
+    seconds: (performance.now() - startedAt) / 1000,
+    verdict,
+  });
+  const sides = scanSides(plan, options);
+  try {
+    const scanned = options.countOnly ? await countBoth(sides) : await checksumBoth(sides, options.chunkRows);
+    const { totals, different } = scanned;
+    const isSame = isSameChecksum(totals.provider, totals.subscriber) && different.length === 0;
+    if (isSame && plan.missingColumns.length === 0) return done(totals, { kind: 'equal' });
+    const differences = different.length === 0 ? undefined : await narrow(sides, different);
+    return done(totals, { kind: 'different', missingColumns: plan.missingColumns, differences });
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    return done(undefined, notChecked(error));
+  }
+}
+
+/** The verdict for a table that a server refused to read, or that changed meanwhile. Throws what is a bug on. */
+function notChecked(error: unknown): TableVerdict {
+  if (error instanceof ReplicateError && error.entry.policy !== 'bug') {
+    return { kind: 'not checked', code: error.code, reason: error.message };
+  }
+  if (sqlstateOf(error) === undefined) throw error;
+  return { kind: 'not checked', code: 'PC503', reason: `It could not be read: ${(error as Error).message}.` };
+}
+
+function scanSides(plan: TablePlan, options: CompareTableOptions): Sides<ScanSide> {
+  const scanSide = (side: keyof Sides<unknown>): ScanSide => ({
+    plan: plan.sides[side],
+    position: positionOf(plan),
+    readers: options.readers[side],
+    signal: options.signal,
+    onProgress: (part) => options.onRows?.(part * plan.sides[side].shape.rowCount),
+  });
+  return { provider: scanSide('provider'), subscriber: scanSide('subscriber') };
+}
+
+interface Scanned {
+  readonly totals: Sides<Checksum>;
+  readonly different: ReturnType<typeof differentBuckets>;
+}
+
+async function countBoth(sides: Sides<ScanSide>): Promise<Scanned> {
+  const [provider, subscriber] = await Promise.all([countRows(sides.provider), countRows(sides.subscriber)]);
+  return {
+    totals: {
+      provider: { ...EMPTY_CHECKSUM, rows: provider },
+      subscriber: { ...EMPTY_CHECKSUM, rows: subscriber },
+    },
+    different: [],
+  };
+}
+
+async function checksumBoth(sides: Sides<ScanSide>, chunkRows: number): Promise<Scanned> {
+  const keys = sides.provider.position === 'integer key' ? await findKeys(sides) : undefined;
+  const interval = keys ?? HASH_INTERVAL;
+  const rows = Math.max(sides.provider.plan.shape.rowCount, sides.subscriber.plan.shape.rowCount);
+  const most = keys === undefined ? MOST_HASH_BUCKETS : MOST_KEY_BUCKETS;
+  const shift = shiftFor(interval, Math.max(1, Math.min(most, Math.ceil(rows / chunkRows))));
+  const [provider, subscriber] = await Promise.all([
+    scanBuckets(sides.provider, shift, keys),
+    scanBuckets(sides.subscriber, shift, keys),
+  ]);
+  return {
+    totals: { provider: totalOf(provider), subscriber: totalOf(subscriber) },
+    different: differentBuckets(provider, subscriber, shift, interval),
+  };
+}
+
+/** The keys of both sides together; a row without a key counts as key 0. */
+async function findKeys(sides: Sides<ScanSide>): Promise<Interval> {
+  const bounds = await Promise.all([readKeyBounds(sides.provider), readKeyBounds(sides.subscriber)]);
+  const found = bounds.filter((interval) => interval !== undefined);
+  return found.reduce(
+    (all, interval) => ({
+      low: smallerOf(interval.low, all.low),
+      high: largerOf(interval.high, all.high),
+    }),
+    found[0] ?? { low: 0n, high: 0n },
+  );
+}

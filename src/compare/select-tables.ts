@@ -1,0 +1,59 @@
+import type { ErrorCode } from '../errors/catalogue.js';
+import { ReplicateError } from '../errors/replicate-error.js';
+import { expandNames, isPattern } from '../replica/expand-names.js';
+import type { ReplicatedTable } from '../replica/table-list.js';
+import { describeTableState } from '../replica/table-state.js';
+
+/**
+ * The names of the tables that a person means; without arguments all that are replicated on this node. Throws PC400
+ * for an argument that names no table of the queue, PC406 when there is nothing to compare.
+ *
+ * A pattern means tables of this node; a full name may also be that of a table that only other nodes have, which
+ * then cannot be checked.
+ */
+export function selectTables(args: readonly string[], tables: readonly ReplicatedTable[]): readonly string[] {
+  const localNames = tables.filter((table) => table.isLocal).map((table) => table.name);
+  const allNames = tables.map((table) => table.name);
+  const found = args.map((arg) => expandNames([arg], isPattern(arg) ? localNames : allNames));
+  const unknown = found.flatMap((expanded) => expanded.unknown);
+  if (unknown.length > 0) {
+    throw new ReplicateError('PC400', `No replicated table of this node is named ${unknown.join(', ')}.`);
+  }
+  const names = args.length === 0 ? localNames : [...new Set(found.flatMap((expanded) => expanded.names))];
+  return names;
+}
+
+/** Why a table of the queue cannot be compared. */
+export interface Obstacle {
+  readonly code: ErrorCode;
+  readonly reason: string;
+}
+
+/** What keeps a table from being compared, as both nodes have it at the tick; undefined when nothing does. */
+export function findObstacle(
+  provider: ReplicatedTable | undefined,
+  subscriber: ReplicatedTable | undefined,
+): Obstacle | undefined {
+  return (
+    stateObstacle(subscriber, 'on this node') ??
+    stateObstacle(provider, 'on the provider') ??
+    handlerObstacle(subscriber) ??
+    handlerObstacle(provider)
+  );
+}
+
+function stateObstacle(table: ReplicatedTable | undefined, where: string): Obstacle | undefined {
+  if (table === undefined) return { code: 'PC501', reason: `It is not replicated ${where}.` };
+  if (table.state.kind === 'ok') return undefined;
+  return { code: 'PC501', reason: `It is not in sync ${where}: ${describeTableState(table.state)}.` };
+}
+
+/** A handler may filter or change rows: equal would then not mean what it says. */
+function handlerObstacle(table: ReplicatedTable | undefined): Obstacle | undefined {
+  const attributes = new URLSearchParams(table?.attrs ?? '');
+  const handler = attributes.get('handler') ?? attributes.get('handlers') ?? '';
+  if (PLAIN_HANDLERS.has(handler)) return undefined;
+  return { code: 'PC503', reason: `Its handler "${handler}" is not known to compare.` };
+}
+
+const PLAIN_HANDLERS: ReadonlySet<string> = new Set(['', 'londiste']);

@@ -1,0 +1,231 @@
+import type { Connection } from '../db/connection.js';
+import { ReplicateError } from '../errors/replicate-error.js';
+import type { TickId } from '../queue/ids.js';
+import { sleep } from '../runtime/sleep.js';
+import type { Sides } from './canonical-value.js';
+import { openReaderPool, type ReaderPool } from './reader-pool.js';
+
+const CHANNEL = 'pgcascade_snapshot';
+/** A notification ends the wait earlier; a pooler may lose it. */
+const POLL_MS = 200;
+/** One more try: between the request and the snapshot the worker may have been restarted. */
+const ATTEMPTS = 2;
+
+/** How snapshots are made: they belong to the copy as well, so they are handed in. */
+export interface SnapshotPorts {
+  readonly connectProvider: () => Promise<Connection>;
+  readonly connectSubscriber: () => Promise<Connection>;
+  /** `openTickSnapshot` of src/copy. */
+  readonly openTickSnapshot: (
+    provider: Connection,
+    options: {
+      readonly queueName: string;
+      readonly readers: readonly Connection[];
+      readonly beforeCommit: (tick: TickId) => Promise<void>;
+      readonly signal?: AbortSignal | undefined;
+    },
+  ) => Promise<TickId>;
+  /** `importSnapshot` of src/copy. */
+  readonly importSnapshot: (reader: Connection, snapshot: string) => Promise<void>;
+}
+
+export interface SnapshotPairOptions {
+  readonly queueName: string;
+  /** Readers on each side. */
+  readonly jobs: number;
+  /** The longest wait for the snapshot of the subscriber. */
+  readonly timeoutMs: number;
+  /** The longest wait of a read for a lock. */
+  readonly lockTimeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Readers on both sides whose snapshots are of the same tick. */
+export interface SnapshotPair extends AsyncDisposable {
+  readonly tick: TickId;
+  readonly readers: Sides<ReaderPool>;
+}
+
+/**
+ * Opens a snapshot on the provider that is a tick, and the snapshot of the subscriber at that tick, which its worker
+ * hands out when it is there. Nothing is locked meanwhile; the worker goes on at once.
+ *
+ * When it throws, all its sessions are closed. Throws PC306 when no worker answers in time, PC500 when one is on its
+ * way but not there in time, PC503 when it could not open a snapshot. May be repeated.
+ */
+export async function openSnapshotPair(
+  ports: SnapshotPorts,
+  options: SnapshotPairOptions,
+): Promise<SnapshotPair> {
+  const deadline = performance.now() + options.timeoutMs;
+  for (let attempt = 1; ; attempt++) {
+    const outcome = await tryToOpen(ports, options, deadline);
+    if (outcome.kind === 'open') return outcome.pair;
+    if (attempt === ATTEMPTS) {
+      throw new ReplicateError('PC503', `The worker handed out no snapshot: ${outcome.reason}`);
+    }
+  }
+}
+
+type Attempt =
+  | { readonly kind: 'open'; readonly pair: SnapshotPair }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+async function tryToOpen(
+  ports: SnapshotPorts,
+  options: SnapshotPairOptions,
+  deadline: number,
+): Promise<Attempt> {
+  const sessions = new Sessions();
+  let outcome: Attempt | undefined;
+  try {
+    const request = await SnapshotRequest.begin(await sessions.add(ports.connectSubscriber()));
+    const readers = {
+      provider: await sessions.openReaders(ports.connectProvider, options),
+      subscriber: await sessions.openReaders(ports.connectSubscriber, options),
+    };
+    const tick = await makeTick(ports, options, readers.provider, request);
+    const answer = await request.wait(options, tick, deadline);
+    if (answer.kind === 'failed') return answer;
+    const imported = await importAll(ports, readers.subscriber, answer.snapshot);
+    if (imported !== undefined) return imported;
+    const pools = {
+      provider: await openReaderPool(readers.provider),
+      subscriber: await openReaderPool(readers.subscriber),
+    };
+    // The session of the request stays open to the end: the worker keeps the snapshot as long.
+    const close = () => sessions.close();
+    outcome = { kind: 'open', pair: { tick, readers: pools, [Symbol.asyncDispose]: close } };
+    return outcome;
+  } finally {
+    if (outcome === undefined) await sessions.close();
+  }
+}
+
+async function makeTick(
+  ports: SnapshotPorts,
+  options: SnapshotPairOptions,
+  readers: readonly Connection[],
+  request: SnapshotRequest,
+): Promise<TickId> {
+  await using provider = await ports.connectProvider();
+  return ports.openTickSnapshot(provider, {
+    queueName: options.queueName,
+    readers,
+    // Before the worker can see the tick, so that it cannot run past it unnoticed.
+    beforeCommit: (tick) => request.commit(options.queueName, tick),
+    signal: options.signal,
+  });
+}
+
+/** A worker that ended meanwhile took the snapshot with it: that is worth another try. */
+async function importAll(
+  ports: SnapshotPorts,
+  readers: readonly Connection[],
+  snapshot: string,
+): Promise<Attempt | undefined> {
+  const outcomes = await Promise.allSettled(readers.map((reader) => ports.importSnapshot(reader, snapshot)));
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed === undefined) return undefined;
+  return { kind: 'failed', reason: `it could not be imported: ${(failed.reason as Error).message}.` };
+}
+
+type Answer = { readonly kind: 'ready'; readonly snapshot: string } | (Attempt & { readonly kind: 'failed' });
+
+/** A request for a snapshot, as long as its session is open. */
+class SnapshotRequest {
+  readonly #session: Connection;
+  readonly #id: bigint;
+  #wake: () => void = () => undefined;
+
+  private constructor(session: Connection, id: bigint) {
+    this.#session = session;
+    this.#id = id;
+  }
+
+  static async begin(session: Connection): Promise<SnapshotRequest> {
+    const { id } = await session.one<{ id: bigint }>('select pgcascade.begin_snapshot_request() as id');
+    const request = new SnapshotRequest(session, id);
+    await session.listen(CHANNEL, () => request.#wake());
+    return request;
+  }
+
+  async commit(queueName: string, tick: TickId): Promise<void> {
+    await this.#session.query('select pgcascade.request_snapshot($1, $2, $3)', [this.#id, queueName, tick]);
+  }
+
+  async wait(options: SnapshotPairOptions, tick: TickId, deadline: number): Promise<Answer> {
+    const before = await this.#completedTick(options.queueName);
+    for (;;) {
+      options.signal?.throwIfAborted();
+      const woken = new AbortController();
+      this.#wake = () => woken.abort();
+      const answer = await this.#look();
+      if (answer !== undefined) return answer;
+      if (performance.now() >= deadline) break;
+      const stops = options.signal === undefined ? [] : [options.signal];
+      await sleep(POLL_MS, AbortSignal.any([woken.signal, ...stops]));
+    }
+    const now = await this.#completedTick(options.queueName);
+    const waited = `${options.timeoutMs / 1000} s`;
+    if (now === before) {
+      throw new ReplicateError(
+        'PC306',
+        `The worker of this node did not move within ${waited}: it is at tick ${now}, compare needs it at ${tick}.`,
+      );
+    }
+    throw new ReplicateError(
+      'PC500',
+      `The worker of this node was not at tick ${tick} within ${waited}: it came from ${before} to ${now}.`,
+    );
+  }
+
+  async #look(): Promise<Answer | undefined> {
+    const row = await this.#session.one<{ state: string; snapshot: string | null; reason: string | null }>(
+      'select * from pgcascade.get_snapshot_request($1)',
+      [this.#id],
+    );
+    if (row.state === 'ready') return { kind: 'ready', snapshot: row.snapshot ?? '' };
+    return row.state === 'failed' ? { kind: 'failed', reason: row.reason ?? '' } : undefined;
+  }
+
+  async #completedTick(queueName: string): Promise<bigint | null> {
+    const { tick } = await this.#session.one<{ tick: bigint | null }>(
+      'select pgcascade.completed_tick($1) as tick',
+      [queueName],
+    );
+    return tick;
+  }
+}
+
+/** Since this version the server can notice in the middle of a scan that its client is gone. */
+const CONNECTION_CHECK_SINCE = 140_000;
+
+/** How many work at a time is for `jobs` to say, so a reader has no workers of its own. */
+function readerSettings(reader: Connection, options: SnapshotPairOptions): string {
+  const settings = [`lock_timeout = ${options.lockTimeoutMs}`, 'max_parallel_workers_per_gather = 0'];
+  if (reader.serverVersion >= CONNECTION_CHECK_SINCE)
+    settings.push("client_connection_check_interval = '2s'");
+  return settings.map((setting) => `set ${setting}`).join('; ');
+}
+
+/** Sessions that are closed together; closing ends their transactions and releases the request's lock. */
+class Sessions {
+  readonly #open: Connection[] = [];
+
+  async add(opening: Promise<Connection>): Promise<Connection> {
+    const session = await opening;
+    this.#open.push(session);
+    return session;
+  }
+
+  async openReaders(connect: () => Promise<Connection>, options: SnapshotPairOptions): Promise<Connection[]> {
+    const readers = await Promise.all(Array.from({ length: options.jobs }, () => this.add(connect())));
+    await Promise.all(readers.map((reader) => reader.execute(readerSettings(reader, options))));
+    return readers;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#open.map((session) => session.close()));
+  }
+}
