@@ -55,7 +55,7 @@ begin
                                 'set_session_replication_role', 'split_fqname', 'table_info_trigger'])
             union all
             select r.role_name,
-                   unnest(array['periodic_maintenance', 'root_check_seqs', 'split_fqname'])
+                   unnest(array['_publish_seqs', 'periodic_maintenance', 'root_check_seqs'])
               from (values ('pgq_admin'), ('londiste_writer')) as r(role_name)
         )
         select distinct

@@ -52,13 +52,13 @@ export async function createLeaf(local: Connection, options: CreateLeafOptions):
     return { kind: 'exists', providerNode };
   }
   if (options.checkLocation) await checkPublicLocation(local, publicLocation, connect, signal);
-  await using root = await openRoot(
-    providerInfo,
-    options.providerLocation,
+  await using root = await openRoot({
+    queueName,
+    start: { nodeName: providerNode, location: options.providerLocation },
     connect,
-    `create-leaf/${nodeName}`,
+    application: `create-leaf/${nodeName}`,
     signal,
-  );
+  });
   await checkNodeName(local, [root.connection, provider], options);
   await checkWorkerName(provider, queueName, nodeName, workerName);
 

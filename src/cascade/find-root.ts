@@ -9,34 +9,36 @@ export interface RootSession extends AsyncDisposable {
   readonly node: NodeInfo;
 }
 
+export interface OpenRootOptions {
+  readonly queueName: string;
+  /** A node that is not a leaf: where to begin. */
+  readonly start: { readonly nodeName: string; readonly location: string };
+  readonly connect: Connect;
+  readonly application: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
- * Goes from a node up to the root of its cascade. `connection` stays open; it is not used for the root even when
- * the node is the root itself.
+ * Goes from a node up to the root of its cascade, one connection at a time.
  *
  * Throws PC302 when a node on the way is not there or the way is a circle, PC200 naming the node that cannot be reached.
  */
-export async function openRoot(
-  start: NodeInfo,
-  startLocation: string,
-  connect: Connect,
-  application: string,
-  signal?: AbortSignal,
-): Promise<RootSession> {
+export async function openRoot(options: OpenRootOptions): Promise<RootSession> {
+  const { queueName, start, connect, application, signal } = options;
   const visited = new Set<string>();
-  let location = startLocation;
-  let name = start.nodeName;
+  let { nodeName, location } = start;
   for (;;) {
-    if (visited.has(name)) {
+    if (visited.has(nodeName)) {
       throw new ReplicateError(
         'PC302',
-        `The providers of node "${start.nodeName}" form a circle at "${name}".`,
+        `The providers of node "${start.nodeName}" form a circle at "${nodeName}".`,
       );
     }
-    visited.add(name);
-    const connection = await connectToNode(connect, name, location, application, signal);
+    visited.add(nodeName);
+    const connection = await connectToNode(connect, nodeName, location, application, signal);
     let node: NodeInfo;
     try {
-      node = await requireProvider(connection, start.queueName);
+      node = await requireProvider(connection, queueName);
     } catch (error) {
       await connection.close();
       throw error;
@@ -48,8 +50,8 @@ export async function openRoot(
     if (node.providerLocation === null) {
       throw new ReplicateError('PC302', `Node "${node.nodeName}" does not know where its provider is.`);
     }
+    nodeName = node.providerNode;
     location = node.providerLocation;
-    name = node.providerNode;
   }
 }
 

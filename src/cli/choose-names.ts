@@ -1,4 +1,5 @@
-import { nearestHint } from '../config/nearest-name.js';
+import { nearestHint, nearestName } from '../config/nearest-name.js';
+import { splitName } from '../db/identifier.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { expandNames, isPattern, literalName } from '../replica/expand-names.js';
 import type { Output } from './output.js';
@@ -36,9 +37,17 @@ export function chooseNames(output: Output, options: ChooseNames): readonly stri
     }
     const message = isPattern(arg)
       ? `No ${kind} matches "${arg}".`
-      : `There is no ${kind} "${arg}"${nearestHint(literalName(arg), candidates)}`;
+      : `There is no ${kind} "${arg}"${hint(arg, candidates)}`;
     if (options.skipUnknown !== true) throw new ReplicateError('PC400', message, { name: arg });
     output.print(`skipped ${arg}: ${message}`);
   }
   return [...names, ...accepted];
+}
+
+/** The nearest full name; a name without a schema is compared with the names alone, of any schema. */
+function hint(arg: string, candidates: readonly string[]): string {
+  if (arg.includes('.')) return nearestHint(arg, candidates);
+  const byName = new Map(candidates.map((candidate) => [splitName(candidate).name, candidate]));
+  const nearest = nearestName(arg, byName.keys());
+  return nearest === undefined ? '.' : `; did you mean "${byName.get(nearest)}"?`;
 }

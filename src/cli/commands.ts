@@ -1,32 +1,37 @@
 import type { CommandSpec } from './command.js';
 
-/** The verbs of `replicate`, in the order in which --help lists them. Each is in `commands/<verb>.ts`. */
-export const VERBS: readonly string[] = [
-  'install',
-  'create-root',
-  'create-leaf',
-  'worker',
-  'pause',
-  'resume',
-  'status',
-  'missing',
-  'tables',
-  'seqs',
-  'add-table',
-  'remove-table',
-  'add-seq',
-  'remove-seq',
-  'resync',
-  'wait-sync',
-  'wait-root',
-  'wait-provider',
-  'compare',
-];
+type CommandModule = { readonly command: CommandSpec };
 
-/** Loads one command, and with it only what that command needs. */
+/** The verbs of `replicate`, in the order in which --help lists them; each is loaded only when it is needed. */
+const MODULES: Readonly<Record<string, () => Promise<CommandModule>>> = {
+  install: () => import('./commands/install.js'),
+  'create-root': () => import('./commands/create-root.js'),
+  'create-leaf': () => import('./commands/create-leaf.js'),
+  worker: () => import('./commands/worker.js'),
+  pause: () => import('./commands/pause.js'),
+  resume: () => import('./commands/resume.js'),
+  status: () => import('./commands/status.js'),
+  missing: () => import('./commands/missing.js'),
+  tables: () => import('./commands/tables.js'),
+  seqs: () => import('./commands/seqs.js'),
+  'add-table': () => import('./commands/add-table.js'),
+  'remove-table': () => import('./commands/remove-table.js'),
+  'add-seq': () => import('./commands/add-seq.js'),
+  'remove-seq': () => import('./commands/remove-seq.js'),
+  resync: () => import('./commands/resync.js'),
+  'wait-sync': () => import('./commands/wait-sync.js'),
+  'wait-root': () => import('./commands/wait-root.js'),
+  'wait-provider': () => import('./commands/wait-provider.js'),
+  compare: () => import('./commands/compare.js'),
+};
+
+export const VERBS: readonly string[] = Object.keys(MODULES);
+
+/** Loads one command, and with it only what that command needs. `verb` is one of VERBS. */
 export async function loadCommand(verb: string): Promise<CommandSpec> {
-  const module = (await import(`./commands/${verb}.js`)) as { command: CommandSpec };
-  return module.command;
+  const load = MODULES[verb];
+  if (load === undefined) throw new Error(`No command is called ${verb}`);
+  return (await load()).command;
 }
 
 export async function loadCommands(): Promise<CommandSpec[]> {

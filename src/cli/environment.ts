@@ -1,5 +1,6 @@
 import { homedir, userInfo } from 'node:os';
 import type { Environment } from '../db/conninfo.js';
+import { type DaemonParent, daemonParent } from '../runtime/daemon.js';
 
 /** Set in a process that was started by -d. */
 export const DAEMON_VARIABLE = 'PGCASCADE_DAEMON';
@@ -10,6 +11,11 @@ export const FAILPOINTS_VARIABLE = 'PGCASCADE_FAILPOINTS';
 export function readEnvironment(): Environment {
   const environment: Environment = process.env;
   return { ...environment, USER: userName(environment), HOME: environment.HOME ?? homedir() };
+}
+
+/** The process that started this one with -d. Other programs may have started it too, for example a supervisor. */
+export function backgroundParent(): DaemonParent | undefined {
+  return process.env[DAEMON_VARIABLE] === undefined ? undefined : daemonParent();
 }
 
 function userName(environment: Environment): string | undefined {

@@ -28,19 +28,22 @@ export async function withProvider<T>(
   what: string,
   body: (provider: Connection) => Promise<T>,
 ): Promise<T> {
-  if (node.providerLocation === null) {
-    throw new ReplicateError(
-      'PC302',
-      `Node "${node.nodeName}" does not know where its provider "${node.providerNode}" is.`,
-    );
-  }
   const application = `${what}/${context.config.jobName}`;
   await using provider = await connectToNode(
     context.connect,
     node.providerNode,
-    node.providerLocation,
+    providerLocation(node),
     application,
     context.signal,
   );
   return await body(provider);
+}
+
+/** Where the provider of this node is. Throws PC302 when the node does not know it. */
+export function providerLocation(node: NodeInfo): string {
+  if (node.providerLocation !== null) return node.providerLocation;
+  throw new ReplicateError(
+    'PC302',
+    `Node "${node.nodeName}" does not know where its provider "${node.providerNode}" is.`,
+  );
 }

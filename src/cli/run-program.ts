@@ -1,7 +1,6 @@
 import type { ExitCode } from '../errors/catalogue.js';
-import { daemonParent } from '../runtime/daemon.js';
 import { parseFailpoints, setFailpoints } from '../runtime/failpoint.js';
-import { FAILPOINTS_VARIABLE } from './environment.js';
+import { backgroundParent, FAILPOINTS_VARIABLE } from './environment.js';
 import { explainFailure } from './explain-failure.js';
 
 /**
@@ -14,15 +13,16 @@ export async function runProgram(
 ): Promise<never> {
   const words = process.argv.slice(2);
   const isVerbose = words.some((word) => word === '--verbose' || /^-[a-zA-Z]*v/.test(word));
-  const fail = async (error: unknown): Promise<never> => {
+  const fail = async (error: unknown, isLogged: boolean): Promise<never> => {
     const { line, exitCode, trace } = explainFailure(program, error);
     const lines = isVerbose ? [line, trace] : [line];
-    const parent = daemonParent();
-    if (parent === undefined) process.stderr.write(`${lines.join('\n')}\n`);
-    else await parent.report({ kind: 'failed', lines, exitCode });
+    const parent = backgroundParent();
+    const isReported = (await parent?.report({ kind: 'failed', lines, exitCode })) ?? false;
+    // In the background standard error is the logfile, which has it already.
+    if (parent === undefined || !(isReported || isLogged)) process.stderr.write(`${lines.join('\n')}\n`);
     process.exit(exitCode);
   };
-  process.on('uncaughtException', (error) => void fail(error));
+  process.on('uncaughtException', (error) => void fail(error, false));
   process.stdout.on('error', endWithReader);
   // There is nobody left to tell.
   process.stderr.on('error', () => undefined);
@@ -30,7 +30,7 @@ export async function runProgram(
     setFailpoints(parseFailpoints(process.env[FAILPOINTS_VARIABLE] ?? ''));
     process.exit(await main(words));
   } catch (error) {
-    return fail(error);
+    return fail(error, true);
   }
 }
 

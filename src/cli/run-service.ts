@@ -1,12 +1,12 @@
 import { redactConninfo } from '../db/conninfo.js';
 import type { ExitCode } from '../errors/catalogue.js';
 import { ReplicateError } from '../errors/replicate-error.js';
-import { daemonParent, startDaemon } from '../runtime/daemon.js';
+import { startDaemon } from '../runtime/daemon.js';
 import { type Lifecycle, listenToSignals } from '../runtime/lifecycle.js';
 import { type Log, type Logger, openLog } from '../runtime/log.js';
 import { assertPidfileFree, takePidfile } from '../runtime/pidfile.js';
 import { type CommonOptions, logLevel } from './common-options.js';
-import { DAEMON_VARIABLE } from './environment.js';
+import { backgroundParent, DAEMON_VARIABLE } from './environment.js';
 
 const READY_DEADLINE_MS = 60_000;
 const ENDED_BY_SECOND_SIGNAL = 3;
@@ -39,7 +39,8 @@ export async function runService(
   options: ServiceOptions,
   body: (context: ServiceContext) => Promise<ExitCode>,
 ): Promise<ExitCode> {
-  const isBackground = process.env[DAEMON_VARIABLE] !== undefined && daemonParent() !== undefined;
+  const parent = backgroundParent();
+  const isBackground = parent !== undefined;
   if (options.common.daemon && !isBackground) return startInBackground(options);
 
   let isTerminalUsed = !isBackground;
@@ -57,7 +58,6 @@ export async function runService(
     },
     endAtOnce: () => process.exit(ENDED_BY_SECOND_SIGNAL),
   });
-  const parent = isBackground ? daemonParent() : undefined;
   // Whoever started it has given up before it was ready: it must not come up behind that person's back.
   parent?.onAbandoned(() => lifecycle.stop('the end of the process that started it'));
 

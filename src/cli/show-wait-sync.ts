@@ -2,19 +2,21 @@ import type { Connection } from '../db/connection.js';
 import type { ExitCode } from '../errors/catalogue.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { readSyncProgress } from '../replica/sync-progress.js';
+import { describeParked } from '../replica/table-state.js';
 import { type WaitSyncOutcome, waitSync } from '../replica/wait-sync.js';
 import type { CommandContext } from './command.js';
-import { createProgressDisplay } from './progress-display.js';
+import { createProgressDisplay } from './create-progress-display.js';
 
 const SILENCE_MS = 30_000;
 
 /**
  * Waits until all tables of this node are in sync, with a display of how far each copy is. Answers 0 only when they
- * all are, 2 when one is parked or there is none; throws PC306 when no worker is at work or the time is up.
+ * all are, 2 when one is parked or there is none; throws PC306 when no worker is at work, PC500 when the time is up.
  */
 export async function showWaitSync(
   context: CommandContext,
   connection: Connection,
+  workerName: string,
   timeoutMs: number | undefined,
 ): Promise<ExitCode> {
   const { config, output, signal } = context;
@@ -22,8 +24,8 @@ export async function showWaitSync(
   let outcome: WaitSyncOutcome;
   try {
     outcome = await waitSync({
-      read: () => readSyncProgress(connection, config.queueName),
-      onProgress: ({ tables }) => display.show(tables),
+      read: () => readSyncProgress(connection, config.queueName, workerName),
+      onProgress: (progress) => display.show(progress),
       timeoutMs,
       silenceMs: SILENCE_MS,
       signal,
@@ -41,9 +43,7 @@ export async function showWaitSync(
     case 'parked':
       for (const { name, state } of outcome.tables) {
         if (state.kind !== 'parked') continue;
-        output.print(
-          `${name} is parked: ${state.errorCode} ${state.message} When it is mended: resync ${name}`,
-        );
+        output.print(describeParked(name, state.errorCode, state.message));
       }
       return 2;
     case 'no-worker':
@@ -53,7 +53,7 @@ export async function showWaitSync(
       );
     case 'timeout':
       throw new ReplicateError(
-        'PC306',
+        outcome.isWorkerSeen ? 'PC500' : 'PC306',
         `Not in sync after ${(timeoutMs ?? 0) / 1000} s; ${waitingFor(outcome.waiting)}.`,
       );
   }

@@ -18,8 +18,9 @@ import { narrow } from './narrow.js';
 import type { ReaderPool } from './reader-pool.js';
 import type { RowDifferences } from './row-differences.js';
 import { positionOf } from './scan-sql.js';
-import { countRows, readKeyBounds, type ScanSide, scanBuckets } from './scan-table.js';
+import { countRows, readKeyBounds, readSize, type ScanSide, scanBuckets } from './scan-table.js';
 import type { TablePlan } from './table-plan.js';
+import type { TableSize } from './table-shape.js';
 
 export type TableVerdict =
   | { readonly kind: 'equal' }
@@ -70,7 +71,11 @@ export async function compareTable(plan: TablePlan, options: CompareTableOptions
   });
   const sides = scanSides(plan, options);
   try {
-    const scanned = options.countOnly ? await countBoth(sides) : await checksumBoth(sides, options.chunkRows);
+    const [provider, subscriber] = await Promise.all([readSize(sides.provider), readSize(sides.subscriber)]);
+    const sizes = { provider, subscriber };
+    const scanned = options.countOnly
+      ? await countBoth(sides, sizes)
+      : await checksumBoth(sides, sizes, options.chunkRows);
     const { totals, different } = scanned;
     const isSame = isSameChecksum(totals.provider, totals.subscriber) && different.length === 0;
     if (isSame && plan.missingColumns.length === 0) return done(totals, { kind: 'equal' });
@@ -107,8 +112,11 @@ interface Scanned {
   readonly different: ReturnType<typeof differentBuckets>;
 }
 
-async function countBoth(sides: Sides<ScanSide>): Promise<Scanned> {
-  const [provider, subscriber] = await Promise.all([countRows(sides.provider), countRows(sides.subscriber)]);
+async function countBoth(sides: Sides<ScanSide>, sizes: Sides<TableSize>): Promise<Scanned> {
+  const [provider, subscriber] = await Promise.all([
+    countRows(sides.provider, sizes.provider),
+    countRows(sides.subscriber, sizes.subscriber),
+  ]);
   return {
     totals: {
       provider: { ...EMPTY_CHECKSUM, rows: provider },
@@ -118,15 +126,19 @@ async function countBoth(sides: Sides<ScanSide>): Promise<Scanned> {
   };
 }
 
-async function checksumBoth(sides: Sides<ScanSide>, chunkRows: number): Promise<Scanned> {
+async function checksumBoth(
+  sides: Sides<ScanSide>,
+  sizes: Sides<TableSize>,
+  chunkRows: number,
+): Promise<Scanned> {
   const keys = sides.provider.position === 'integer key' ? await findKeys(sides) : undefined;
   const interval = keys ?? HASH_INTERVAL;
-  const rows = Math.max(sides.provider.plan.shape.rowCount, sides.subscriber.plan.shape.rowCount);
+  const rows = Math.max(sizes.provider.rowCount, sizes.subscriber.rowCount);
   const most = keys === undefined ? MOST_HASH_BUCKETS : MOST_KEY_BUCKETS;
   const shift = shiftFor(interval, Math.max(1, Math.min(most, Math.ceil(rows / chunkRows))));
   const [provider, subscriber] = await Promise.all([
-    scanBuckets(sides.provider, shift, keys),
-    scanBuckets(sides.subscriber, shift, keys),
+    scanBuckets(sides.provider, sizes.provider, shift, keys),
+    scanBuckets(sides.subscriber, sizes.subscriber, shift, keys),
   ]);
   return {
     totals: { provider: totalOf(provider), subscriber: totalOf(subscriber) },

@@ -17,10 +17,11 @@ const LEAST_CORRELATION = 0.9;
 export function cutIntoPieces(
   side: SidePlan,
   position: Position,
+  pageCount: number,
   serverVersion: number,
   keys: Interval | undefined,
 ): Piece[] {
-  const { pageCount, isPartitioned } = side.shape;
+  const { isPartitioned } = side.shape;
   const count = Math.min(MOST_PIECES, Math.ceil(pageCount / PIECE_PAGES));
   if (count <= 1) return [undefined];
   if (serverVersion >= RANGE_OF_PAGES_SINCE) {

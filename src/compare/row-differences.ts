@@ -77,9 +77,9 @@ function pairById(
   const pairs = new Map<string, [FoundRow[], FoundRow[]]>();
   for (const [side, rows] of [left, right].entries()) {
     for (const row of rows) {
-      let pair = pairs.get(row.id);
-      if (pair === undefined) pairs.set(row.id, (pair = [[], []]));
+      const pair = pairs.get(row.id) ?? [[], []];
       pair[side]?.push(row);
+      pairs.set(row.id, pair);
     }
   }
   return pairs.values();

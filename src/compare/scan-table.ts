@@ -5,7 +5,7 @@ import { cutIntoPieces } from './pieces.js';
 import type { ReaderPool } from './reader-pool.js';
 import { bucketSql, countSql, keyBoundsSql, type Piece, type Position, rowsSql } from './scan-sql.js';
 import type { SidePlan } from './table-plan.js';
-import { hasItsFiles } from './table-shape.js';
+import { hasItsFiles, readTableSize, type TableSize } from './table-shape.js';
 
 /** One side of one table, with the readers of that side. Every read is of the side's snapshot. */
 export interface ScanSide {
@@ -26,14 +26,20 @@ export interface FoundRow {
   readonly rows: bigint;
 }
 
+/** How large the table is. */
+export async function readSize(side: ScanSide): Promise<TableSize> {
+  return read(side, (reader) => readTableSize(reader, side.plan.shape));
+}
+
 /** The checksums of the whole table by bucket, read in pieces by as many readers as the side has. */
 export async function scanBuckets(
   side: ScanSide,
+  size: TableSize,
   shift: number,
   keys: Interval | undefined,
 ): Promise<BucketSums> {
   return mergeBuckets(
-    await scanPieces(side, keys, (reader, piece) =>
+    await scanPieces(side, size, keys, (reader, piece) =>
       readBuckets(reader, bucketSql(side.plan, side.position, shift, { piece })),
     ),
   );
@@ -47,8 +53,8 @@ export async function scanInterval(side: ScanSide, shift: number, interval: Inte
 }
 
 /** The number of rows of the whole table. */
-export async function countRows(side: ScanSide): Promise<bigint> {
-  const counts = await scanPieces(side, undefined, async (reader, piece) => {
+export async function countRows(side: ScanSide, size: TableSize): Promise<bigint> {
+  const counts = await scanPieces(side, size, undefined, async (reader, piece) => {
     return (await reader.one<{ rows: bigint }>(countSql(side.plan, piece))).rows;
   });
   return counts.reduce((sum, count) => sum + count, 0n);
@@ -76,10 +82,11 @@ export async function readKeyBounds(side: ScanSide): Promise<Interval | undefine
 
 async function scanPieces<T>(
   side: ScanSide,
+  size: TableSize,
   keys: Interval | undefined,
   readPiece: (reader: Connection, piece: Piece) => Promise<T>,
 ): Promise<T[]> {
-  const pieces = cutIntoPieces(side.plan, side.position, side.readers.serverVersion, keys);
+  const pieces = cutIntoPieces(side.plan, side.position, size.pageCount, side.readers.serverVersion, keys);
   const outcomes = await Promise.allSettled(
     pieces.map(async (piece) => {
       const result = await read(side, (reader) => readPiece(reader, piece));

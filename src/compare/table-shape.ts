@@ -10,10 +10,8 @@ export interface TableShape {
   readonly columns: readonly ColumnShape[];
   /** Columns of the primary key, else of the smallest unique index over not-null columns; empty without one. */
   readonly keyColumns: readonly string[];
-  /** An estimate. */
+  /** An estimate from the catalogue; may be far off. */
   readonly rowCount: number;
-  /** Pages of the largest piece of storage: of the table itself or of its largest partition. */
-  readonly pageCount: number;
   /** Each piece of storage with its file, which changes when the table is truncated or rewritten. */
   readonly storage: readonly Storage[];
 }
@@ -30,6 +28,15 @@ export interface ColumnShape {
 export interface Storage {
   readonly oid: number;
   readonly filenode: number;
+  /** Rows in a page. */
+  readonly density: number;
+}
+
+export interface TableSize {
+  /** An estimate. */
+  readonly rowCount: number;
+  /** Pages of the largest piece of storage: of the table itself or of its largest partition. */
+  readonly pageCount: number;
 }
 
 /** Rows in a page where nothing better is known; too many chunks are better than too large ones. */
@@ -61,7 +68,6 @@ export async function readTableShapes(
   return new Map(
     relations.map((relation) => {
       const pieces = storageOf.get(relation.oid) ?? [];
-      const pages = pieces.map((piece) => Number(piece.pages));
       return [
         relation.table_name,
         {
@@ -70,13 +76,35 @@ export async function readTableShapes(
           isPartitioned: relation.partitioned,
           columns: (columnsOf.get(relation.oid) ?? []).map((column) => toColumn(column, types)),
           keyColumns: keyOf.get(relation.oid)?.[0]?.columns ?? [],
-          rowCount: pieces.reduce((sum, piece) => sum + estimateRows(piece), 0),
-          pageCount: Math.max(0, ...pages),
-          storage: pieces.map((piece) => ({ oid: piece.oid, filenode: piece.filenode })),
+          rowCount: pieces.reduce((sum, piece) => sum + Math.ceil(piece.pages_then * densityOf(piece)), 0),
+          storage: pieces.map((piece) => ({
+            oid: piece.oid,
+            filenode: piece.filenode,
+            density: densityOf(piece),
+          })),
         },
       ];
     }),
   );
+}
+
+/** How large the table is now. Waits for a lock like a read of the table, so this is asked table by table. */
+export async function readTableSize(connection: Connection, shape: TableShape): Promise<TableSize> {
+  const pieces = await connection.query<{ pages: bigint | null }>(
+    `select pg_relation_size(s.oid) / current_setting('block_size')::int8 as pages
+       from unnest($1::int8[]::oid[]) with ordinality as s(oid, position)
+      order by s.position`,
+    [shape.storage.map((piece) => piece.oid)],
+  );
+  // The size of what is gone is null; the read itself will notice.
+  const pages = pieces.map((piece) => Number(piece.pages ?? 0n));
+  return {
+    rowCount: shape.storage.reduce(
+      (sum, { density }, index) => sum + Math.ceil((pages[index] ?? 0) * density),
+      0,
+    ),
+    pageCount: Math.max(0, ...pages),
+  };
 }
 
 /**
@@ -101,10 +129,8 @@ function toColumn(row: ColumnRow, types: ReadonlyMap<number, ValueType>): Column
   };
 }
 
-function estimateRows(piece: StorageRow): number {
-  const pages = Number(piece.pages);
-  const density = piece.rows > 0 && piece.pages_then > 0 ? piece.rows / piece.pages_then : ROWS_PER_PAGE;
-  return Math.ceil(pages * density);
+function densityOf(piece: StorageRow): number {
+  return piece.rows > 0 && piece.pages_then > 0 ? piece.rows / piece.pages_then : ROWS_PER_PAGE;
 }
 
 function groupByTable<R extends { readonly table_oid: number }>(rows: readonly R[]): Map<number, R[]> {
@@ -188,7 +214,6 @@ interface StorageRow extends Row {
   readonly filenode: number;
   readonly rows: number;
   readonly pages_then: number;
-  readonly pages: bigint;
 }
 
 const STORAGE_SQL = `
@@ -204,8 +229,7 @@ const STORAGE_SQL = `
              where t.relkind = 'p'
          )
     select t.root as table_oid, c.oid as oid, c.relfilenode as filenode,
-           c.reltuples::float8 as rows, c.relpages as pages_then,
-           pg_relation_size(c.oid) / current_setting('block_size')::int8 as pages
+           c.reltuples::float8 as rows, c.relpages as pages_then
       from tree as t
       join pg_class as c on c.oid = t.oid
      where t.relkind = 'r'`;

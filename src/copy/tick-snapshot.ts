@@ -1,3 +1,4 @@
+import { callRoutine } from '../cascade/call-api.js';
 import type { Connection } from '../db/connection.js';
 import { quoteLiteral } from '../db/identifier.js';
 import { SQLSTATE, sqlstateOf } from '../db/sqlstate.js';
@@ -63,10 +64,7 @@ export async function openTickSnapshot(provider: Connection, options: TickSnapsh
         );
         // The stock extension's ticker does not take the tick lock; its insert has to wait for ours.
         if (queue.stock) await tx.execute('lock table pgq.tick in share row exclusive mode');
-        const { id } = await tx.one<{ id: bigint }>('select pgcascade.insert_snapshot_tick($1) as id', [
-          options.queueName,
-        ]);
-        const tick = tickId(id);
+        const tick = await insertTick(tx, options.queueName);
         await handOut(tick);
         return tick;
       }, BEGIN);
@@ -118,14 +116,20 @@ async function findQueue(provider: Connection, queueName: string): Promise<Queue
   return queue;
 }
 
+async function insertTick(tx: Connection, queueName: string): Promise<TickId> {
+  return readTick(tx, 'select pgcascade.insert_snapshot_tick($1) as id', queueName);
+}
+
 async function readCompletedTick(tx: Connection, queueName: string): Promise<TickId> {
-  const { id } = await tx.one<{ id: bigint | null }>('select pgcascade.completed_tick($1) as id', [
-    queueName,
-  ]);
-  if (id === null) {
+  return readTick(tx, 'select pgcascade.completed_tick($1) as id', queueName);
+}
+
+async function readTick(tx: Connection, sql: string, queueName: string): Promise<TickId> {
+  const [row] = await callRoutine<{ id: bigint | null }>(tx, sql, [queueName]);
+  if (row === undefined || row.id === null) {
     throw new ReplicateError('PC302', `Queue "${queueName}" has no node at ${tx.target}.`, { queueName });
   }
-  return tickId(id);
+  return tickId(row.id);
 }
 
 /**

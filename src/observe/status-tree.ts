@@ -1,3 +1,4 @@
+import { describeParked } from '../replica/table-state.js';
 import type { Lag } from './lag.js';
 import type { StatusEntry, StatusReport } from './status.js';
 
@@ -85,8 +86,7 @@ function details(entry: StatusEntry): string[] {
     ...(ticker?.isLate === true ? ['ERROR: no tick is made; is the ticker running?'] : []),
     ...entry.errors.map(({ consumer, message }) => `ERROR: ${consumer}: ${message}`),
     ...entry.parkedTables.map(
-      ({ name, errorCode, message }) =>
-        `PARKED: ${name}: ${errorCode} ${message} When it is mended: resync ${name}`,
+      ({ name, errorCode, message }) => `ERROR: ${describeParked(name, errorCode, message)}`,
     ),
   ];
 }

@@ -1,4 +1,5 @@
 import { callRoutine } from '../cascade/call-api.js';
+import { WORKER_LOCK_CLASS, workerLockText } from '../cascade/worker-lock-key.js';
 import type { Connection, Row } from '../db/connection.js';
 import { type TableState, tableState } from './table-state.js';
 
@@ -21,8 +22,10 @@ export interface TableProgress {
 /** The replicated tables of a node and what its worker does, at one moment. */
 export interface SyncProgress {
   readonly tables: readonly TableProgress[];
-  /** The worker has a session on this database. */
+  /** The worker is connected to this database. */
   readonly isWorkerSeen: boolean;
+  /** What the worker failed with last, if it has not gone on since: the first line. */
+  readonly workerError: string | null;
   /** Changes whenever the worker has done something. */
   readonly fingerprint: string;
 }
@@ -44,7 +47,11 @@ interface ProgressRow extends Row {
 }
 
 /** Reads the state of all replicated tables and the progress of their copies in one statement. */
-export async function readSyncProgress(connection: Connection, queueName: string): Promise<SyncProgress> {
+export async function readSyncProgress(
+  connection: Connection,
+  queueName: string,
+  workerName: string,
+): Promise<SyncProgress> {
   const rows = await callRoutine<ProgressRow>(
     connection,
     `select t.table_name, t.merge_state, t.error_code, t.error_message,
@@ -52,10 +59,14 @@ export async function readSyncProgress(connection: Connection, queueName: string
             s.last_tick_id, s.cur_error,
             exists (
                 select 1
-                  from pg_stat_activity as a
-                 where a.datname = current_database()
-                   and a.application_name ~ '^pgcascade/(worker|copy)'
-                   and split_part(a.application_name, '/', 3) in (n.node_name, left(n.node_name, 40), '')
+                  from pg_locks as l
+                  join pg_database as d
+                    on d.oid = l.database
+                   and d.datname = current_database()
+                 where l.locktype = 'advisory'
+                   and l.granted
+                   and l.classid::int8 = $2
+                   and l.objid::int8 = hashtext($3)::int8 & 4294967295
             ) as worker_seen
        from pgq_node.node_info as n
        join pgq_node.local_state as s
@@ -67,11 +78,12 @@ export async function readSyncProgress(connection: Connection, queueName: string
          on p.queue_name = n.queue_name
         and p.table_name = t.table_name
       where n.queue_name = $1`,
-    [queueName],
+    [queueName, WORKER_LOCK_CLASS, workerLockText(queueName, workerName)],
   );
   return {
     tables: rows.flatMap((row) => (row.table_name === null ? [] : [toTable(row.table_name, row)])),
     isWorkerSeen: rows.some((row) => row.worker_seen),
+    workerError: rows[0]?.cur_error?.split('\n', 1)[0] ?? null,
     fingerprint: rows
       .map((row) => [row.table_name, row.merge_state, row.updated_at, row.last_tick_id].join(' '))
       .join('\n'),

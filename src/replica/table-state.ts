@@ -49,3 +49,9 @@ export function describeTableState(state: TableState): string {
       return state.kind;
   }
 }
+
+/** A full sentence or two about a table that is set aside: what happened, and the command that takes it up again. */
+export function describeParked(tableName: string, errorCode: string, message: string): string {
+  const sentence = /[.!?]$/.test(message) ? message : `${message}.`;
+  return `${tableName} is parked: ${errorCode} ${sentence} When that is mended, run "resync ${tableName}".`;
+}

@@ -21,7 +21,11 @@ export type WaitSyncOutcome =
   /** At least one table will not get in sync by waiting. */
   | { readonly kind: 'parked'; readonly tables: readonly TableProgress[] }
   | { readonly kind: 'no-worker'; readonly waiting: readonly TableProgress[] }
-  | { readonly kind: 'timeout'; readonly waiting: readonly TableProgress[] };
+  | {
+      readonly kind: 'timeout';
+      readonly waiting: readonly TableProgress[];
+      readonly isWorkerSeen: boolean;
+    };
 
 /** Waits until all tables of a node are in sync, or until waiting is of no use. Changes nothing. */
 export async function waitSync(options: WaitSyncOptions): Promise<WaitSyncOutcome> {
@@ -37,7 +41,7 @@ export async function waitSync(options: WaitSyncOptions): Promise<WaitSyncOutcom
     },
     { intervalMs: POLL_MS, timeoutMs: options.timeoutMs, signal: options.signal },
   );
-  return outcome ?? { kind: 'timeout', waiting: notInSync(last) };
+  return outcome ?? { kind: 'timeout', waiting: notInSync(last), isWorkerSeen: last?.isWorkerSeen === true };
 }
 
 /** What one look means; undefined when there is reason to go on waiting. */

@@ -55,8 +55,8 @@ export async function startDaemon(options: DaemonOptions): Promise<DaemonReport>
 
 /** The other end of `startDaemon`, in the program in the background. Undefined when there is nobody to report to. */
 export interface DaemonParent {
-  /** Sends the report and lets go of the parent. Only the first report counts. */
-  report(report: DaemonReport): Promise<void>;
+  /** Sends the report and lets go of the parent. Only the first report is sent; false for any other. */
+  report(report: DaemonReport): Promise<boolean>;
   /** Calls back when the parent goes away before it got a report. */
   onAbandoned(callback: () => void): void;
 }
@@ -67,13 +67,14 @@ export function daemonParent(): DaemonParent | undefined {
   let isReported = false;
   return {
     async report(report) {
-      if (isReported || !process.connected) return;
+      if (isReported || !process.connected) return false;
       isReported = true;
       await new Promise<void>((resolve) => {
         // A parent that is gone by now does not need the report.
         process.send?.(report, undefined, {}, () => resolve());
       });
       if (process.connected) process.disconnect();
+      return true;
     },
     onAbandoned(callback) {
       process.once('disconnect', () => {

@@ -45,8 +45,9 @@ export function openLog(options: LogOptions): Log {
           errorLikeObjectKeys: [],
         });
   const destination: DestinationStream = {
-    write(line) {
-      if (file !== undefined) writeSync(file, line);
+    write(raw) {
+      const line = redactLine(raw, redact);
+      if (file !== undefined) writeIfPossible(file, line);
       if (terminal !== undefined && pretty !== undefined) terminal.write(pretty(line).trimEnd());
     },
   };
@@ -56,18 +57,8 @@ export function openLog(options: LogOptions): Log {
       level: options.level,
       timestamp: pino.stdTimeFunctions.isoTime,
       base: { pid: process.pid },
-      formatters: {
-        level: (label) => ({ level: label }),
-        log: (fields) => redactFields(fields, redact),
-        bindings: (fields) => redactFields(fields, redact),
-      },
-      serializers: { err: (error: unknown) => redactValue(errorFields(error, hasStacks), redact, 0) },
-      hooks: {
-        logMethod(values, method) {
-          const redacted = values.map((value) => (typeof value === 'string' ? redact(value) : value));
-          method.apply(this, redacted as typeof values);
-        },
-      },
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: (error: unknown) => errorFields(error, hasStacks) },
     },
     destination,
   );
@@ -90,16 +81,20 @@ export function openLog(options: LogOptions): Log {
   };
 }
 
-function redactFields<T extends object>(fields: T, redact: (text: string) => string, depth = 0): T {
-  const entries = Object.entries(fields).map(([name, value]) => [name, redactValue(value, redact, depth)]);
-  return Object.fromEntries(entries) as T;
+function writeIfPossible(file: number, line: string): void {
+  try {
+    writeSync(file, line);
+  } catch {
+    // A full disk of the logfile must not stop the work; there is no other place to say so.
+  }
 }
 
-function redactValue(value: unknown, redact: (text: string) => string, depth: number): unknown {
-  if (typeof value === 'string') return redact(value);
-  if (typeof value === 'bigint') return value.toString();
-  // An error is made plain by its own serializer. Below a few levels nothing of ours is ever logged.
-  if (typeof value !== 'object' || value === null || value instanceof Error || depth > 3) return value;
-  if (Array.isArray(value)) return value.map((item) => redactValue(item, redact, depth + 1));
-  return redactFields(value, redact, depth + 1);
+/** Redacts every text of a finished line, wherever it came from: fields, bindings of child logs, errors, the message. */
+function redactLine(line: string, redact: (text: string) => string): string {
+  // Nearly all lines hold nothing to take out.
+  if (redact(line) === line) return line;
+  const redacted: unknown = JSON.parse(line, (_, value: unknown) =>
+    typeof value === 'string' ? redact(value) : value,
+  );
+  return `${JSON.stringify(redacted)}\n`;
 }

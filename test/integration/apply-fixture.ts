@@ -2,6 +2,7 @@ import { applyBlock, type BlockOutcome } from '../../src/apply/apply-block.js';
 import { loadTargetTable } from '../../src/apply/load-target-table.js';
 import type { TargetTable } from '../../src/apply/target-table.js';
 import type { Connection } from '../../src/db/connection.js';
+import { splitName } from '../../src/db/identifier.js';
 import type { QueueEvent } from '../../src/queue/event.js';
 import { eventId } from '../../src/queue/ids.js';
 import { freshDatabase } from '../support/cluster.js';
@@ -43,7 +44,10 @@ export function rowEvent(
 /** A subscriber's database with a session like the worker's. */
 export interface Subscriber extends AsyncDisposable {
   readonly session: Connection;
+  /** In the worker's session. */
   query(sql: string): Promise<Record<string, unknown>[]>;
+  /** One more session, with the settings of an application; closed with the subscriber. */
+  application(): Promise<Connection>;
   /** Applies one block in a transaction of its own; tables that are not on the subscriber are not ours. */
   apply(events: readonly EventFields[]): Promise<BlockOutcome>;
   /** The rows of a table as texts, sorted. */
@@ -54,9 +58,15 @@ export async function openSubscriber(major: number): Promise<Subscriber> {
   const database = await freshDatabase(major, 'apply');
   const session = await database.connect();
   await session.execute("set session_replication_role = 'replica'");
+  const others: Connection[] = [];
   return {
     session,
     query: (sql) => session.query(sql),
+    application: async () => {
+      const other = await database.application();
+      others.push(other);
+      return other;
+    },
     apply: async (events) => {
       const numberedEvents = numbered(events);
       const tables = await loadTables(session, numberedEvents);
@@ -71,7 +81,7 @@ export async function openSubscriber(major: number): Promise<Subscriber> {
       return rows.map(({ row }) => row);
     },
     [Symbol.asyncDispose]: async () => {
-      await session.close();
+      await Promise.all([session, ...others].map((open) => open.close()));
       await database[Symbol.asyncDispose]();
     },
   };
@@ -83,9 +93,10 @@ export async function loadTables(
 ): Promise<Map<string, TargetTable>> {
   const tables = new Map<string, TargetTable>();
   for (const name of new Set(events.map(({ extra1 }) => extra1 as string))) {
+    const { schema, name: table } = splitName(name);
     const found = await session.query(
       'select from pg_class as c join pg_namespace as n on n.oid = c.relnamespace where n.nspname = $1 and c.relname = $2',
-      name.split('.'),
+      [schema, table],
     );
     if (found.length > 0) tables.set(name, await loadTargetTable(session, name, name));
   }

@@ -108,7 +108,7 @@ for (const { from, to, sections } of RUNS) {
     }
     await howto.type('replicate', 'slave.ini', 'wait-sync');
     expect(await howto.type('replicate', 'slave.ini', 'status')).toMatch(/master[\s\S]*slave/);
-    expect(await howto.type('replicate', 'slave.ini', 'missing')).toBe('');
+    expect(await howto.type('replicate', 'slave.ini', 'missing')).toContain('Nothing is missing');
     await howto.type('replicate', 'slave.ini', 'compare');
 
     for (const statement of tables.load) await old.query(statement);

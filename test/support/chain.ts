@@ -131,6 +131,22 @@ export class Chain implements AsyncDisposable {
     return findDifferences(left, right);
   }
 
+  /** Waits until the leaf has so many foreign keys that are valid, and none is saved for later. */
+  async foreignKeysBack(count: number): Promise<void> {
+    await waitUntilSeen(
+      `the leaf has ${count} valid foreign keys`,
+      async () => {
+        const [seen] = await this.leaf.query<{ valid: bigint; pending: bigint }>(
+          `select (select count(*) from pg_constraint where contype = 'f' and convalidated
+                     and connamespace = 'public'::regnamespace) as valid,
+                  (select count(*) from londiste.pending_fkeys) as pending`,
+        );
+        return seen;
+      },
+      (seen) => seen?.valid === BigInt(count) && seen.pending === 0n,
+    );
+  }
+
   /** Ends the ticker and both workers. Safe to repeat. */
   async stopPrograms(): Promise<void> {
     await Promise.all([this.root.worker?.stop(), this.leaf.worker?.stop(), this.ticker?.stop()]);

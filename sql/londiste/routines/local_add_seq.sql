@@ -52,7 +52,7 @@ begin
     end if;
 
     if v_node_type = 'root' then
-        -- One value behind the real one, so that root_check_seqs has something to publish in any case. Where there
+        -- One value behind the real one, so that _publish_seqs has something to publish in any case. Where there
         -- is no value behind, there is so much room ahead that it has too.
         execute format('select s.last_value from %s as s', v_seq_oid::regclass) into v_real;
         select case when s.seqincrement > 0
@@ -68,7 +68,7 @@ begin
         on conflict on constraint seq_info_pkey do update
            set local = true,
                last_value = excluded.last_value;
-        perform londiste.root_check_seqs(p_queue_name);
+        perform londiste._publish_seqs(p_queue_name, 10000, v_seq_name);
     else
         if v_known.local is null then
             ret_code := 404;

@@ -5,8 +5,8 @@
 -- Lazy: does nothing to the table but says which statement the caller is to run next, in a transaction of its own:
 -- first one that creates the key without checking rows, then one that checks them without keeping writers out. The
 -- answer follows from what the table has, so the caller repeats the call until the answer is empty. A key that was
--- not valid when it was taken off is not validated, and one of a partitioned table is checked when it is created
--- where PostgreSQL cannot do it in two steps (before 18).
+-- not valid when it was taken off is not validated, and one from or to a partitioned table is checked when it is
+-- created where PostgreSQL cannot do it well in two steps (before 18).
 --
 -- Returns: the next statement; empty when there is nothing (more) to do.
 -- Locks:   p_lazy false: both tables, share row exclusive.
@@ -23,12 +23,15 @@ declare
     v_from_table        text := londiste.make_fqname(p_from_table);
     v_fkey_def          text;
     v_from_oid          oid := londiste.find_table_oid(p_from_table);
-    v_from_kind         text;
+    v_to_table          text;
+    v_is_partitioned    boolean;
     v_was_unchecked     boolean;
     v_is_valid          boolean;
 begin
-    select f.fkey_def
-      into v_fkey_def
+    select f.fkey_def,
+           f.to_table
+      into v_fkey_def,
+           v_to_table
       from londiste.pending_fkeys as f
      where f.from_table = v_from_table
        and f.fkey_name = p_fkey_name
@@ -38,10 +41,10 @@ begin
     end if;
     v_was_unchecked := v_fkey_def ~ ' NOT (VALID|ENFORCED)$';
 
-    select c.relkind::text
-      into v_from_kind
+    select bool_or(c.relkind = 'p')
+      into v_is_partitioned
       from pg_catalog.pg_class as c
-     where c.oid = v_from_oid;
+     where c.oid in (v_from_oid, londiste.find_table_oid(v_to_table));
     select k.convalidated
       into v_is_valid
       from pg_catalog.pg_constraint as k
@@ -53,7 +56,9 @@ begin
         if not p_lazy then
             execute v_fkey_def;
         elsif v_was_unchecked
-              or v_from_kind = 'p' and current_setting('server_version_num')::integer < 180000 then
+              -- There a key of a partitioned table cannot be created unchecked, and one that refers to a partitioned
+              -- table can, but its parts stay marked as not valid for ever.
+              or v_is_partitioned and current_setting('server_version_num')::integer < 180000 then
             return v_fkey_def;
         else
             return v_fkey_def || ' not valid';

@@ -113,7 +113,8 @@ begin
      where a.datid = (select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database())
        and a.backend_xmin is not null
        and a.pid <> pg_catalog.pg_backend_pid()
-       and a.backend_type not in ('autovacuum worker', 'walsender')
+       -- Not autovacuum. (Whoever may not look into other sessions does not see backend_type, but this.)
+       and a.usesysid is not null
        and ((v_current - a.backend_xmin::text::bigint) & 4294967295) < 2147483648;
 
     update pgq.queue as q

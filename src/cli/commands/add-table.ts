@@ -5,8 +5,9 @@ import { ReplicateError } from '../../errors/replicate-error.js';
 import { addTable } from '../../replica/add-table.js';
 import { checkRootTable, checkSubscriberTable } from '../../replica/check-table.js';
 import { syncNames } from '../../replica/copy-names.js';
-import { literalName } from '../../replica/expand-names.js';
+import { isPattern, literalName } from '../../replica/expand-names.js';
 import { readMissing } from '../../replica/missing.js';
+import { readRelation } from '../../replica/relation.js';
 import { readTables } from '../../replica/table-list.js';
 import { chooseNames } from '../choose-names.js';
 import type { CommandContext, CommandSpec } from '../command.js';
@@ -56,7 +57,7 @@ export const command: CommandSpec = {
           addOnSubscriber(context, connection, node, provider, args, switches),
         );
       }
-      return options['waitSync'] === true ? showWaitSync(context, connection, undefined) : 0;
+      return options['waitSync'] === true ? showWaitSync(context, connection, node.workerName, undefined) : 0;
     });
   },
 };
@@ -75,13 +76,21 @@ async function addOnRoot(
     kind: 'table',
     args,
     all: switches.all ? missing : undefined,
-    candidates: [...missing, ...present.map(({ name }) => name)],
+    candidates: [...missing, ...present.map(({ name }) => name), ...(await otherRelations(connection, args))],
     acceptUnknown: switches.force || switches.destTable !== undefined,
     skipUnknown: switches.skipNonExisting,
   });
   await addAll(context, connection, node, names, switches, (tableName, destTable) =>
     checkRootTable(connection, { tableName, destTable, allowPartition: switches.force }),
   );
+}
+
+/** What is named and is there, but is no table that can be added: the check says why not. */
+async function otherRelations(connection: Connection, args: readonly string[]): Promise<string[]> {
+  const names = args.filter((arg) => !isPattern(arg)).map(literalName);
+  const found: string[] = [];
+  for (const name of names) if ((await readRelation(connection, name)) !== undefined) found.push(name);
+  return found;
 }
 
 async function addOnSubscriber(

@@ -1,7 +1,7 @@
 import { openRoot } from '../../cascade/find-root.js';
 import { waitForUpstream } from '../../cascade/wait-position.js';
 import type { CommandSpec } from '../command.js';
-import { withLocalNode } from '../local-node.js';
+import { providerLocation, withLocalNode } from '../local-node.js';
 import { TIMEOUT_FLAGS, timeoutMs } from '../timeout-option.js';
 
 /** `replicate INI wait-root` */
@@ -17,7 +17,13 @@ export const command: CommandSpec = {
         output.print(`Node "${node.nodeName}" is the root: there is nothing to wait for.`);
         return 0;
       }
-      await using root = await openRoot(node, config.db, connect, `wait-root/${config.jobName}`, signal);
+      await using root = await openRoot({
+        queueName: config.queueName,
+        start: { nodeName: node.providerNode, location: providerLocation(node) },
+        connect,
+        application: `wait-root/${config.jobName}`,
+        signal,
+      });
       const tick = await waitForUpstream(connection, root.connection, {
         queueName: config.queueName,
         timeoutMs: limitMs,

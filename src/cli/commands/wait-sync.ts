@@ -10,6 +10,8 @@ export const command: CommandSpec = {
   options: [{ flags: TIMEOUT_FLAGS, summary: 'Longest wait; by default as long as a worker is at work.' }],
   async run(context, _args, options) {
     const limitMs = timeoutMs(options);
-    return withLocalNode(context, 'wait-sync', (connection) => showWaitSync(context, connection, limitMs));
+    return withLocalNode(context, 'wait-sync', (connection, { workerName }) =>
+      showWaitSync(context, connection, workerName, limitMs),
+    );
   },
 };

@@ -1,8 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import type { Connection, Row } from '../../../src/db/connection.js';
 import { installSchemas } from '../../../src/install/install-schemas.js';
 import { loadSchemaFiles } from '../../../src/install/schema-files.js';
 import { findSqlRoot } from '../../../src/install/sql-root.js';
-import { type FreshDatabase, freshDatabase } from '../../support/cluster.js';
+import { type Cluster, sharedCluster } from '../../support/cluster.js';
 
 /** The server versions that every routine is tested on. */
 export const MAJORS = [10, 18] as const;
@@ -23,7 +24,8 @@ export type StoredEvent = readonly [
 
 /** A database with the schemas pgq, pgq_node and londiste, and no queue. */
 export interface NodeFixture extends AsyncDisposable {
-  readonly database: FreshDatabase;
+  /** Name of the database, unique on its server. */
+  readonly name: string;
   /** A session as an application has it. */
   readonly session: Connection;
   /** One more session; closed with the fixture. */
@@ -52,18 +54,36 @@ export interface NodeFixture extends AsyncDisposable {
   ): Promise<void>;
 }
 
+const templates = new Map<number, Promise<string>>();
+
+/** The database with the schemas that those of all tests of one file are copied from: an install takes longer. */
+function installedTemplate(cluster: Cluster): Promise<string> {
+  let template = templates.get(cluster.major);
+  if (template === undefined) {
+    template = (async () => {
+      await cluster.createDatabase('node_template');
+      await using session = await cluster.connect('node_template');
+      await installSchemas(session, {
+        schemas: loadSchemaFiles(findSqlRoot()).filter(({ schema }) => schema !== 'pgcascade'),
+      });
+      return 'node_template';
+    })();
+    templates.set(cluster.major, template);
+  }
+  return template;
+}
+
 export async function openNode(major: number): Promise<NodeFixture> {
-  const database = await freshDatabase(major, 'node');
+  const cluster = await sharedCluster(major);
+  const name = `node_${randomBytes(4).toString('hex')}`;
+  await cluster.query('postgres', `create database ${name} template ${await installedTemplate(cluster)}`);
   const sessions: Connection[] = [];
   const open = async () => {
-    const session = await database.application();
+    const session = await cluster.application(name);
     sessions.push(session);
     return session;
   };
   const session = await open();
-  await installSchemas(session, {
-    schemas: loadSchemaFiles(findSqlRoot()).filter(({ schema }) => schema !== 'pgcascade'),
-  });
 
   const row = <R extends Row = Row>(call: string, values?: readonly unknown[]) =>
     session.one<R>(`select * from ${call}`, values);
@@ -73,7 +93,7 @@ export async function openNode(major: number): Promise<NodeFixture> {
   };
 
   return {
-    database,
+    name,
     session,
     open,
     rows: (call, values) => session.query(`select * from ${call}`, values),
@@ -116,7 +136,7 @@ export async function openNode(major: number): Promise<NodeFixture> {
     },
     [Symbol.asyncDispose]: async () => {
       await Promise.all(sessions.map((s) => s.close()));
-      await database[Symbol.asyncDispose]();
+      await cluster.dropDatabase(name);
     },
   };
 }

@@ -65,7 +65,7 @@ for (const major of MAJORS) {
     await using node = await openNode(major);
     await node.makeRoot();
     await node.run("select pgq_node.register_location('q', 'n2', 'dbname=two', false)");
-    const suffix = node.database.name;
+    const suffix = node.name;
     await node.run(`create role "reader_${suffix}" in role pgq_reader; create role "other_${suffix}"`);
     try {
       await node.run(`set role "reader_${suffix}"`);

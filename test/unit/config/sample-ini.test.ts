@@ -4,14 +4,18 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { readIni } from '../../../src/config/ini-lines.js';
-import { loadConfig } from '../../../src/config/load-config.js';
+import type { KeyDeclaration } from '../../../src/config/key.js';
+import { type ConfigSchema, loadConfig } from '../../../src/config/load-config.js';
 import { REPLICATE_SCHEMA } from '../../../src/config/replicate-config.js';
 import { sampleIni } from '../../../src/config/sample-ini.js';
 import { TICKER_SCHEMA } from '../../../src/config/ticker-config.js';
 
 const BASE = { directory: '/start', home: '/home/ann' };
 const EXAMPLES = fileURLToPath(new URL('../../../conf-examples/', import.meta.url));
-const SCHEMAS = { ticker: TICKER_SCHEMA, replicate: REPLICATE_SCHEMA };
+const SCHEMAS: Readonly<Record<string, ConfigSchema<readonly KeyDeclaration[]>>> = {
+  ticker: TICKER_SCHEMA,
+  replicate: REPLICATE_SCHEMA,
+};
 
 for (const [program, schema] of Object.entries(SCHEMAS)) {
   test(`the sample of ${program} loads as it is and with every comment taken off`, () => {
@@ -32,7 +36,7 @@ for (const [program, schema] of Object.entries(SCHEMAS)) {
 
   test(`no key of ${program} is declared twice or both used and ignored`, () => {
     const names = [
-      ...schema.keys.flatMap((key) => [key.name, ...('aliases' in key ? key.aliases : [])]),
+      ...schema.keys.flatMap((key) => [key.name, ...(key.aliases ?? [])]),
       ...schema.ignoredKeys,
     ];
     expect(new Set(names).size).toBe(names.length);
@@ -42,7 +46,9 @@ for (const [program, schema] of Object.entries(SCHEMAS)) {
 const examples = readdirSync(EXAMPLES).filter((file) => file.endsWith('.ini'));
 
 test.each(examples)('conf-examples/%s loads', (file) => {
-  const schema = file.startsWith('ticker') ? TICKER_SCHEMA : REPLICATE_SCHEMA;
+  const schema: ConfigSchema<readonly KeyDeclaration[]> = file.startsWith('ticker')
+    ? TICKER_SCHEMA
+    : REPLICATE_SCHEMA;
   const { ignoredKeys } = loadConfig(schema, { path: join(EXAMPLES, file), overrides: [], base: BASE });
   expect(ignoredKeys).toEqual([]);
 });

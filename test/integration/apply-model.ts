@@ -1,0 +1,108 @@
+import type { EventFields } from './apply-fixture.js';
+import { rowEvent } from './apply-fixture.js';
+
+/** All values as texts. */
+export type Cells = Readonly<Record<string, string | null>>;
+
+export interface ModelTable {
+  readonly name: string;
+  /** `create table` without its name. */
+  readonly definition: string;
+  readonly columns: readonly string[];
+  readonly key: readonly string[];
+  /** Unique constraints of the subscriber's table. */
+  readonly unique: readonly (readonly string[])[];
+  /** Columns whose equal values may have different texts. */
+  readonly numeric?: readonly string[];
+  /** The values that histories use. */
+  readonly values: Readonly<Record<string, readonly (string | null)[]>>;
+  /** What a column holds that no event has. */
+  readonly defaults?: Cells;
+}
+
+export interface ModelChange {
+  readonly operation: 'INSERT' | 'UPDATE' | 'DELETE' | 'TRUNCATE';
+  readonly row: Cells;
+  readonly oldRow: Cells;
+}
+
+/** What PostgreSQL would do with the events one after the other: the rows, and the change that cannot be done. */
+export function rowByRow(
+  table: ModelTable,
+  before: readonly Cells[],
+  changes: readonly ModelChange[],
+): { readonly rows: readonly Cells[]; readonly failedAt: number | undefined } {
+  let rows = [...before];
+  const truncatedAt = changes.findLastIndex(({ operation }) => operation === 'TRUNCATE');
+  for (const [i, change] of changes.entries()) {
+    if (i < truncatedAt) continue;
+    const next = afterChange(table, rows, change);
+    if (next === undefined) return { rows: before, failedAt: i };
+    rows = next;
+  }
+  return { rows, failedAt: undefined };
+}
+
+/** The rows after one change; undefined when it cannot be done. */
+export function afterChange(
+  table: ModelTable,
+  rows: readonly Cells[],
+  { operation, row, oldRow }: ModelChange,
+): Cells[] | undefined {
+  if (operation === 'TRUNCATE') return [];
+  if (operation === 'INSERT') return checked(table, [...rows, { ...table.defaults, ...row }]);
+  const matches = rows.filter((known) =>
+    isSameRow(table, known, operation === 'UPDATE' ? row : oldRow, oldRow),
+  );
+  const [match] = matches;
+  if (match === undefined || (table.key.length > 0 && matches.length > 1)) return undefined;
+  const others = rows.filter((known) => known !== match);
+  return operation === 'DELETE' ? others : checked(table, [...others, { ...match, ...row }]);
+}
+
+function isSameRow(table: ModelTable, known: Cells, row: Cells, oldRow: Cells): boolean {
+  if (table.key.length === 0) return table.columns.every((column) => known[column] === oldRow[column]);
+  return table.key.every((column) => isEqual(table, column, known[column], row[column]));
+}
+
+function isEqual(table: ModelTable, column: string, a?: string | null, b?: string | null): boolean {
+  return table.numeric?.includes(column) === true ? Number(a) === Number(b) : a === b;
+}
+
+function checked(table: ModelTable, rows: Cells[]): Cells[] | undefined {
+  const last = rows.at(-1);
+  const isDuplicate = table.unique.some((columns) =>
+    rows
+      .slice(0, -1)
+      .some((row) =>
+        columns.every(
+          (column) => last?.[column] !== null && isEqual(table, column, row[column], last?.[column]),
+        ),
+      ),
+  );
+  return isDuplicate ? undefined : rows;
+}
+
+/** The event that our trigger writes for the change: values as JSON strings, which every type reads. */
+export function eventOf(table: ModelTable, { operation, row, oldRow }: ModelChange): EventFields {
+  const name = `public.${table.name}`;
+  if (operation === 'TRUNCATE') return rowEvent(operation, name, table.key, {});
+  if (table.key.length === 0) {
+    return rowEvent(
+      operation,
+      name,
+      [],
+      operation === 'DELETE' ? oldRow : row,
+      operation === 'UPDATE' ? oldRow : undefined,
+    );
+  }
+  if (operation === 'DELETE') {
+    return rowEvent(
+      operation,
+      name,
+      table.key,
+      Object.fromEntries(table.key.map((column) => [column, oldRow[column]])),
+    );
+  }
+  return rowEvent(operation, name, table.key, row);
+}

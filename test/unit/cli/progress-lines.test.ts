@@ -1,0 +1,80 @@
+import { expect, test } from 'vitest';
+import { copyStage, percentDone } from '../../../src/cli/copy-stage.js';
+import { ProgressLines } from '../../../src/cli/progress-lines.js';
+import type { SyncProgress, TableProgress } from '../../../src/replica/sync-progress.js';
+
+const OK: TableProgress = { name: 'public.t', state: { kind: 'ok' }, copy: undefined };
+
+function copying(phase: string, rowsDone: bigint, rowsExpected = 100n): TableProgress {
+  const copy = { phase, rowsDone, rowsExpected, bytesDone: rowsDone * 1_000_000n, bytesExpected: 0n };
+  return { name: 'public.t', state: { kind: 'waiting' }, copy };
+}
+
+function seen(table: TableProgress, workerError: string | null = null): SyncProgress {
+  return { tables: [table], isWorkerSeen: true, workerError, fingerprint: '' };
+}
+
+function display() {
+  const lines: string[] = [];
+  let nowMs = 0;
+  const output = {
+    print: (line: string) => void lines.push(line),
+    raw: () => {},
+    isTerminal: false,
+    columns: 80,
+  };
+  const shown = new ProgressLines(output, () => nowMs);
+  return {
+    lines,
+    show(atMs: number, progress: SyncProgress) {
+      nowMs = atMs;
+      shown.show(progress);
+    },
+  };
+}
+
+test('a table that is in sync from the start is not mentioned', () => {
+  const { lines, show } = display();
+  show(0, seen(OK));
+  expect(lines).toEqual([]);
+});
+
+test('a table has at most one line a second, and one at once for a new stage', () => {
+  const { lines, show } = display();
+  show(0, seen(copying('data', 1n)));
+  show(500, seen(copying('data', 10n)));
+  show(1_000, seen(copying('data', 21n)));
+  show(1_100, seen(copying('indexes', 100n)));
+  show(1_200, seen(OK));
+  show(9_000, seen(OK));
+  expect(lines).toEqual([
+    'public.t  data  1/100 rows  1.0 MB',
+    'public.t  data  21/100 rows  21.0 MB  20.0 MB/s',
+    'public.t  indexes  100 rows  100.0 MB',
+    'public.t  ok',
+  ]);
+});
+
+test("the worker's error is told once, and again when it is another one", () => {
+  const { lines, show } = display();
+  show(0, seen(OK, 'disk full'));
+  show(1_000, seen(OK, 'disk full'));
+  show(2_000, seen(OK));
+  show(3_000, seen(OK, 'disk full'));
+  expect(lines).toEqual(['worker: disk full', 'worker: disk full']);
+});
+
+test('the stage is that of the copy as long as the state does not say more', () => {
+  expect(copyStage(copying('data', 1n))).toBe('data');
+  expect(copyStage({ ...copying('done', 1n), state: { kind: 'copying', mergeState: 'wanna-sync:4' } })).toBe(
+    'wanna-sync',
+  );
+  expect(copyStage({ ...OK, state: { kind: 'waiting' } })).toBe('waiting');
+});
+
+test('a bar is full only when the table is in sync', () => {
+  expect(percentDone(OK)).toBe(100);
+  expect(percentDone(copying('data', 1_000n))).toBeLessThan(100);
+  expect(percentDone(copying('catching-up', 100n))).toBeLessThan(100);
+  expect(percentDone(copying('data', 50n, 0n))).toBe(0);
+});

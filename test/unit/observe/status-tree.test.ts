@@ -1,0 +1,95 @@
+import { expect, test } from 'vitest';
+import type { StatusEntry } from '../../../src/observe/status.js';
+import { duration, statusTree } from '../../../src/observe/status-tree.js';
+import { tickId } from '../../../src/queue/ids.js';
+
+type SeenEntry = Extract<StatusEntry, { kind: 'seen' }>;
+
+function seen(name: string, provider: string | null, more: Partial<SeenEntry> = {}): SeenEntry {
+  return {
+    kind: 'seen',
+    isLocal: false,
+    name,
+    type: provider === null ? 'root' : 'leaf',
+    provider,
+    tick: tickId(81n),
+    isPaused: false,
+    tables: { ok: 2, copying: 0, parked: 0, notHere: 0 },
+    parkedTables: [],
+    errors: [],
+    ticker: provider === null ? { secondsSinceTick: 0.4, newEvents: 0n, isLate: false } : null,
+    lag: provider === null ? null : { seconds: 0, events: 0n },
+    subscribers: [],
+    ...more,
+  };
+}
+
+function tree(...entries: StatusEntry[]): string[] {
+  return statusTree({ queueName: 'q', localNode: 'b', entries, isComplete: true }).slice(2);
+}
+
+test('nodes hang below their providers, the root on top', () => {
+  const branch = seen('branch', 'root', { type: 'branch' });
+  expect(tree(seen('leaf', 'branch'), branch, seen('other', 'root'), seen('root', null))).toEqual([
+    'root (root)',
+    '│   Tables: 2 ok',
+    '│   Ticker: tick 81, made 0.4 s ago',
+    '├── branch (branch)',
+    '│   │   Tables: 2 ok',
+    '│   │   Lag: 0 s, tick 81',
+    '│   └── leaf (leaf)',
+    '│           Tables: 2 ok',
+    '│           Lag: 0 s, tick 81',
+    '└── other (leaf)',
+    '        Tables: 2 ok',
+    '        Lag: 0 s, tick 81',
+  ]);
+});
+
+test('what is not in order is told', () => {
+  const lines = tree(
+    seen('root', null, { ticker: { secondsSinceTick: 75, newEvents: 3n, isLate: true } }),
+    seen('leaf', 'root', {
+      isPaused: true,
+      lag: { seconds: 200, events: 12n },
+      tables: { ok: 1, copying: 1, parked: 1, notHere: 4 },
+      parkedTables: [{ name: 'public.t', errorCode: 'PC402', message: 'Row missing.' }],
+      errors: [{ consumer: 'leaf_worker', message: 'disk full' }],
+    }),
+  ).map((line) => line.trim());
+  expect(lines).toContain('│   ERROR: no tick is made; is the ticker running?');
+  expect(lines).toContain('│   Ticker: tick 81, made 75 s ago, 3 new events');
+  expect(lines).toContain('Tables: 1 ok, 1 copying, 1 PARKED, 4 not here');
+  expect(lines).toContain('Lag: 3 min 20 s, 12 events, tick 81, PAUSED');
+  expect(lines).toContain('ERROR: leaf_worker: disk full');
+  expect(lines.at(-1)).toContain('public.t is parked: PC402 Row missing.');
+});
+
+test('a node that cannot be reached is shown in its place with the reason', () => {
+  const lines = tree(seen('root', null), {
+    kind: 'unreachable',
+    name: 'far',
+    provider: 'root',
+    reason: 'No answer within 5 s.',
+  });
+  expect(lines.slice(-2)).toEqual(['└── far (UNREACHABLE)', '        No answer within 5 s.']);
+});
+
+test('every node is shown once, also below a provider that nobody knows and in a circle', () => {
+  const names = tree(seen('a', 'b'), seen('b', 'a'), seen('c', 'gone'), {
+    kind: 'dead',
+    name: 'd',
+    provider: null,
+  }).filter((line) => line.includes('('));
+  expect(names).toHaveLength(4);
+});
+
+test.each([
+  [0, '0 s'],
+  [0.42, '0.4 s'],
+  [61.4, '61 s'],
+  [200, '3 min 20 s'],
+  [7500, '2 h 5 min'],
+])('%s seconds are told as %s', (seconds, text) => {
+  expect(duration(seconds)).toBe(text);
+});
