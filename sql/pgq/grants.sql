@@ -82,7 +82,6 @@ begin
     end loop;
 
     grant usage on schema pgq to public;
-    revoke all on pgq.consumer, pgq.queue, pgq.tick, pgq.subscription, pgq.event_template, pgq.retry_queue from public;
     grant select on pgq.consumer, pgq.queue, pgq.tick, pgq.subscription to public;
     if exists (select from pg_catalog.pg_roles as p where p.rolname = 'pgq_reader') then
         grant select on pgq.consumer, pgq.queue, pgq.tick, pgq.subscription, pgq.event_template to pgq_reader;

@@ -15,6 +15,7 @@ import {
 } from './buckets.js';
 import type { Sides } from './canonical-value.js';
 import { narrow } from './narrow.js';
+import { PIECE_PAGES } from './pieces.js';
 import type { ReaderPool } from './reader-pool.js';
 import type { RowDifferences } from './row-differences.js';
 import { positionOf } from './scan-sql.js';
@@ -46,6 +47,8 @@ export interface CompareTableOptions {
   readonly countOnly: boolean;
   /** Rows in a bucket, on average. */
   readonly chunkRows: number;
+  /** Pages that one statement reads; for tests. */
+  readonly piecePages?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called as the scan goes on with the rows that were read, estimated. */
   readonly onRows?: ((rows: number) => void) | undefined;
@@ -101,6 +104,7 @@ function scanSides(plan: TablePlan, options: CompareTableOptions): Sides<ScanSid
     plan: plan.sides[side],
     position: positionOf(plan),
     readers: options.readers[side],
+    piecePages: options.piecePages ?? PIECE_PAGES,
     signal: options.signal,
     onProgress: (part) => options.onRows?.(part * plan.sides[side].shape.rowCount),
   });

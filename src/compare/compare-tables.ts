@@ -16,6 +16,8 @@ export interface CompareOptions {
   /** Connections that read on each side. */
   readonly jobs: number;
   readonly chunkRows: number;
+  /** Pages that one statement reads; for tests. */
+  readonly piecePages?: number;
   readonly timeoutMs: number;
   readonly lockTimeoutMs: number;
   readonly signal: AbortSignal;
@@ -73,11 +75,12 @@ async function comparePlanned(
   observer: CompareObserver,
   signal: AbortSignal,
 ): Promise<TableComparison> {
-  const { countOnly, chunkRows } = options;
+  const { countOnly, chunkRows, piecePages } = options;
   return compareTable(plan, {
     readers: pair.readers,
     countOnly,
     chunkRows,
+    piecePages,
     signal,
     onRows: (rows) => observer.onRows(rows),
   });

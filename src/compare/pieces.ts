@@ -3,7 +3,7 @@ import type { Piece, Position } from './scan-sql.js';
 import type { SidePlan } from './table-plan.js';
 
 /** 64 MB: a second or less of work, so that progress is seen and all readers are busy to the end. */
-const PIECE_PAGES = 8_192;
+export const PIECE_PAGES = 8_192;
 const MOST_PIECES = 512;
 /** Since version 14 a range of row addresses is read without the rest of the table. */
 const RANGE_OF_PAGES_SINCE = 140_000;
@@ -17,12 +17,13 @@ const LEAST_CORRELATION = 0.9;
 export function cutIntoPieces(
   side: SidePlan,
   position: Position,
-  pageCount: number,
+  size: { readonly pageCount: number; readonly piecePages: number },
   serverVersion: number,
   keys: Interval | undefined,
 ): Piece[] {
   const { isPartitioned } = side.shape;
-  const count = Math.min(MOST_PIECES, Math.ceil(pageCount / PIECE_PAGES));
+  const { pageCount, piecePages } = size;
+  const count = Math.min(MOST_PIECES, Math.ceil(pageCount / piecePages));
   if (count <= 1) return [undefined];
   if (serverVersion >= RANGE_OF_PAGES_SINCE) {
     return pieces('t.ctid', pageBounds(pageCount, count), false);

@@ -12,6 +12,8 @@ export interface ScanSide {
   readonly plan: SidePlan;
   readonly position: Position;
   readonly readers: ReaderPool;
+  /** Pages in a piece of a scan. */
+  readonly piecePages: number;
   readonly signal: AbortSignal | undefined;
   /** Called after each piece with the part of the table that it was, 0 to 1. */
   readonly onProgress: (part: number) => void;
@@ -86,7 +88,13 @@ async function scanPieces<T>(
   keys: Interval | undefined,
   readPiece: (reader: Connection, piece: Piece) => Promise<T>,
 ): Promise<T[]> {
-  const pieces = cutIntoPieces(side.plan, side.position, size.pageCount, side.readers.serverVersion, keys);
+  const pieces = cutIntoPieces(
+    side.plan,
+    side.position,
+    { pageCount: size.pageCount, piecePages: side.piecePages },
+    side.readers.serverVersion,
+    keys,
+  );
   const outcomes = await Promise.allSettled(
     pieces.map(async (piece) => {
       const result = await read(side, (reader) => readPiece(reader, piece));

@@ -6,9 +6,10 @@ import { DemoDaemons } from '../../src/demo/demo-daemons.js';
 import { awkwardTables } from '../support/awkward-tables.js';
 import { type FreshDatabase, freshDatabase } from '../support/cluster.js';
 import { findDifferences } from '../support/differences.js';
-import { expectExit, replicate, ticker } from '../support/programs.js';
+import { replicate, ticker } from '../support/programs.js';
 import { waitUntilSeen } from '../support/wait-until.js';
 
+const LONGEST_COMMAND_MS = 30_000;
 const PIDFILES = ['ticker.pid', 'master.pid', 'slave.pid'];
 
 /** A folder with the ini files of a Londiste howto, and a shell that stands in it. */
@@ -21,10 +22,18 @@ class Howto implements AsyncDisposable {
     this.daemons = new DemoDaemons(folder);
   }
 
-  /** Types a command; it must end with exit code 0. Returns what it printed. */
+  /** Types a command; it must end with exit code 0. Returns what it printed; a failure shows the ends of the logs too. */
   async type(program: 'ticker' | 'replicate', ...words: string[]): Promise<string> {
     const run = program === 'ticker' ? ticker : replicate;
-    return expectExit(await run(words, { folder: this.folder })).stdout;
+    const outcome = await run(words, { folder: this.folder, timeoutMs: LONGEST_COMMAND_MS });
+    if (outcome.exitCode === 0) return outcome.stdout;
+    const logs = ['ticker.log', 'master_worker.log', 'slave.log'].map(
+      (name) => `${name}:\n${this.daemons.lastLines(name, 8).join('\n')}`,
+    );
+    const ended = outcome.exitCode ?? outcome.signal;
+    throw new Error(
+      `"${program} ${words.join(' ')}" ended with ${ended}:\n${outcome.stdout}${outcome.stderr}\n${logs.join('\n')}`,
+    );
   }
 
   /** The sections and connect strings differ from run to run: all forms that people have must do. */

@@ -128,7 +128,7 @@ export class Chain implements AsyncDisposable {
   async differences(): Promise<string[]> {
     await using left = await this.root.connect();
     await using right = await this.leaf.connect();
-    return findDifferences(left, right);
+    return await findDifferences(left, right);
   }
 
   /** Waits until the leaf has so many foreign keys that are valid, and none is saved for later. */

@@ -154,7 +154,14 @@ begin
            table_attrs = p_table_attrs,
            dest_table = nullif(v_dest_table, t.table_name)
      where t.queue_name = p_queue_name
-       and t.table_name = v_table_name;
+       and t.table_name = v_table_name
+       and not t.local;
+    if not found then
+        -- Another session added it while this one waited for the new row.
+        ret_code := 200;
+        ret_note := 'Table already added: ' || v_table_name;
+        return;
+    end if;
     update londiste.table_info as t
        set local = true,
            merge_state = v_new_state,

@@ -6,7 +6,8 @@
 -- snapshot is taken and until the commit. Without it a later tick could have an earlier snapshot, and a batch would
 -- give out events twice. The look before the lock keeps the usual "nothing to do" free of locks.
 --
--- Returns: bigint, the tick's id; null when none was made, also when somebody else is making one.
+-- Returns: bigint, the tick's id; null when none was made, also when somebody else is making one or the queue has an
+--          external ticker or is paused.
 -- Raises:  'Invalid PgQ state: …' when the last tick is younger than this cluster's transactions.
 -- Locks:   advisory (1885827445, queue id) until the end of the transaction; never waits for it.
 create or replace function pgq._tick_if_due(
@@ -24,17 +25,19 @@ declare
     v_gap        interval;
     v_next_txid  bigint;
     v_tick_id    bigint;
-    v_written    boolean;
+    v_due        boolean;
 begin
-    select *
-      into v_queue
-      from pgq.queue as q
-     where q.queue_id = i_queue_id;
-    if not found then
-        return null;
-    end if;
-
     for v_pass in 1 .. 2 loop
+        select *
+          into v_queue
+          from pgq.queue as q
+         where q.queue_id = i_queue_id
+           and not q.queue_external_ticker
+           and not q.queue_ticker_paused;
+        if not found then
+            return null;
+        end if;
+
         select *
           into v_last
           from pgq.tick as t
@@ -63,19 +66,8 @@ begin
                     v_queue.queue_name, pg_catalog.txid_snapshot_xmax(v_last.tick_snapshot), v_next_txid;
             end if;
 
-            if v_new = 0 and v_seq = 1 then
-                -- A fresh sequence and one that gave out its first id read the same: look for that event.
-                execute 'select exists (select from ' || v_queue.queue_data_pfx || ' as e'
-                    || ' where e.ev_id = 1 and not pg_catalog.txid_visible_in_snapshot(e.ev_txid, $1))'
-                   into v_written
-                  using v_last.tick_snapshot;
-                v_new := v_written::int4;
-            end if;
-
             if v_new > 0 then
-                if v_new < v_queue.queue_ticker_max_count and v_lag < v_queue.queue_ticker_max_lag then
-                    return null;
-                end if;
+                v_due := v_new >= v_queue.queue_ticker_max_count or v_lag >= v_queue.queue_ticker_max_lag;
             else
                 -- Nothing came: the gaps between ticks double up to the idle period.
                 select v_last.tick_time - t.tick_time
@@ -85,12 +77,23 @@ begin
                    and t.tick_id < v_last.tick_id
                  order by t.tick_id desc
                  limit 1;
-                if found
-                   and (v_lag < v_queue.queue_ticker_max_lag / 2
-                        or (v_lag < v_gap * 2 and v_lag < v_queue.queue_ticker_idle_period))
+                v_due := not found
+                    or (v_lag >= v_queue.queue_ticker_max_lag / 2
+                        and (v_lag >= v_gap * 2 or v_lag >= v_queue.queue_ticker_idle_period));
+
+                if not v_due
+                   and v_seq = 1
+                   and (v_queue.queue_ticker_max_count <= 1 or v_lag >= v_queue.queue_ticker_max_lag)
                 then
-                    return null;
+                    -- A sequence that gave out its first id reads like a fresh one: look for that event.
+                    execute 'select exists (select from ' || v_queue.queue_data_pfx || ' as e'
+                        || ' where e.ev_id = 1 and not pg_catalog.txid_visible_in_snapshot(e.ev_txid, $1))'
+                       into v_due
+                      using v_last.tick_snapshot;
                 end if;
+            end if;
+            if not v_due then
+                return null;
             end if;
         end if;
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Row } from '../../../src/db/connection.js';
+import { waitUntilSeen } from '../../support/wait-until.js';
 import { MAJORS, openNode } from '../pgq_node/node-fixture.js';
 
 interface ListedTable extends Row {
@@ -257,6 +258,26 @@ for (const major of MAJORS) {
       { table_name: 'public.t', local: true, merge_state: 'ok' },
     ]);
     expect(await node.events('all')).toEqual([['londiste.add-table', 'public.t', null, null, null]]);
+  });
+
+  test(`PostgreSQL ${major}: two sessions that add the same table on the root tell the nodes once`, async () => {
+    await using node = await openNode(major);
+    await node.makeRoot();
+    await node.run('create table t (id int primary key)');
+    const other = await node.open();
+    await other.execute('begin');
+    await other.query("select londiste.local_add_table('q', 't', '{no_triggers}')");
+    const second = (await node.open()).one(
+      "select * from londiste.local_add_table('q', 't', '{no_triggers}')",
+    );
+    await waitUntilSeen(
+      'the second session waits for the first',
+      () => node.rows('pg_locks where not granted'),
+      (locks) => locks.length > 0,
+    );
+    await other.execute('commit');
+    expect(await second).toMatchObject({ ret_code: 200, ret_note: 'Table already added: public.t' });
+    expect(await node.events()).toHaveLength(1);
   });
 
   test(`PostgreSQL ${major}: only the root can send messages of its own`, async () => {

@@ -46,10 +46,7 @@ for (const major of MAJORS) {
     await queue.session.execute('begin');
     expect(await queue.value("pgq.create_queue('two')")).toBe(1);
     const second = other.one("select pgq.create_queue('two') as created");
-    await using observer = await queue.database.application();
-    await expect
-      .poll(() => observer.one('select exists (select from pg_locks where pid = $1 and not granted)', [pid]))
-      .toEqual({ exists: true });
+    await queue.blocked(pid);
     await queue.session.execute('commit');
     expect(await second).toEqual({ created: 0 });
   });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { MAJORS, openQueue, type QueueFixture } from './queue-fixture.js';
+import { MAJORS, openQueue, pidOf, type QueueFixture } from './queue-fixture.js';
 
 /** Makes the ticks of the queue older, as if time had passed. */
 async function age(queue: QueueFixture, interval: string): Promise<void> {
@@ -101,6 +101,20 @@ for (const major of MAJORS) {
     expect(await second.one("select pgq.ticker('q') as tick")).toEqual({ tick: 3n });
     expect(await queue.readBatch()).toEqual([]);
     expect(await queue.readBatch()).toEqual(['a']);
+  });
+
+  test(`PostgreSQL ${major}: when the ticker was paused no tick comes any more, not even one that was being made`, async () => {
+    await using queue = await openQueue(major);
+    const ticker = await queue.open();
+    const pausing = await queue.open();
+    const pid = await pidOf(pausing);
+    await ticker.execute('begin');
+    await ticker.query("select pgq.ticker('q')");
+    const paused = pausing.query("select pgq.set_queue_config('q', 'ticker_paused', 'true')");
+    await queue.blocked(pid);
+    await ticker.execute('commit');
+    await paused;
+    expect(await queue.value('pgq.ticker()')).toBe(0n);
   });
 
   test(`PostgreSQL ${major}: with tickers and writers at the same time every event is delivered once`, async () => {
