@@ -27,6 +27,11 @@ const SHAPES: readonly Shape[] = [
     values: (id, round) => ({ id, a: id % 100, t: `row ${id} round ${round}` }),
   },
   {
+    name: 'narrow, events in order',
+    columns: 'id numeric primary key, a integer, t text',
+    values: (id, round) => ({ id: `${id}`, a: id % 100, t: `row ${id} round ${round}` }),
+  },
+  {
     name: 'wide (300 bytes)',
     columns:
       'id bigint primary key, a integer, b integer, t text, u text, v text, at timestamptz, n numeric(12,2), f boolean, j jsonb',
@@ -62,7 +67,7 @@ async function measureShape(shape: Shape): Promise<void> {
     insert: events('INSERT', (id) => shape.values(id, 0)),
     update: events('UPDATE', (id) => shape.values(id, 1)),
     'update, one by one in the queue with deletes and inserts of others': mixed(shape),
-    delete: events('DELETE', (id) => ({ id })),
+    delete: events('DELETE', (id) => ({ id: shape.values(id, 0)['id'] })),
   };
   const target = await loadTargetTable(connection, TABLE, TABLE);
   for (const [name, all] of Object.entries(rounds)) {
@@ -91,7 +96,7 @@ function mixed(shape: Shape): QueueEvent[] {
   return Array.from({ length: ROWS }, (_, i) => {
     const id = i - (i % 3 === 2 ? 1 : 0);
     const op = ['UPDATE', 'DELETE', 'INSERT'][i % 3] as string;
-    return event(i, op, op === 'DELETE' ? { id } : shape.values(id, 2));
+    return event(i, op, op === 'DELETE' ? { id: shape.values(id, 0)['id'] } : shape.values(id, 2));
   }).slice(0, ROWS - (ROWS % 3));
 }
 

@@ -90,7 +90,7 @@ interface WritableTable {
 /** All tables' statements in one go; table by table only when one of them fails. */
 async function write(tx: Connection, tables: readonly WritableTable[]): Promise<TableConflict[]> {
   const steps = tables.flatMap(({ plan }) => plan.steps ?? plan.stepsInOrder());
-  const failure = await runUnderSavepoint(tx, 'pgc_block', steps);
+  const failure = await runUnderSavepoint(tx, 'pgc_block', steps, { together: true });
   if (failure === undefined) return [];
   const conflicts: TableConflict[] = [];
   for (const { queueTable, plan } of tables) {
@@ -100,16 +100,25 @@ async function write(tx: Connection, tables: readonly WritableTable[]): Promise<
   return conflicts;
 }
 
-/** One table: set-based if that can be and did not fail before, else in order; the failure of that is a conflict. */
+/**
+ * One table: set-based if that can be and is not known to fail, else in order. Only the failure of the events one by
+ * one is a conflict, and only that tells which event it is.
+ */
 async function writeTable(
   tx: Connection,
   plan: PlannedTable,
   before: StepFailure,
 ): Promise<Conflict | undefined> {
-  if (plan.steps !== undefined && !plan.steps.includes(before.step)) {
-    if ((await runUnderSavepoint(tx, 'pgc_table', plan.steps)) === undefined) return undefined;
+  const hasFailed = before.kind !== 'unknown-step' && plan.steps?.includes(before.step);
+  if (plan.steps !== undefined && !hasFailed) {
+    if ((await runUnderSavepoint(tx, 'pgc_table', plan.steps, { together: true })) === undefined)
+      return undefined;
   }
-  const failure = await runUnderSavepoint(tx, 'pgc_table', plan.stepsInOrder());
+  const inOrder = plan.stepsInOrder();
+  let failure = await runUnderSavepoint(tx, 'pgc_table', inOrder, { together: true });
+  if (failure?.kind === 'unknown-step') {
+    failure = await runUnderSavepoint(tx, 'pgc_table', inOrder, { together: false });
+  }
   return failure === undefined ? undefined : conflictOf(failure);
 }
 
@@ -118,11 +127,12 @@ async function runUnderSavepoint(
   tx: Connection,
   name: string,
   steps: readonly Step[],
+  options: { readonly together: boolean },
 ): Promise<StepFailure | undefined> {
   await tx.execute(`savepoint ${name}`);
-  const failure = await runSteps(tx, steps);
+  const failure = await runSteps(tx, steps, options);
   if (failure !== undefined) {
-    if (failure.kind === 'error' && writeFailureOf(failure.error) === undefined) throw failure.error;
+    if (failure.kind !== 'count' && writeFailureOf(failure.error) === undefined) throw failure.error;
     await tx.execute(`rollback to savepoint ${name}`);
   }
   await tx.execute(`release savepoint ${name}`);

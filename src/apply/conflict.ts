@@ -13,14 +13,17 @@ export interface Conflict {
   readonly key: string | null;
 }
 
-/** The conflict that the failure of an in-order step is. */
+/** The conflict that the failure of a change by itself is. Throws the error of a failure that names no change. */
 export function conflictOf(failure: StepFailure): Conflict {
+  if (failure.kind === 'unknown-step') throw failure.error;
   const [first] = failure.step.changes;
   if (first === undefined) throw new RangeError('A step without changes has failed.');
   return { eventId: first.event.id, key: first.key || null, ...reasonOf(failure) };
 }
 
-function reasonOf(failure: StepFailure): Pick<Conflict, 'code' | 'message'> {
+function reasonOf(
+  failure: Exclude<StepFailure, { kind: 'unknown-step' }>,
+): Pick<Conflict, 'code' | 'message'> {
   if (failure.kind === 'count') {
     const message =
       failure.count === 0

@@ -39,19 +39,24 @@ export function updateContentSql(table: TargetTable, columns: readonly TargetCol
       ? `${columnSql('o', column)} is not distinct from ${storedValueSql('w', column)}`
       : `${columnSql('o', column)}::pg_catalog.text is not distinct from ${storedValueSql('w', column)}::pg_catalog.text`,
   );
-  const victim =
-    `with victim as (select o.tableoid as part, o.ctid as place from ${target} as o, ` +
-    `${rowsSql('$1', 'w', columns)} where ${matches.join(' and ') || 'true'} limit 1)`;
-  const isVictim =
-    't.ctid = any (array(select v.place from victim as v)) ' +
-    'and t.tableoid = any (array(select v.part from victim as v))';
+  const found =
+    `from ${target} as o, ${rowsSql('$1', 'w', columns)} ` +
+    `where ${matches.join(' and ') || 'true'} limit 1`;
   const set = columns.filter((column) => column.identity !== 'always');
-  if (set.length === 0) return `${victim} select 1 from victim, (select $2::pg_catalog.json) as unused`;
+  if (set.length === 0) {
+    return `select 1 from (select 1 ${found}) as v, (select ($2::pg_catalog.json)) as unused`;
+  }
   // PostgreSQL never lets such a column be set, so it must have the value already; if not, the row is not found.
   const unchanged = columns.filter((column) => column.identity === 'always').map(equalColumnSql);
+  const isFound = [
+    't.ctid = any (array(select v.place from victim as v))',
+    't.tableoid = any (array(select v.part from victim as v))',
+    ...unchanged,
+  ];
   return (
-    `${victim} update ${target} as t set ${assignmentsSql(set)} ` +
-    `from ${rowsSql('$2', 'x', columns)} where ${[isVictim, ...unchanged].join(' and ')}`
+    `with victim as (select o.tableoid as part, o.ctid as place ${found}) ` +
+    `update ${target} as t set ${assignmentsSql(set)} ` +
+    `from ${rowsSql('$2', 'x', columns)} where ${isFound.join(' and ')}`
   );
 }
 

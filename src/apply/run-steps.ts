@@ -1,19 +1,63 @@
 import type { Connection } from '../db/connection.js';
 import { sqlstateOf } from '../db/sqlstate.js';
+import { isSmall, runTogether } from './run-together.js';
 import type { Step } from './step.js';
 
-/** A step that did not do what it must: the server refused it, or it touched another number of rows. */
+/**
+ * Why steps were not done: the server refused one, it touched another number of rows than it must, or, of many that
+ * were sent in one message, one of these for a step that is not known.
+ */
 export type StepFailure =
   | { readonly kind: 'error'; readonly step: Step; readonly error: unknown }
-  | { readonly kind: 'count'; readonly step: Step; readonly count: number };
+  | { readonly kind: 'count'; readonly step: Step; readonly count: number }
+  | { readonly kind: 'unknown-step'; readonly error: unknown };
+
+/** Below this number a message of many is more work than the round trips it saves. */
+const MIN_STEPS_TO_JOIN = 8;
 
 /**
  * Runs steps one after the other in the open transaction and stops at the first that fails, which it returns: the
  * steps before it have been done, and the transaction may be in error, so roll back to a savepoint before going on.
+ * `together` sends runs of small steps in one message; without it the failed step is always known.
  *
  * Throws what is not a server's answer, a lost connection first of all.
  */
-export async function runSteps(tx: Connection, steps: readonly Step[]): Promise<StepFailure | undefined> {
+export async function runSteps(
+  tx: Connection,
+  steps: readonly Step[],
+  { together }: { readonly together: boolean },
+): Promise<StepFailure | undefined> {
+  for (const group of together ? groupsOf(steps) : [steps]) {
+    const failure =
+      together && group.length >= MIN_STEPS_TO_JOIN && isSmall(group[0] as Step)
+        ? await runJoined(tx, group)
+        : await runOneByOne(tx, group);
+    if (failure !== undefined) return failure;
+  }
+  return undefined;
+}
+
+/** Small steps in a row belong together, and others in a row. */
+function* groupsOf(steps: readonly Step[]): Generator<readonly Step[]> {
+  let from = 0;
+  for (let to = 1; to <= steps.length; to++) {
+    if (to < steps.length && isSmall(steps[to] as Step) === isSmall(steps[from] as Step)) continue;
+    yield steps.slice(from, to);
+    from = to;
+  }
+}
+
+async function runJoined(tx: Connection, steps: readonly Step[]): Promise<StepFailure | undefined> {
+  try {
+    await runTogether(tx, steps);
+    return undefined;
+  } catch (error) {
+    if (sqlstateOf(error) === undefined) throw error;
+    return { kind: 'unknown-step', error };
+  }
+}
+
+async function runOneByOne(tx: Connection, steps: readonly Step[]): Promise<StepFailure | undefined> {
   for (const step of steps) {
     let count: number;
     try {

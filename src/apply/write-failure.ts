@@ -10,7 +10,7 @@ export interface WriteFailure {
 /** SQLSTATE classes and states that say: table and event do not fit. */
 const STRUCTURE = ['22', '42', '0A', '23502', '23514', '44'];
 /** … and: the rows on the subscriber are not those of the provider, or the table's own code refuses them. */
-const CONTENT = ['23', '09', '2F', '38', '39', '21', '27', '54', '55000', 'P0'];
+const CONTENT = ['23', '09', '2F', '38', '39', '21', '27', '54', '55000', 'P0', 'PC402'];
 /** Rights are not a matter of one event: the operator must grant them, and nothing is lost by waiting. */
 const NEVER = ['42501'];
 

@@ -78,7 +78,7 @@ const KEYS = [
   {
     name: 'parallel_copies',
     type: 'count',
-    default: '1',
+    default: '4',
     minimum: 1,
     sentence: 'How many tables are copied at the same time.',
   },
@@ -115,14 +115,14 @@ const KEYS = [
   {
     name: 'max_block_rows',
     type: 'count',
-    default: '20000',
+    default: '2000',
     minimum: 1,
     sentence: 'Most events that are read and applied at a time; a batch may be any size.',
   },
   {
     name: 'max_block_bytes',
     type: 'bytes',
-    default: '8MB',
+    default: '2MB',
     minimum: 1024,
     sentence: 'Most bytes of events that are read and applied at a time.',
   },

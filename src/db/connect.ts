@@ -54,7 +54,7 @@ export async function openConnection(
   // Without a listener a connection that breaks before it is handed out would end the process.
   client.on('error', ignoreUntilHandedOut);
   try {
-    await client.connect();
+    await untilAborted(client.connect(), options.signal);
     await client.query(sessionSql(`pgcascade/${options.application}`.slice(0, 63)));
     const result = await client.query("select current_setting('server_version_num')::int4 as version");
     const { version } = result.rows[0] as { version: number };
@@ -69,11 +69,32 @@ export async function openConnection(
   } catch (error) {
     // The cause is thrown on; that a half-open connection ends badly adds nothing.
     void client.end().catch(() => undefined);
+    if (options.signal?.aborted) throw error;
     throw explain(error, target, parameters, timeoutMs);
   }
 }
 
 function ignoreUntilHandedOut(): void {}
+
+/** The driver cannot be told to give up connecting: the wait ends, and the caller closes the client. */
+async function untilAborted(connecting: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) {
+    await connecting;
+    return;
+  }
+  let onAbort = ignoreUntilHandedOut;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    await Promise.race([connecting, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    // When the wait was ended the connection may still fail later; whoever waited has been told why it ended.
+    connecting.catch(ignoreUntilHandedOut);
+  }
+}
 
 /** `host:port/dbname as user`, for messages. */
 export function describeTarget(parameters: ConnectionParameters): string {
@@ -87,7 +108,12 @@ function explain(error: unknown, target: string, parameters: ConnectionParameter
   switch (sqlstateOf(error)) {
     case SQLSTATE.invalidPassword:
     case SQLSTATE.invalidAuthorization:
-      return new ReplicateError('PC201', `The server at ${target} refused the login: ${reason}.`, {}, cause);
+      return new ReplicateError(
+        'PC201',
+        `The server at ${target} refused the login: ${reason}.${hintFor(reason, parameters)}`,
+        {},
+        cause,
+      );
     case SQLSTATE.invalidCatalog:
       return new ReplicateError('PC202', `The server at ${target} answers: ${reason}.`, {}, cause);
     default:
@@ -95,7 +121,7 @@ function explain(error: unknown, target: string, parameters: ConnectionParameter
   if (reason?.includes('password must be a string')) {
     return new ReplicateError(
       'PC201',
-      `The server at ${target} asks for a password and none is given.`,
+      `The server at ${target} asks for a password and none is given.${hintFor(reason, parameters)}`,
       {},
       cause,
     );
@@ -103,6 +129,12 @@ function explain(error: unknown, target: string, parameters: ConnectionParameter
   const waited = /timeout/i.test(reason ?? '') ? ` within ${timeoutMs / 1000} s` : '';
   const where = parameters.host.startsWith('/') ? 'socket directory' : 'server';
   return new ReplicateError('PC200', `Cannot connect to ${where} ${target}${waited}: ${reason}.`, {}, cause);
+}
+
+/** What a person would have to find out: a password file that was passed over, a server that wants TLS. */
+function hintFor(reason: string | undefined, parameters: ConnectionParameters): string {
+  const wantsTls = reason?.includes('no encryption') === true ? ' Try sslmode=require.' : '';
+  return parameters.passwordNote === undefined ? wantsTls : ` ${parameters.passwordNote}${wantsTls}`;
 }
 
 function getTypeParser(oid: number, format?: 'text' | 'binary'): (value: string) => unknown {

@@ -3,31 +3,26 @@ import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { hasStockTrigger, readCapturePlans } from './capture-plans.js';
 import { readTables } from './table-list.js';
-
-/** Makes or takes away the triggers that a replicated table has on this kind of node. Both may be repeated. */
-export interface TableTriggers {
-  readonly create: (tableName: string, destTable: string) => Promise<void>;
-  readonly drop: (tableName: string, destTable: string) => Promise<void>;
-}
+import { createTriggers, type TriggerOptions, type WithTableLock } from './table-triggers.js';
 
 export interface AddTableOptions {
   readonly queueName: string;
   readonly tableName: string;
   /** Its name in this database where it differs. */
   readonly destTable?: string | undefined;
+  readonly purpose: TriggerOptions['purpose'];
   /** The rows are here already: no copy. */
   readonly expectSync: boolean;
   /** The copy adds to the rows that are here. */
   readonly skipTruncate: boolean;
-  readonly triggers: TableTriggers;
+  readonly withTableLock: WithTableLock;
 }
 
 /**
  * Registers one table on this node, with its triggers. What to check before is checked by the caller.
  *
- * The triggers come first: a table that is registered on a root without being captured could be copied by a leaf
- * and lose the writes in between, while events of a table that nobody knows yet are passed over. When the registration
- * fails the triggers are taken away again; after a crash between the two the same call finishes it.
+ * Both in one transaction: a table that is registered on a root without being captured could be copied by a leaf and
+ * lose the writes in between. May be repeated.
  *
  * Returns `added`, or `exists` when it was there already. Throws PC208 when the table stays locked by others.
  */
@@ -35,38 +30,44 @@ export async function addTable(
   connection: Connection,
   options: AddTableOptions,
 ): Promise<'added' | 'exists'> {
-  const { queueName, tableName, triggers } = options;
+  const { queueName, tableName, purpose } = options;
   const existing = (await readTables(connection, queueName)).find(({ name }) => name === tableName);
-  const hasPlan = (await readCapturePlans(connection, queueName)).has(tableName);
   if (existing?.isLocal === true) {
-    if (options.destTable !== undefined && options.destTable !== existing.destTable) {
-      throw new ReplicateError(
-        'PC400',
-        `Table ${tableName} is replicated to ${existing.destTable} already: run remove-table first.`,
-        { table: tableName },
-      );
-    }
-    // The triggers of a table that the original's Londiste has added do the same: two sets would double its events.
-    if (!hasPlan && !(await hasStockTrigger(connection, queueName, existing.destTable))) {
-      await triggers.create(tableName, existing.destTable);
-    }
+    await completeTable(connection, existing.destTable, options);
     return 'exists';
   }
-
   const destTable = options.destTable ?? tableName;
-  await triggers.create(tableName, destTable);
-  try {
-    await callApi(connection, 'londiste.local_add_table', [
+  await options.withTableLock(destTable, async (tx) => {
+    await createTriggers(tx, { queueName, tableName, destTable, purpose });
+    await callApi(tx, 'londiste.local_add_table', [
       queueName,
       tableName,
       ['no_triggers', ...(options.expectSync ? ['expect_sync'] : [])],
       options.skipTruncate ? 'skip_truncate=1' : null,
       options.destTable ?? null,
     ]);
-  } catch (error) {
-    // With a lost connection nothing can be taken away; the table is closed or captured until the next call.
-    if (!hasPlan && connection.isOpen) await triggers.drop(tableName, destTable).catch(() => undefined);
-    throw error;
-  }
+  });
   return 'added';
+}
+
+/** A table that something else has registered, by the SQL alone, gets the triggers that are missing. */
+async function completeTable(
+  connection: Connection,
+  destTable: string,
+  options: AddTableOptions,
+): Promise<void> {
+  const { queueName, tableName, purpose } = options;
+  if (options.destTable !== undefined && options.destTable !== destTable) {
+    throw new ReplicateError(
+      'PC400',
+      `Table ${tableName} is replicated as ${destTable} here already: run remove-table first.`,
+      { table: tableName },
+    );
+  }
+  if ((await readCapturePlans(connection, queueName)).has(tableName)) return;
+  // The triggers of a table that the original's Londiste has added do the same: two sets would double its events.
+  if (await hasStockTrigger(connection, queueName, destTable)) return;
+  await options.withTableLock(destTable, (tx) =>
+    createTriggers(tx, { queueName, tableName, destTable, purpose }),
+  );
 }

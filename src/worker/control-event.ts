@@ -35,7 +35,6 @@ export async function applyControlEvent(tx: Connection, queueName: string, event
       await tx.query('select ret_code from londiste.global_add_table($1, $2)', [queueName, data]);
       return;
     case 'londiste.remove-table':
-      await tx.query('select pgcascade.drop_capture($1, $2)', [queueName, data]);
       await tx.query('select ret_code from londiste.global_remove_table($1, $2)', [queueName, data]);
       return;
     case 'londiste.update-seq':

@@ -40,6 +40,32 @@ after insert or update or delete on pgcascade.table_error
 for each row execute procedure pgcascade.registry_changed();
 alter table pgcascade.table_error enable always trigger pgcascade_registry_changed;
 
+-- Function: pgcascade.registration_ends(0)
+--
+-- Trigger function: a table that is not registered any more, whichever way, is not captured or closed any more.
+--
+-- Returns: the row (before trigger).
+-- Raises:  nothing of ours.
+-- Locks:   the table that was registered, ACCESS EXCLUSIVE until commit, when it had triggers of ours.
+create or replace function pgcascade.registration_ends()
+returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform pgcascade.drop_capture(old.queue_name, old.table_name);
+    perform pgcascade.clear_table_state(old.queue_name, old.table_name);
+    return old;
+end;
+$$;
+
+drop trigger if exists pgcascade_registration_ends on londiste.table_info;
+create trigger pgcascade_registration_ends
+before delete on londiste.table_info
+for each row execute procedure pgcascade.registration_ends();
+alter table londiste.table_info enable always trigger pgcascade_registration_ends;
+
 -- Function: pgcascade.worker_state(2)
 --
 -- What a worker has to know before each batch, in one call.

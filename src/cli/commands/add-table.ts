@@ -12,8 +12,8 @@ import { readTables } from '../../replica/table-list.js';
 import { chooseNames } from '../choose-names.js';
 import type { CommandContext, CommandSpec } from '../command.js';
 import { withLocalNode, withProvider } from '../local-node.js';
-import { nodeTriggers } from '../node-triggers.js';
 import { showWaitSync } from '../show-wait-sync.js';
+import { tableLock } from '../table-lock.js';
 
 interface AddTableSwitches {
   readonly all: boolean;
@@ -164,10 +164,12 @@ async function addAll(
   if (!switches.skipNonExisting) refuseAll(context, [...refused.values()], names.length);
   for (const [tableName, error] of refused) output.print(`skipped ${tableName}: ${error.message}`);
 
-  const triggers = nodeTriggers(connection, node, config);
+  const purpose = node.nodeType === 'leaf' ? 'deny' : 'capture';
+  const withTableLock = tableLock(connection, config.lockTimeoutMs);
   for (const tableName of accepted) {
     context.signal.throwIfAborted();
-    const outcome = await addTable(connection, { ...switches, queueName, tableName, destTable, triggers });
+    const table = { ...switches, queueName, tableName, destTable, purpose, withTableLock } as const;
+    const outcome = await addTable(connection, table);
     output.print(outcome === 'added' ? `added ${tableName}` : `${tableName} is replicated already`);
   }
   if (accepted.length === 0) output.print('No table to add.');

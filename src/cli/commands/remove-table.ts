@@ -4,7 +4,7 @@ import { readTables } from '../../replica/table-list.js';
 import { chooseNames } from '../choose-names.js';
 import type { CommandSpec } from '../command.js';
 import { withLocalNode } from '../local-node.js';
-import { nodeTriggers } from '../node-triggers.js';
+import { tableLock } from '../table-lock.js';
 
 /** `replicate INI remove-table NAME…` */
 export const command: CommandSpec = {
@@ -14,10 +14,10 @@ export const command: CommandSpec = {
   options: [{ flags: '--all', summary: 'All tables of this node.' }],
   async run(context, args, options) {
     const { config, output, signal } = context;
-    return withLocalNode(context, 'remove-table', async (connection, node) => {
+    return withLocalNode(context, 'remove-table', async (connection) => {
       const { queueName } = config;
       const local = (await readTables(connection, queueName)).filter(({ isLocal }) => isLocal);
-      // A plan without a registration is left of a removal that was interrupted.
+      // A table whose registration was taken away by SQL alone may have its triggers still.
       const plans = await readCapturePlans(connection, queueName);
       const present = [...new Set([...local.map(({ name }) => name), ...plans.keys()])];
       const names = chooseNames(output, {
@@ -26,10 +26,10 @@ export const command: CommandSpec = {
         all: options['all'] === true ? present : undefined,
         candidates: present,
       });
-      const triggers = nodeTriggers(connection, node, config);
+      const withTableLock = tableLock(connection, config.lockTimeoutMs);
       for (const tableName of names) {
         signal.throwIfAborted();
-        await removeTable(connection, { queueName, tableName, triggers });
+        await removeTable(connection, { queueName, tableName, withTableLock });
         output.print(`removed ${tableName}`);
       }
       if (names.length === 0) output.print('No table to remove.');

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, expect, test } from 'vitest';
 import {
   exportSnapshot,
@@ -96,15 +97,16 @@ test.each(MAJORS)(
       for (let i = 0; !isStopped; i++) {
         await writer.execute(`begin; insert into public.t values (1);
         select pgq.insert_event('${QUEUE}', 'I', '1'); ${i % 7 === 0 ? 'rollback' : 'commit'}`);
+        await sleep(2);
       }
     };
     const tick = async () => {
-      while (!isStopped) await ticker.query('select pgq.ticker($1)', [QUEUE]);
+      for (; !isStopped; await sleep(5)) await ticker.query('select pgq.ticker($1)', [QUEUE]);
     };
     const running = [...writers.map(write), tick()];
     try {
       let events = 0n;
-      for (let round = 0; round < 25; round++) {
+      for (let round = 0; round < 15; round++) {
         const made = await openTickSnapshot(provider, { queueName: QUEUE, readers: [reader] });
         const { count } = await reader.one('select count(*) from public.t');
         await reader.execute('rollback');

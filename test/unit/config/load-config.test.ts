@@ -39,7 +39,7 @@ test('what is not set has its default, in milliseconds and bytes', () => {
     consumerName: 'node1',
     loopDelayMs: 1000,
     exceptionSleepMs: 20_000,
-    parallelCopies: 1,
+    parallelCopies: 4,
     lockTimeoutMs: 10_000,
     maxBlockBytes: 8 * 1024 * 1024,
     logfile: undefined,
