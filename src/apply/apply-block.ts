@@ -1,4 +1,5 @@
 import type { Connection } from '../db/connection.js';
+import { SQLSTATE, sqlstateOf } from '../db/sqlstate.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { parseRowEventType } from '../queue/decode/row-event-type.js';
 import type { QueueEvent } from '../queue/event.js';
@@ -132,9 +133,17 @@ async function runUnderSavepoint(
   await tx.execute(`savepoint ${name}`);
   const failure = await runSteps(tx, steps, options);
   if (failure !== undefined) {
-    if (failure.kind !== 'count' && writeFailureOf(failure.error) === undefined) throw failure.error;
+    if (failure.kind !== 'count' && writeFailureOf(failure.error) === undefined) {
+      throw withCode(failure.error);
+    }
     await tx.execute(`rollback to savepoint ${name}`);
   }
   await tx.execute(`release savepoint ${name}`);
   return failure;
+}
+
+function withCode(error: unknown): unknown {
+  if (sqlstateOf(error) !== SQLSTATE.insufficientPrivilege) return error;
+  const reason = error instanceof Error ? error.message : 'permission denied';
+  return new ReplicateError('PC204', `A table cannot be written: ${reason}.`, {}, { cause: error });
 }

@@ -25,9 +25,10 @@ export function deleteContentSql(table: TargetTable, columns: readonly TargetCol
       'where t.ctid = any (array(select f.place from found as f where f.copy <= f.copies))'
     );
   }
+  // A place says nothing without its partition. As a text it can be hashed, which places can only since 14.
   return (
-    `${found} delete from ${target} as t using found as f ` +
-    'where t.ctid = f.place and t.tableoid = f.part and f.copy <= f.copies'
+    `${found} delete from ${target} as t using found as f where t.tableoid = f.part ` +
+    'and t.ctid::pg_catalog.text = f.place::pg_catalog.text and f.copy <= f.copies'
   );
 }
 

@@ -1,3 +1,4 @@
+import { netContent } from './net-content.js';
 import { netChanges } from './net-effect.js';
 import type { RowChange } from './row-change.js';
 import type { SectionTarget } from './section-target.js';
@@ -9,6 +10,7 @@ import type { TargetKey } from './table-writer.js';
  *
  * - the net effect of each key, where equal keys have equal texts and a unique index of the subscriber makes the row
  *   counts a proof: delete, update, insert, one statement each;
+ * - without a key what the number of equal rows comes to, where the events hold the whole row;
  * - else the changes in their order, like ones in a row together.
  *
  * Undefined when only one change after the other will do. Pure.
@@ -16,6 +18,7 @@ import type { TargetKey } from './table-writer.js';
 export function planSteps(target: SectionTarget, changes: readonly RowChange[]): Step[] | undefined {
   const { key } = target;
   if (changes.every(({ operation }) => operation === 'insert')) return [target.step('insert', changes)];
+  if (key === null && target.columns.isWholeRow) return contentSteps(target, changes);
   if (key?.isUnique && key.hasExactText) return netSteps(target, key, changes);
   return [...runs(key, changes)].map((run) => target.step(run.operation, run.changes));
 }
@@ -41,6 +44,14 @@ function netSteps(target: SectionTarget, key: TargetKey, changes: readonly RowCh
   if (deletes.length > 0) steps.push(target.step('delete', deletes));
   if (updates.length > 0) steps.push(target.step('update', updates));
   if (inserts.length > 0) steps.push(target.step('insert', inserts));
+  return steps;
+}
+
+function contentSteps(target: SectionTarget, changes: readonly RowChange[]): Step[] {
+  const { deletes, inserts } = netContent(changes);
+  const steps: Step[] = [];
+  if (deletes.length > 0) steps.push(target.deleteStep(deletes));
+  if (inserts.length > 0) steps.push(target.insertStep(inserts));
   return steps;
 }
 

@@ -19,24 +19,37 @@ export class SectionTarget {
 
   /** One statement for all these changes. Without a key an update is a statement of its own. */
   step(operation: KeyOperation, changes: readonly RowChange[]): Step {
-    const writer = this.#writer;
-    const { columns, key } = this;
-    if (operation === 'insert') return rowStep(writer.text('insert', columns), changes);
-    if (operation === 'delete') {
-      return rowStep(
-        key === null ? writer.text('delete-content', columns) : writer.text('delete', key),
-        changes,
-      );
+    const rows = changes.map(({ row }) => row);
+    if (operation === 'insert') return { ...this.insertStep(rows), changes };
+    if (operation === 'delete') return { ...this.deleteStep(rows), changes };
+    const expected = changes.length;
+    if (this.key !== null) {
+      const text = this.#writer.text('update', this.columns, this.key);
+      return { text, values: [arrayOf(rows)], expected, changes };
     }
-    if (key !== null) return rowStep(writer.text('update', columns, key), changes);
-    const oldRows = arrayOf(changes.map(({ oldRow }) => oldRow ?? '{}'));
-    const { values: newRows = [], ...step } = rowStep(writer.text('update-content', columns), changes);
-    return { ...step, values: [oldRows, ...newRows] };
+    const text = this.#writer.text('update-content', this.columns);
+    const oldRows = changes.map(({ oldRow }) => oldRow ?? '{}');
+    return { text, values: [arrayOf(oldRows), arrayOf(rows)], expected, changes };
+  }
+
+  insertStep(rows: readonly string[]): Step {
+    const text = this.#writer.text('insert', this.columns);
+    return { text, values: [arrayOf(rows)], expected: rows.length, changes: [] };
+  }
+
+  /** Deletes by key, or without one as many rows of each content as there are in `rows`. */
+  deleteStep(rows: readonly string[]): Step {
+    const text =
+      this.key === null
+        ? this.#writer.text('delete-content', this.columns)
+        : this.#writer.text('delete', this.key);
+    return { text, values: [arrayOf(rows)], expected: rows.length, changes: [] };
   }
 
   /** Expects that none of the keys of these changes has a row. */
   absentStep(key: TargetKey, changes: readonly RowChange[]): Step {
-    return { ...rowStep(this.#writer.text('present', key), changes), expected: 0 };
+    const text = this.#writer.text('present', key);
+    return { text, values: [arrayOf(changes.map(({ row }) => row))], expected: 0, changes };
   }
 }
 
@@ -59,10 +72,6 @@ export function resolveSection(writer: TableWriter, section: RowSection): Sectio
     (name) => !table.columns.some((column) => column.name === name),
   );
   return { missingColumns: [...new Set([...columns.unknown, ...missingKeys])] };
-}
-
-function rowStep(text: string, changes: readonly RowChange[]): Step {
-  return { text, values: [arrayOf(changes.map(({ row }) => row))], expected: changes.length, changes };
 }
 
 function arrayOf(rows: readonly string[]): string {

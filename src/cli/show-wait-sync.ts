@@ -35,7 +35,9 @@ export async function showWaitSync(
   }
   switch (outcome.kind) {
     case 'in-sync':
-      output.print(`All ${outcome.tableCount} tables are in sync.`);
+      output.print(
+        outcome.tableCount === 1 ? 'The table is in sync.' : `All ${outcome.tableCount} tables are in sync.`,
+      );
       return 0;
     case 'no-tables':
       output.print('No table is replicated on this node; "add-table" adds some.');

@@ -4,7 +4,7 @@ import type { TickId } from '../queue/ids.js';
 
 /** How far a position is behind the root. */
 export interface Lag {
-  /** Age of the oldest event that can be missing; 0 when none is. */
+  /** Age of what is missing, at most; 0 when nothing is. */
   readonly seconds: number;
   readonly events: bigint;
 }
@@ -18,23 +18,31 @@ export async function readLags(
   const rows = await callRoutine<{ tick_id: TickId; events: bigint; seconds: number }>(
     root,
     `select t.tick_id,
-            (newest.tick_event_seq - t.tick_event_seq + i.ev_new)::int8 as events,
-            case when t.tick_id = newest.tick_id and i.ev_new = 0
+            e.events,
+            case when t.tick_id = i.last_tick_id and e.events = 0
                  then 0
+                 -- Ticks alone are missing: as long as the first of them is there.
+                 when e.events = 0
+                 then extract(epoch from clock_timestamp() - next.tick_time)
                  else extract(epoch from clock_timestamp() - t.tick_time)
             end::float8 as seconds
        from pgq.queue as q
-       cross join lateral (select coalesce(r.ev_new, 0) as ev_new, r.last_tick_id
-                             from pgq.get_queue_info(q.queue_name) as r) as i
+       cross join lateral pgq.get_queue_info(q.queue_name) as i
        join pgq.tick as newest on newest.tick_queue = q.queue_id and newest.tick_id = i.last_tick_id
        join pgq.tick as t on t.tick_queue = q.queue_id and t.tick_id = any ($2::int8[])
+      cross join lateral (
+          select greatest(0, newest.tick_event_seq - t.tick_event_seq + coalesce(i.ev_new, 0))::int8 as events
+      ) as e
+       left join lateral (
+          select n.tick_time
+            from pgq.tick as n
+           where n.tick_queue = q.queue_id
+             and n.tick_id > t.tick_id
+           order by n.tick_id
+           limit 1
+      ) as next on true
       where q.queue_name = $1`,
     [queueName, ticks],
   );
-  return new Map(
-    rows.map((row) => [
-      row.tick_id,
-      { seconds: Math.max(0, row.seconds), events: row.events < 0n ? 0n : row.events },
-    ]),
-  );
+  return new Map(rows.map((row) => [row.tick_id, { seconds: Math.max(0, row.seconds), events: row.events }]));
 }

@@ -1,9 +1,8 @@
+import { WORKER_LOCK_CLASS, workerLockText } from '../cascade/worker-lock-key.js';
 import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { sleep } from '../runtime/sleep.js';
 
-/** First part of the advisory lock of a node's worker; the second is a hash of queue and consumer. */
-const WORKER_LOCK_CLASS = 1885827447;
 /** A worker that was killed leaves its backend behind until that has noticed. */
 const PATIENCE_MS = 5_000;
 const POLL_MS = 100;
@@ -20,7 +19,7 @@ export async function lockWorker(
   signal: AbortSignal,
 ): Promise<void> {
   const deadline = Date.now() + PATIENCE_MS;
-  const key = `${queueName}/${consumerName}`;
+  const key = workerLockText(queueName, consumerName);
   for (;;) {
     const { locked } = await subscriber.one<{ locked: boolean }>(
       'select pg_try_advisory_lock($1, hashtext($2)) as locked',

@@ -159,6 +159,20 @@ for (const major of [10, 18]) {
       });
     });
 
+    test('a missing right is no conflict: it stops the block and says so', async () => {
+      const t = await table('(id integer primary key, t text)');
+      await subscriber.query('create role without_right');
+      await subscriber.query('set role without_right');
+      try {
+        await expect(
+          subscriber.apply([rowEvent('INSERT', t, ['id'], { id: 1, t: 'x' })]),
+        ).rejects.toMatchObject({ code: 'PC204' });
+      } finally {
+        await subscriber.query('reset role');
+        await subscriber.query('drop role without_right');
+      }
+    });
+
     describe('columns', () => {
       test('a column that the subscriber does not have is a conflict before anything is written', async () => {
         const t = await table('(id integer primary key, t text)');
@@ -323,6 +337,38 @@ for (const major of [10, 18]) {
         },
       );
 
+      test('a thousand changes that must go in order do so, and a conflict among them is found', async () => {
+        const t = await table('(k numeric primary key, v text unique)');
+        const events = Array.from({ length: 400 }, (_, i) => [
+          rowEvent('INSERT', t, ['k'], { k: `${i}`, v: `v${i}` }),
+          rowEvent('UPDATE', t, ['k'], { k: `${i}.0`, v: `w'\\"$1${i}` }),
+          rowEvent('DELETE', t, ['k'], { k: `${i - 1}.00` }),
+        ])
+          .flat()
+          .filter((_, i) => i !== 2);
+        const wrong = events.with(777, rowEvent('DELETE', t, ['k'], { k: '-5' }));
+        const outcome = await subscriber.apply(wrong);
+        expect(outcome).toMatchObject({
+          applied: 0,
+          conflicts: [{ eventId: 778n, code: 'PC402', key: '"-5"' }],
+        });
+        expect(await subscriber.rows(t)).toEqual([]);
+        await applyCleanly(events);
+        expect(await subscriber.rows(t)).toEqual([`(399.0,"w'\\\\""$1399")`]);
+      });
+
+      test('a block in which values change places is replayed in order, and all rows are right', async () => {
+        const t = await table('(id integer primary key, v integer unique)');
+        await subscriber.query(`insert into ${t} select i, i from generate_series(0, 199) as i`);
+        const set = (id: number, v: number | null) => rowEvent('UPDATE', t, ['id'], { id, v });
+        const pairs = Array.from({ length: 100 }, (_, i) => 2 * i);
+        await applyCleanly(pairs.flatMap((i) => [set(i, null), set(i + 1, i), set(i, i + 1)]));
+        const wrong = await subscriber.query(
+          `select from ${t} where v is distinct from (case when id % 2 = 0 then id + 1 else id - 1 end)`,
+        );
+        expect(wrong).toEqual([]);
+      });
+
       test('a TRUNCATE removes what was there and what came before it in the block', async () => {
         const t = await table('(id integer primary key, t text)', "(1, 'old')");
         await applyCleanly([
@@ -410,6 +456,17 @@ for (const major of [10, 18]) {
         expect(await subscriber.rows(t)).toEqual(['(1)', '(1)', '(2)', '(3)']);
         const update = await subscriber.apply([rowEvent('UPDATE', t, [], { n: 1 }, { n: 4 })]);
         expect(update.conflicts).toMatchObject([{ eventId: 1n, code: 'PC402' }]);
+      });
+
+      test('where the subscriber has more columns, the values of those stay', async () => {
+        const t = await table("(extra text default 'd', n integer)", "('old', 1), ('old', 1), ('old', 2)");
+        await applyCleanly([
+          rowEvent('UPDATE', t, [], { n: 3 }, { n: 1 }),
+          rowEvent('DELETE', t, [], { n: 1 }),
+          rowEvent('INSERT', t, [], { n: 1 }),
+          rowEvent('UPDATE', t, [], { n: 4 }, { n: 3 }),
+        ]);
+        expect(await subscriber.rows(t)).toEqual(['(d,1)', '(old,2)', '(old,4)']);
       });
 
       test('a row is found as the subscriber stores it', async () => {

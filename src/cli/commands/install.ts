@@ -31,7 +31,10 @@ function printedLog(output: Output): InstallLog {
   return {
     info(fields, message) {
       const { schema, ...more } = fields;
-      const details = Object.values(more).map(String).join(' ');
+      const details = Object.entries(more)
+        .filter(([, value]) => value !== '' && value !== 0)
+        .map(([name, value]) => `${name} ${String(value)}`)
+        .join(', ');
       output.print(`${String(schema)}: ${message}${details === '' ? '' : ` (${details})`}`);
     },
   };
