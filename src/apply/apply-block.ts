@@ -102,24 +102,25 @@ async function write(tx: Connection, tables: readonly WritableTable[]): Promise<
 }
 
 /**
- * One table: set-based if that can be and is not known to fail, else in order. Only the failure of the events one by
- * one is a conflict, and only that tells which event it is.
+ * One table: the ways of its plan, until one succeeds. Only the failure of the events one by one is a conflict, and
+ * only that tells which event it is.
  */
 async function writeTable(
   tx: Connection,
   plan: PlannedTable,
   before: StepFailure,
 ): Promise<Conflict | undefined> {
+  const attempt = (steps: readonly Step[], together: boolean) =>
+    runUnderSavepoint(tx, 'pgc_table', steps, { together });
   const hasFailed = before.kind !== 'unknown-step' && plan.steps?.includes(before.step);
   if (plan.steps !== undefined && !hasFailed) {
-    if ((await runUnderSavepoint(tx, 'pgc_table', plan.steps, { together: true })) === undefined)
-      return undefined;
+    if ((await attempt(plan.steps, true)) === undefined) return undefined;
   }
+  const rewrite = plan.rewriteSteps();
+  if (rewrite !== undefined && (await attempt(rewrite, true)) === undefined) return undefined;
   const inOrder = plan.stepsInOrder();
-  let failure = await runUnderSavepoint(tx, 'pgc_table', inOrder, { together: true });
-  if (failure?.kind === 'unknown-step') {
-    failure = await runUnderSavepoint(tx, 'pgc_table', inOrder, { together: false });
-  }
+  let failure = await attempt(inOrder, true);
+  if (failure?.kind === 'unknown-step') failure = await attempt(inOrder, false);
   return failure === undefined ? undefined : conflictOf(failure);
 }
 

@@ -1,5 +1,5 @@
 import { netContent } from './net-content.js';
-import { netChanges } from './net-effect.js';
+import { type KeyOperation, netChanges } from './net-effect.js';
 import type { RowChange } from './row-change.js';
 import type { SectionTarget } from './section-target.js';
 import type { Step } from './step.js';
@@ -23,6 +23,27 @@ export function planSteps(target: SectionTarget, changes: readonly RowChange[]):
   return [...runs(key, changes)].map((run) => target.step(run.operation, run.changes));
 }
 
+/**
+ * The steps that write every changed row anew: all old rows are deleted before the first new one is inserted, so rows
+ * may exchange the values of other unique columns in any way. Undefined where a row has more columns than the events
+ * tell, where keys are not unique, and where only one change after the other will do. Pure.
+ */
+export function planRewrite(target: SectionTarget, changes: readonly RowChange[]): Step[] | undefined {
+  const { key, columns } = target;
+  if (changes.every(({ operation }) => operation === 'insert')) return [target.step('insert', changes)];
+  if (!columns.isWholeRow) return undefined;
+  if (key === null) return contentSteps(target, changes);
+  const net = key.isUnique ? netChanges(changes) : undefined;
+  if (net === undefined) return undefined;
+  const replaced = [...net.update, ...net.replace];
+  return setSteps(target, key, {
+    absent: net.nothing,
+    delete: [...net.delete, ...replaced],
+    update: [],
+    insert: [...net.insert, ...replaced],
+  });
+}
+
 /** The steps that do what the source did, one change after the other. Pure. */
 export function planInOrder(target: SectionTarget, changes: readonly RowChange[]): Step[] {
   return changes.map((change) => target.step(change.operation, [change]));
@@ -35,15 +56,25 @@ function netSteps(target: SectionTarget, key: TargetKey, changes: readonly RowCh
   // gives them their defaults.
   const { isWholeRow, written } = target.columns;
   const isUpdate = isWholeRow && written.every(({ identity }) => identity !== 'always');
-  const deletes = isUpdate ? net.delete : [...net.delete, ...net.replace];
-  const updates = isUpdate ? [...net.update, ...net.replace] : net.update;
-  const inserts = isUpdate ? net.insert : [...net.insert, ...net.replace];
+  return setSteps(target, key, {
+    absent: net.nothing,
+    delete: isUpdate ? net.delete : [...net.delete, ...net.replace],
+    update: isUpdate ? [...net.update, ...net.replace] : net.update,
+    insert: isUpdate ? net.insert : [...net.insert, ...net.replace],
+  });
+}
+
+interface Sets extends Readonly<Record<KeyOperation, readonly RowChange[]>> {
+  /** Keys that came and went: had one been there before, its insert would have failed on the source. */
+  readonly absent: readonly RowChange[];
+}
+
+function setSteps(target: SectionTarget, key: TargetKey, sets: Sets): Step[] {
   const steps: Step[] = [];
-  // Had one of these rows been there before, its insert would have failed on the source.
-  if (net.nothing.length > 0) steps.push(target.absentStep(key, net.nothing));
-  if (deletes.length > 0) steps.push(target.step('delete', deletes));
-  if (updates.length > 0) steps.push(target.step('update', updates));
-  if (inserts.length > 0) steps.push(target.step('insert', inserts));
+  if (sets.absent.length > 0) steps.push(target.absentStep(key, sets.absent));
+  if (sets.delete.length > 0) steps.push(target.step('delete', sets.delete));
+  if (sets.update.length > 0) steps.push(target.step('update', sets.update));
+  if (sets.insert.length > 0) steps.push(target.step('insert', sets.insert));
   return steps;
 }
 

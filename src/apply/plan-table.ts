@@ -1,17 +1,19 @@
 import type { QueueEvent } from '../queue/event.js';
 import type { Conflict } from './conflict.js';
-import { planInOrder, planSteps } from './plan-steps.js';
+import { planInOrder, planRewrite, planSteps } from './plan-steps.js';
 import type { SqlSection } from './row-change.js';
 import { resolveSection } from './section-target.js';
 import type { Step } from './step.js';
 import type { TableChanges } from './table-changes.js';
 import { onlyNameSql, type TargetTable } from './target-table.js';
 
-/** How one table's changes of a block will be written. */
+/** The ways in which one table's changes of a block can be written: the cheapest first, the next if that fails. */
 export interface PlannedTable {
   readonly kind: 'planned';
-  /** The set-based way; undefined when there is none. */
+  /** As few statements as is exact; undefined when there is no such way. */
   readonly steps: readonly Step[] | undefined;
+  /** Every row anew; undefined when that is not exact. */
+  rewriteSteps(): readonly Step[] | undefined;
   /** One change after the other. */
   stepsInOrder(): readonly Step[];
 }
@@ -37,14 +39,17 @@ export function planTable({
     );
   }
   const setBased: (readonly Step[] | undefined)[] = [];
+  const rewrites: (() => readonly Step[] | undefined)[] = [];
   const inOrder: (() => readonly Step[])[] = [];
   if (truncate !== undefined) {
     setBased.push([truncateStep(`truncate ${onlyNameSql(table)}`, truncate)]);
+    rewrites.push(() => [deleteAllStep(table, truncate)]);
     inOrder.push(() => [deleteAllStep(table, truncate)]);
   }
   for (const section of sections) {
     if (section.kind === 'sql') {
       setBased.push(undefined);
+      rewrites.push(() => undefined);
       inOrder.push(() => sqlSteps(section));
       continue;
     }
@@ -54,13 +59,19 @@ export function planTable({
       return mismatch(section.changes[0], `The table on the subscriber does not have: ${names}.`);
     }
     setBased.push(planSteps(target, section.changes));
+    rewrites.push(() => planRewrite(target, section.changes));
     inOrder.push(() => planInOrder(target, section.changes));
   }
   return {
     kind: 'planned',
-    steps: setBased.includes(undefined) ? undefined : setBased.flatMap((steps) => steps ?? []),
+    steps: allOrNone(setBased),
+    rewriteSteps: () => allOrNone(rewrites.map((steps) => steps())),
     stepsInOrder: () => inOrder.flatMap((steps) => steps()),
   };
+}
+
+function allOrNone(parts: readonly (readonly Step[] | undefined)[]): readonly Step[] | undefined {
+  return parts.includes(undefined) ? undefined : parts.flatMap((steps) => steps ?? []);
 }
 
 /** A foreign key forbids TRUNCATE, even while the referencing table is empty; this always works. */

@@ -11,6 +11,8 @@ export interface WriteFailure {
 const STRUCTURE = ['22', '42', '0A', '23502', '23514', '44'];
 /** … and: the rows on the subscriber are not those of the provider, or the table's own code refuses them. */
 const CONTENT = ['23', '09', '2F', '38', '39', '21', '27', '54', '55000', 'P0', 'PC402'];
+/** Unknown table or column, type mismatch: these messages name objects only; those of others may quote a value. */
+const NAMES_ONLY = ['42P01', '42703', '42804', '42883', '428C9'];
 /** Rights are not a matter of one event: the operator must grant them, and nothing is lost by waiting. */
 const NEVER = ['42501'];
 
@@ -27,8 +29,7 @@ export function writeFailureOf(error: unknown): WriteFailure | undefined {
   const facts = [`SQLSTATE ${state}`];
   if (column !== undefined) facts.push(`column ${column}`);
   if (constraint !== undefined) facts.push(`constraint ${constraint}`);
-  // Messages of this class name objects only; those of others may quote a value.
-  if (state.startsWith('42') && message !== undefined) facts.push(message);
+  if (NAMES_ONLY.includes(state) && message !== undefined) facts.push(message);
   return {
     code: isStructure ? 'PC403' : 'PC402',
     message: `${isStructure ? 'The row does not fit the table' : 'The table refuses the row'} (${facts.join(', ')}).`,

@@ -1,5 +1,6 @@
 import { withTableLock } from '../capture/with-table-lock.js';
 import type { Connection } from '../db/connection.js';
+import { quoteName } from '../db/identifier.js';
 import type { Logger } from '../runtime/log.js';
 
 const LOCK_PATIENCE_MS = 60_000;
@@ -19,11 +20,12 @@ export async function dropForeignKeys(subscriber: Connection, tableName: string)
     [tableName],
   );
   for (const key of keys) {
-    await withTableLock(
-      subscriber,
-      { tableName: key.from_table, lockTimeoutMs: LOCK_PATIENCE_MS },
-      async (tx) => tx.query('select londiste.drop_table_fkey($1, $2)', [key.from_table, key.fkey_name]),
-    );
+    const locking = { tableName: key.from_table, lockTimeoutMs: LOCK_PATIENCE_MS };
+    await withTableLock(subscriber, locking, async (tx) => {
+      // The copy of the table at the key's other end may drop it too: who has the lock sees whether it is still there.
+      await tx.execute(`lock table ${quoteName(key.from_table)} in access exclusive mode`);
+      await tx.query('select londiste.drop_table_fkey($1, $2)', [key.from_table, key.fkey_name]);
+    });
   }
   return keys.length;
 }

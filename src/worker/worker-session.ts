@@ -1,4 +1,5 @@
 import type { Connection } from '../db/connection.js';
+import { checkInstalled } from '../install/check-installed.js';
 import { nextBatch } from '../queue/batches.js';
 import { Wake } from '../runtime/wake.js';
 import { dropStaleConsumers } from './catch-up.js';
@@ -63,6 +64,7 @@ export class WorkerSession implements AsyncDisposable {
     const { connect, conninfo, queueName, consumerName, signal } = options;
     const subscriber = await openSubscriber(connect, conninfo, `worker/${consumerName}`, signal);
     try {
+      await checkInstalled(subscriber);
       await readWorkerState(subscriber, queueName, consumerName);
       await lockWorker(subscriber, queueName, consumerName, signal);
       const session = new WorkerSession(options, subscriber, onProgress);

@@ -1,3 +1,4 @@
+import { type KeyOperation, netChanges } from '../../src/apply/net-effect.js';
 import type { EventFields } from './apply-fixture.js';
 import { rowEvent } from './apply-fixture.js';
 
@@ -41,6 +42,43 @@ export function rowByRow(
     rows = next;
   }
   return { rows, failedAt: undefined };
+}
+
+/**
+ * Where the changes end when nothing but the last state of each key (of each content, without a key) counts; undefined
+ * when not even that can be had. A source cannot have made changes that end otherwise than row by row.
+ */
+export function byLastState(
+  table: ModelTable,
+  before: readonly Cells[],
+  changes: readonly ModelChange[],
+): readonly Cells[] | undefined {
+  const own = changes.slice(changes.findLastIndex(({ operation }) => operation === 'TRUNCATE') + 1);
+  let rows: Cells[] | undefined = own.length < changes.length ? [] : [...before];
+  if (table.key.length === 0) return undefined;
+  const keyed = own.map((change) => ({
+    operation: change.operation.toLowerCase() as KeyOperation,
+    key: JSON.stringify(
+      table.key.map((column) => (change.operation === 'DELETE' ? change.oldRow : change.row)[column]),
+    ),
+    change,
+  }));
+  const net = netChanges(keyed);
+  if (net === undefined) return undefined;
+  const replaced = [...net.update, ...net.replace];
+  const isThere = ({ change }: { change: ModelChange }) =>
+    rows?.some((known) =>
+      isSameRow(table, known, change.operation === 'DELETE' ? change.oldRow : change.row, change.oldRow),
+    );
+  if (net.nothing.some(isThere)) return undefined;
+  for (const { change } of [...net.delete, ...replaced]) {
+    const oldRow = change.operation === 'DELETE' ? change.oldRow : change.row;
+    rows = rows && afterChange(table, rows, { operation: 'DELETE', row: oldRow, oldRow });
+  }
+  for (const { change } of [...net.insert, ...replaced]) {
+    rows = rows && afterChange(table, rows, { ...change, operation: 'INSERT' });
+  }
+  return rows;
 }
 
 /** The rows after one change; undefined when it cannot be done. */
