@@ -44,9 +44,6 @@ export function updateContentSql(table: TargetTable, columns: readonly TargetCol
     `from ${target} as o, ${rowsSql('$1', 'w', columns)} ` +
     `where ${matches.join(' and ') || 'true'} limit 1`;
   const set = columns.filter((column) => column.identity !== 'always');
-  if (set.length === 0) {
-    return `select 1 from (select 1 ${found}) as v, (select ($2::pg_catalog.json)) as unused`;
-  }
   // PostgreSQL never lets such a column be set, so it must have the value already; if not, the row is not found.
   const unchanged = columns.filter((column) => column.identity === 'always').map(equalColumnSql);
   const isFound = [
@@ -54,10 +51,13 @@ export function updateContentSql(table: TargetTable, columns: readonly TargetCol
     't.tableoid = any (array(select v.part from victim as v))',
     ...unchanged,
   ];
+  const action =
+    set.length === 0
+      ? `select 1 from ${target} as t,`
+      : `update ${target} as t set ${assignmentsSql(set)} from`;
   return (
     `with victim as (select o.tableoid as part, o.ctid as place ${found}) ` +
-    `update ${target} as t set ${assignmentsSql(set)} ` +
-    `from ${rowsSql('$2', 'x', columns)} where ${isFound.join(' and ')}`
+    `${action} ${rowsSql('$2', 'x', columns)} where ${isFound.join(' and ')}`
   );
 }
 

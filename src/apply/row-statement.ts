@@ -54,9 +54,9 @@ export function updateSql(
 ): string {
   const isKept = (column: TargetColumn) => key.includes(column) && column.hasExactText;
   const set = columns.filter((column) => !isKept(column) && column.identity !== 'always');
-  if (set.length === 0) return presentSql(table, key);
   // PostgreSQL never lets such a column be set, so it must have the value already; if not, the row is not found.
   const unchanged = columns.filter((column) => column.identity === 'always' && !key.includes(column));
+  if (set.length === 0) return presentSql(table, [...key, ...unchanged]);
   const needed = columns.filter(
     (column) => set.includes(column) || key.includes(column) || unchanged.includes(column),
   );
@@ -75,9 +75,9 @@ export function deleteSql(table: TargetTable, key: readonly TargetColumn[]): str
   return `delete from ${onlyNameSql(table)} as t using ${rowsSql('$1', 'x', key)} where ${equalSql(key)}`;
 }
 
-/** One row for every row of the table that has one of the keys. */
-export function presentSql(table: TargetTable, key: readonly TargetColumn[]): string {
-  return `select 1 from ${onlyNameSql(table)} as t, ${rowsSql('$1', 'x', key)} where ${equalSql(key)}`;
+/** One row for every row of the table that has these values of one of the rows. */
+export function presentSql(table: TargetTable, columns: readonly TargetColumn[]): string {
+  return `select 1 from ${onlyNameSql(table)} as t, ${rowsSql('$1', 'x', columns)} where ${equalSql(columns)}`;
 }
 
 function equalSql(columns: readonly TargetColumn[]): string {

@@ -64,23 +64,25 @@ export function differentBuckets(
   for (const bucket of new Set([...left.keys(), ...right.keys()])) {
     const [a, b] = [left.get(bucket) ?? EMPTY_CHECKSUM, right.get(bucket) ?? EMPTY_CHECKSUM];
     if (isSameChecksum(a, b)) continue;
-    const low = bucket << BigInt(shift);
-    const high = ((bucket + 1n) << BigInt(shift)) - 1n;
+    const whole = { low: bucket << BigInt(shift), high: ((bucket + 1n) << BigInt(shift)) - 1n };
+    const cut = { low: largerOf(whole.low, within.low), high: smallerOf(whole.high, within.high) };
     different.push({
-      interval: {
-        low: largerOf(low, within.low),
-        high: smallerOf(high, within.high),
-      },
+      // Rows without a key may be at a position that no key has.
+      interval: cut.low <= cut.high ? cut : whole,
       rows: largerOf(a.rows, b.rows),
     });
   }
   return different.sort((a, b) => (a.interval.low < b.interval.low ? -1 : 1));
 }
 
-/** The smallest shift with which an interval falls into at most `bucketCount` buckets. */
+/**
+ * The smallest shift with which an interval falls into at most `bucketCount` buckets; into two at least when it holds
+ * positions below and above zero, which no shift brings together.
+ */
 export function shiftFor(interval: Interval, bucketCount: number): number {
+  const most = BigInt(interval.low < 0n && interval.high >= 0n ? Math.max(2, bucketCount) : bucketCount);
   let shift = 0;
-  while ((interval.high >> BigInt(shift)) - (interval.low >> BigInt(shift)) >= BigInt(bucketCount)) shift++;
+  while ((interval.high >> BigInt(shift)) - (interval.low >> BigInt(shift)) >= most) shift++;
   return shift;
 }
 

@@ -53,19 +53,22 @@ export async function compareTables(
   await using pair = await openSnapshotPair(ports, options);
   observer.onTick(pair.tick);
   const plans = await planTables(pair, options);
-  observer.onStart(
-    plans.reduce((sum, plan) => {
-      if (!('sides' in plan)) return sum;
-      return sum + plan.sides.provider.shape.rowCount + plan.sides.subscriber.shape.rowCount;
-    }, 0),
-  );
+  observer.onStart(plans.reduce((sum, plan) => sum + rowsOf(plan), 0));
+  const largestFirst = plans.toSorted((a, b) => rowsOf(b) - rowsOf(a));
   // More tables than readers, so that no reader waits for the other side of a table.
-  const tables = await runInLanes(plans, options.jobs * 2, options.signal, async (plan, signal) => {
+  const tables = await runInLanes(largestFirst, options.jobs * 2, options.signal, async (plan, signal) => {
     const comparison = 'sides' in plan ? await comparePlanned(plan, pair, options, observer, signal) : plan;
     observer.onTable(comparison);
     return comparison;
   });
-  return { tick: pair.tick, tables };
+  const byName = new Map(tables.map((table) => [table.tableName, table]));
+  return { tick: pair.tick, tables: options.tableNames.flatMap((name) => byName.get(name) ?? []) };
+}
+
+/** Rows on both sides together, an estimate: what a table has to do with the time that all take. */
+function rowsOf(plan: TablePlan | TableComparison): number {
+  if (!('sides' in plan)) return 0;
+  return plan.sides.provider.shape.rowCount + plan.sides.subscriber.shape.rowCount;
 }
 
 async function comparePlanned(

@@ -10,7 +10,7 @@ const FETCHED_INTERVALS = 50;
 const PARTS = 64;
 
 /** Where rows are found by an index, so many reads are done. */
-const MOST_READS_BY_KEY = 40;
+const MOST_READS_BY_KEY = 16;
 /** Each read of a range of hashes goes through the whole table. */
 const MOST_READS_BY_HASH = 4;
 

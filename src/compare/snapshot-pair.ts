@@ -1,13 +1,10 @@
 import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import type { TickId } from '../queue/ids.js';
-import { sleep } from '../runtime/sleep.js';
 import type { Sides } from './canonical-value.js';
 import { openReaderPool, type ReaderPool } from './reader-pool.js';
+import { SnapshotRequest } from './snapshot-request.js';
 
-const CHANNEL = 'pgcascade_snapshot';
-/** A notification ends the wait earlier; a pooler may lose it. */
-const POLL_MS = 200;
 /** One more try: between the request and the snapshot the worker may have been restarted. */
 const ATTEMPTS = 2;
 
@@ -80,12 +77,13 @@ async function tryToOpen(
   let outcome: Attempt | undefined;
   try {
     const request = await SnapshotRequest.begin(await sessions.add(ports.connectSubscriber()));
+    sessions.beforeClose(() => request.end());
     const readers = {
       provider: await sessions.openReaders(ports.connectProvider, options),
       subscriber: await sessions.openReaders(ports.connectSubscriber, options),
     };
     const tick = await makeTick(ports, options, readers.provider, request);
-    const answer = await request.wait(options, tick, deadline);
+    const answer = await request.wait({ ...options, tick, deadline });
     if (answer.kind === 'failed') return answer;
     const imported = await importAll(ports, readers.subscriber, answer.snapshot);
     if (imported !== undefined) return imported;
@@ -130,74 +128,6 @@ async function importAll(
   return { kind: 'failed', reason: `it could not be imported: ${(failed.reason as Error).message}.` };
 }
 
-type Answer = { readonly kind: 'ready'; readonly snapshot: string } | (Attempt & { readonly kind: 'failed' });
-
-/** A request for a snapshot, as long as its session is open. */
-class SnapshotRequest {
-  readonly #session: Connection;
-  readonly #id: bigint;
-  #wake: () => void = () => undefined;
-
-  private constructor(session: Connection, id: bigint) {
-    this.#session = session;
-    this.#id = id;
-  }
-
-  static async begin(session: Connection): Promise<SnapshotRequest> {
-    const { id } = await session.one<{ id: bigint }>('select pgcascade.begin_snapshot_request() as id');
-    const request = new SnapshotRequest(session, id);
-    await session.listen(CHANNEL, () => request.#wake());
-    return request;
-  }
-
-  async commit(queueName: string, tick: TickId): Promise<void> {
-    await this.#session.query('select pgcascade.request_snapshot($1, $2, $3)', [this.#id, queueName, tick]);
-  }
-
-  async wait(options: SnapshotPairOptions, tick: TickId, deadline: number): Promise<Answer> {
-    const before = await this.#completedTick(options.queueName);
-    for (;;) {
-      options.signal?.throwIfAborted();
-      const woken = new AbortController();
-      this.#wake = () => woken.abort();
-      const answer = await this.#look();
-      if (answer !== undefined) return answer;
-      if (performance.now() >= deadline) break;
-      const stops = options.signal === undefined ? [] : [options.signal];
-      await sleep(POLL_MS, AbortSignal.any([woken.signal, ...stops]));
-    }
-    const now = await this.#completedTick(options.queueName);
-    const waited = `${options.timeoutMs / 1000} s`;
-    if (now === before) {
-      throw new ReplicateError(
-        'PC306',
-        `The worker of this node did not move within ${waited}: it is at tick ${now}, compare needs it at ${tick}.`,
-      );
-    }
-    throw new ReplicateError(
-      'PC500',
-      `The worker of this node was not at tick ${tick} within ${waited}: it came from ${before} to ${now}.`,
-    );
-  }
-
-  async #look(): Promise<Answer | undefined> {
-    const row = await this.#session.one<{ state: string; snapshot: string | null; reason: string | null }>(
-      'select * from pgcascade.get_snapshot_request($1)',
-      [this.#id],
-    );
-    if (row.state === 'ready') return { kind: 'ready', snapshot: row.snapshot ?? '' };
-    return row.state === 'failed' ? { kind: 'failed', reason: row.reason ?? '' } : undefined;
-  }
-
-  async #completedTick(queueName: string): Promise<bigint | null> {
-    const { tick } = await this.#session.one<{ tick: bigint | null }>(
-      'select pgcascade.completed_tick($1) as tick',
-      [queueName],
-    );
-    return tick;
-  }
-}
-
 /** Since this version a server can notice in the middle of a scan that its client is gone, on most systems. */
 const CONNECTION_CHECK_SINCE = 140_000;
 
@@ -215,6 +145,12 @@ async function prepareReader(reader: Connection, options: SnapshotPairOptions): 
 /** Sessions that are closed together; closing ends their transactions and releases the request's lock. */
 class Sessions {
   readonly #open: Connection[] = [];
+  #beforeClose: () => Promise<void> = async () => undefined;
+
+  /** What is done when the sessions are closed, while they are still open. */
+  beforeClose(step: () => Promise<void>): void {
+    this.#beforeClose = step;
+  }
 
   async add(opening: Promise<Connection>): Promise<Connection> {
     const session = await opening;
@@ -223,12 +159,16 @@ class Sessions {
   }
 
   async openReaders(connect: () => Promise<Connection>, options: SnapshotPairOptions): Promise<Connection[]> {
-    const readers = await Promise.all(Array.from({ length: options.jobs }, () => this.add(connect())));
+    // All are waited for, so that none is opened after the others were closed.
+    const opening = Array.from({ length: options.jobs }, () => this.add(connect()));
+    await Promise.allSettled(opening);
+    const readers = await Promise.all(opening);
     await Promise.all(readers.map((reader) => prepareReader(reader, options)));
     return readers;
   }
 
   async close(): Promise<void> {
+    await this.#beforeClose();
     await Promise.all(this.#open.map((session) => session.close()));
   }
 }

@@ -238,6 +238,28 @@ for (const major of [10, 18]) {
         expect(await subscriber.rows(t)).toEqual(['(1,z)', '(2,y)']);
       });
 
+      test('many small tables are written together', async () => {
+        const tables: string[] = [];
+        for (let i = 0; i < 12; i++) tables.push(await table('(id integer primary key, t text)'));
+        const events = tables.flatMap((t, i) => [
+          rowEvent('INSERT', t, ['id'], { id: 1, t: `${i}` }),
+          rowEvent('INSERT', t, ['id'], { id: 2, t: `${i}` }),
+        ]);
+        await applyCleanly(events);
+        const changes = tables.flatMap((t, i) => [
+          rowEvent('DELETE', t, ['id'], { id: 2 }),
+          rowEvent('UPDATE', t, ['id'], { id: 1, t: `new ${i}` }),
+        ]);
+        const outcome = await subscriber.apply([
+          ...changes,
+          rowEvent('DELETE', tables[5] ?? '', ['id'], { id: 3 }),
+        ]);
+        expect(outcome).toMatchObject({ applied: 22, skipped: 3, conflicts: [{ eventId: 25n, key: '3' }] });
+        for (const [i, t] of tables.entries()) {
+          expect(await subscriber.rows(t)).toEqual(i === 5 ? ['(1,5)', '(2,5)'] : [`(1,"new ${i}")`]);
+        }
+      });
+
       test('a table with no column but its key can be updated, and a missing row is noticed', async () => {
         const t = await table('(a integer, b text, primary key (a, b))', "(1, 'x')");
         await applyCleanly([rowEvent('UPDATE', t, ['a', 'b'], { a: 1, b: 'x' })]);
@@ -474,6 +496,18 @@ for (const major of [10, 18]) {
           rowEvent('UPDATE', t, [], { n: 4 }, { n: 3 }),
         ]);
         expect(await subscriber.rows(t)).toEqual(['(d,1)', '(old,2)', '(old,4)']);
+        await applyCleanly(
+          Array.from({ length: 20 }, (_, i) => rowEvent('UPDATE', t, [], { n: 5 + i }, { n: 4 + i })),
+        );
+        expect(await subscriber.rows(t)).toEqual(['(d,1)', '(old,2)', '(old,24)']);
+      });
+
+      test('an identity column that cannot be set must not change', async () => {
+        const t = await table('(n integer generated always as identity, extra text)');
+        await applyCleanly([rowEvent('INSERT', t, [], { n: 5 })]);
+        await applyCleanly([rowEvent('UPDATE', t, [], { n: 5 }, { n: 5 })]);
+        const outcome = await subscriber.apply([rowEvent('UPDATE', t, [], { n: 6 }, { n: 5 })]);
+        expect(outcome.conflicts).toMatchObject([{ code: 'PC402' }]);
       });
 
       test('a row is found as the subscriber stores it', async () => {
@@ -520,6 +554,11 @@ for (const major of [10, 18]) {
           { type: 'D', extra1: t, data: "id='2'" },
         ]);
         expect(await subscriber.rows(t)).toEqual(['(1,,v)']);
+        await applyCleanly(
+          Array.from({ length: 20 }, (_, i) => ({ type: 'U', extra1: t, data: `t='$1;${i}' where id='1'` })),
+        );
+        expect(await subscriber.rows(t)).toEqual(['(1,$1;19,v)']);
+        await applyCleanly([{ type: 'U', extra1: t, data: "t=NULL where id='1'" }]);
         const outcome = await subscriber.apply([
           { type: 'U', extra1: t, data: "t='x' where id='1'" },
           { type: 'D', extra1: t, data: "id='7'" },

@@ -3,6 +3,7 @@ import { afterAll, expect, test } from 'vitest';
 import type { TableVerdict } from '../../src/compare/compare-table.js';
 import { exitCodeOf, summaryLine } from '../../src/compare/report.js';
 import { awkwardTables } from '../support/awkward-tables.js';
+import { sharedCluster } from '../support/cluster.js';
 import { waitUntil } from '../support/wait-until.js';
 import { type CompareFixture, openCompareFixture, QUEUE } from './compare-fixture.js';
 
@@ -88,6 +89,18 @@ insert into mutated
 select i, 'seven', 'seven', null, '', 0, 0.3, 0.1, 1.50, '\\x00ff', '2001-02-03 04:05:06.789+00', '1 month', true, '{"a,b",NULL,""}',
        '{1,2,3}', '{{0.1,0.2},{0.3,0.4}}', '(,)', '(0.1,1)', '[0.1,0.2)', '{"a": 1, "b":2}', '{"a": 1}', '(1,2)', 'ok',
        '$1.50' from generate_series(1, 300) i;`;
+
+test('the checksum of a row is of its text in UTF-8, whatever the encoding of the database', async () => {
+  const hash = 'select md5(record_send(row($1::text, array[$1::text]::text))) as hash';
+  const hashes: unknown[] = [];
+  const cluster = await sharedCluster(18);
+  for (const encoding of ['utf8', 'latin1']) {
+    await cluster.query('postgres', `create database in_${encoding} template template0 encoding ${encoding}`);
+    await using session = await cluster.connect(`in_${encoding}`);
+    hashes.push(await session.one(hash, ['naïve é']));
+  }
+  expect(hashes[0]).toEqual(hashes[1]);
+});
 
 test('a change of one value is found and its key is named, whatever the type', async () => {
   const fixture = await shared(10, 18);

@@ -139,6 +139,11 @@ begin
            and r.tick_id < p_completed_tick
     loop
         perform pgcascade.fail_snapshot(v_late.request_id, 'The worker had passed the tick already.');
+        -- What a compare that was killed meanwhile has left.
+        delete from pgcascade.snapshot_request as r
+         where r.queue_name = p_queue_name
+           and r.state = 'failed'
+           and r.requested_at < pg_catalog.now() - interval '1 day';
     end loop;
 
     return query

@@ -144,6 +144,8 @@ class CompareDisplay implements CompareObserver {
     this.#bars = new MultiBar({
       format: 'compare {bar} {percentage}%  {eta_formatted} left',
       hideCursor: true,
+      barCompleteChar: '█',
+      barIncompleteChar: '░',
       clearOnComplete: true,
       stream: asStream(this.#output),
     });
