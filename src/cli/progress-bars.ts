@@ -1,8 +1,8 @@
-import { Writable } from 'node:stream';
 import { MultiBar, type SingleBar } from 'cli-progress';
 import type { SyncProgress, TableProgress } from '../replica/sync-progress.js';
 import { copyStage, isBeingCopied, megabytes, percentDone } from './copy-stage.js';
 import type { Output } from './output.js';
+import { outputStream } from './output-stream.js';
 import type { ProgressDisplay } from './progress-display.js';
 
 const TABLE_FORMAT = '{table} {bar} {percentage}%  {stage}  {rows} rows  {amount} MB  {rate} MB/s';
@@ -34,7 +34,7 @@ export class ProgressBars implements ProgressDisplay {
       barsize: 24,
       barCompleteChar: '█',
       barIncompleteChar: '░',
-      stream: asStream(output),
+      stream: outputStream(output),
     });
   }
 
@@ -89,16 +89,4 @@ export class ProgressBars implements ProgressDisplay {
     this.#bars.remove(shown.bar);
     this.#byTable.delete(name);
   }
-}
-
-/** The bars want a stream; theirs ends in the program's output like everything else. */
-function asStream(output: Output): NodeJS.WritableStream {
-  const stream = new Writable({
-    decodeStrings: false,
-    write(chunk: string | Buffer, _encoding, done) {
-      output.raw(chunk.toString());
-      done();
-    },
-  });
-  return Object.assign(stream, { isTTY: true, columns: output.columns });
 }

@@ -14,10 +14,18 @@ export interface AwkwardTables {
 /** The awkward tables that a server of major version `oldest` can have. */
 export function awkwardTables(oldest: number): AwkwardTables {
   return {
-    schema: [SCHEMA, oldest >= 11 ? PARTITIONED : '', oldest >= 12 ? GENERATED : ''].join('\n'),
-    rows: [ROWS, oldest >= 11 ? PARTITIONED_ROWS : '', oldest >= 12 ? GENERATED_ROWS : ''].join('\n'),
+    schema: [SCHEMA, LIST_PARTITIONED, oldest >= 11 ? PARTITIONED : '', oldest >= 12 ? GENERATED : ''].join(
+      '\n',
+    ),
+    rows: [
+      ROWS,
+      LIST_PARTITIONED_ROWS,
+      oldest >= 11 ? PARTITIONED_ROWS : '',
+      oldest >= 12 ? GENERATED_ROWS : '',
+    ].join('\n'),
     load: [
       ...LOAD,
+      ...LIST_PARTITIONED_LOAD,
       ...(oldest >= 11 ? PARTITIONED_LOAD : []),
       ...(oldest >= 12 ? ["update generated set a = a + 1, t = t || 'x' where a % 2 = 0"] : []),
     ],
@@ -134,19 +142,32 @@ const LOAD: readonly string[] = [
   `select nextval('counter'), nextval('"Odd Schema"."Counter"') from generate_series(1, 500)`,
 ];
 
-const PARTITIONED = `
-create table partitioned (id integer, at date, t text, primary key (id, at)) partition by range (at);
-create table partitioned_2025 partition of partitioned for values from ('2025-01-01') to ('2026-01-01');
-create table partitioned_2026 partition of partitioned for values from ('2026-01-01') to ('2027-01-01');
-create table partitioned_other partition of partitioned default;
+// PostgreSQL 10 has neither keys nor default partitions on a partitioned table, and moves no row to another partition.
+const LIST_PARTITIONED = `
 create table partitioned_without_key (k text, n integer) partition by list (k);
 create table partitioned_without_key_a partition of partitioned_without_key for values in ('a', 'b');
 create table partitioned_without_key_c partition of partitioned_without_key for values in ('c');
 `;
 
+const LIST_PARTITIONED_ROWS = `
+insert into partitioned_without_key select (array['a', 'b', 'c'])[1 + i % 3], i / 6 from generate_series(1, 60) i;
+`;
+
+const LIST_PARTITIONED_LOAD: readonly string[] = [
+  `insert into partitioned_without_key values ('b', 100), ('c', 100), ('c', 100)`,
+  `update partitioned_without_key set n = n + 1000 where k = 'b' and n = 2`,
+  `delete from partitioned_without_key where n = 5`,
+];
+
+const PARTITIONED = `
+create table partitioned (id integer, at date, t text, primary key (id, at)) partition by range (at);
+create table partitioned_2025 partition of partitioned for values from ('2025-01-01') to ('2026-01-01');
+create table partitioned_2026 partition of partitioned for values from ('2026-01-01') to ('2027-01-01');
+create table partitioned_other partition of partitioned default;
+`;
+
 const PARTITIONED_ROWS = `
 insert into partitioned select i, date '2025-06-01' + i * 5, 'p' || i from generate_series(1, 150) i;
-insert into partitioned_without_key select (array['a', 'b', 'c'])[1 + i % 3], i / 6 from generate_series(1, 60) i;
 `;
 
 const PARTITIONED_LOAD: readonly string[] = [
@@ -155,7 +176,6 @@ const PARTITIONED_LOAD: readonly string[] = [
   `update partitioned set at = at + 365, t = 'moved' where id % 10 = 0`,
   `delete from partitioned_2026 where id % 7 = 0`,
   `update partitioned_without_key set k = 'c' where k = 'a' and n = 3`,
-  `delete from partitioned_without_key where n = 5`,
 ];
 
 const GENERATED = `create table generated (a integer primary key, t text, b integer generated always as (a * 2) stored, u text generated always as (upper(t)) stored);`;

@@ -1,4 +1,3 @@
-import { Writable } from 'node:stream';
 import { MultiBar, type SingleBar } from 'cli-progress';
 import { connectToNode } from '../../cascade/find-root.js';
 import type { NodeInfo } from '../../cascade/node-info.js';
@@ -15,6 +14,7 @@ import { readTables } from '../../replica/table-list.js';
 import type { CommandContext, CommandSpec } from '../command.js';
 import { withLocalNode } from '../local-node.js';
 import type { Output } from '../output.js';
+import { outputStream } from '../output-stream.js';
 import { TIMEOUT_FLAGS, timeoutMs } from '../timeout-option.js';
 
 const DEFAULT_TIMEOUT_MS = 60_000;
@@ -147,7 +147,7 @@ class CompareDisplay implements CompareObserver {
       barCompleteChar: '█',
       barIncompleteChar: '░',
       clearOnComplete: true,
-      stream: asStream(this.#output),
+      stream: outputStream(this.#output),
     });
     this.#bar = this.#bars.create(Math.max(1, Math.round(rows)), 0);
   }
@@ -167,18 +167,6 @@ class CompareDisplay implements CompareObserver {
   close(): void {
     this.#bars?.stop();
   }
-}
-
-/** The bars want a stream; theirs ends in the program's output like everything else. */
-function asStream(output: Output): NodeJS.WritableStream {
-  const stream = new Writable({
-    decodeStrings: false,
-    write(chunk: string | Buffer, _encoding, done) {
-      output.raw(chunk.toString());
-      done();
-    },
-  });
-  return Object.assign(stream, { isTTY: true, columns: output.columns });
 }
 
 function countOption(options: Readonly<Record<string, unknown>>, name: string, most: number): number {
