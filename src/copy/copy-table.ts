@@ -15,7 +15,7 @@ export interface CopyProgress {
 }
 
 export interface CopyTableOptions {
-  /** In a transaction with the snapshot to copy. */
+  /** In a transaction with the snapshot to copy, which is ended when the rows have been read. */
   readonly reader: Connection;
   /** In the copy's transaction. */
   readonly writer: Connection;
@@ -81,6 +81,9 @@ export async function copyTable(options: CopyTableOptions): Promise<CopyProgress
     writer.copyFrom(`copy ${quoteName(destTable)} ${columnList(columns)} from stdin`),
     { signal },
   );
+
+  // The provider is not needed for the indexes: its table may be altered and its dead rows cleaned up again.
+  await reader.execute('rollback');
 
   if (indexes.length > 0) report(progress('indexes'));
   for (const index of indexes) {

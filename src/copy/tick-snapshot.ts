@@ -1,6 +1,6 @@
 import { callRoutine } from '../cascade/call-api.js';
 import type { Connection } from '../db/connection.js';
-import { quoteLiteral } from '../db/identifier.js';
+import { quoteLiteral, quoteName } from '../db/identifier.js';
 import { SQLSTATE, sqlstateOf } from '../db/sqlstate.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { type TickId, tickId } from '../queue/ids.js';
@@ -18,6 +18,11 @@ export interface TickSnapshotOptions {
    * again (`exportSnapshot`) for readers that are opened then.
    */
   readonly readers: readonly Connection[];
+  /**
+   * Tables that the readers will read, locked (access share) by each before the tick is made: a table that is rewritten by a
+   * transaction which the snapshot does not see (ALTER TABLE, TRUNCATE) would look empty to it.
+   */
+  readonly tables?: readonly string[];
   /**
    * Runs when all readers have the snapshot and nobody else can see the tick yet. On a branch the tick has been
    * there before, so a subscriber may have passed it already.
@@ -47,6 +52,8 @@ export async function openTickSnapshot(provider: Connection, options: TickSnapsh
   const deadlineMs = options.deadlineMs ?? DEFAULT_DEADLINE_MS;
   const handOut = (tick: TickId) => withDeadline(giveToReaders(provider, options, tick), deadlineMs);
   try {
+    const tables = options.tables ?? [];
+    await Promise.all(options.readers.map((reader) => beginReading(reader, tables, deadlineMs)));
     if (queue.external) {
       return await provider.transaction(async (tx) => {
         const tick = await readCompletedTick(tx, options.queueName);
@@ -158,10 +165,32 @@ async function giveToReaders(
   tick: TickId,
 ): Promise<void> {
   const snapshot = await exportSnapshot(provider);
-  await Promise.all(readers.map((reader) => importSnapshot(reader, snapshot)));
+  await Promise.all(
+    readers.map((reader) => reader.execute(`set transaction snapshot ${quoteLiteral(snapshot)}`)),
+  );
   signal?.throwIfAborted();
   await beforeCommit?.(tick);
   signal?.throwIfAborted();
+}
+
+/** SET and LOCK take no snapshot, so the transaction can still be given one. */
+async function beginReading(
+  reader: Connection,
+  tables: readonly string[],
+  deadlineMs: number,
+): Promise<void> {
+  await reader.execute('begin isolation level repeatable read read only');
+  if (tables.length === 0) return;
+  const names = tables.map(quoteName).join(', ');
+  try {
+    await reader.execute(
+      `set local lock_timeout = ${deadlineMs}; lock table ${names} in access share mode; set local lock_timeout = 0`,
+    );
+  } catch (error) {
+    if (sqlstateOf(error) !== SQLSTATE.lockNotAvailable) throw error;
+    const message = `Another session keeps ${tables.join(', ')} at ${reader.target} locked.`;
+    throw new ReplicateError('PC208', message, {}, { cause: error });
+  }
 }
 
 async function rollBack(reader: Connection): Promise<void> {

@@ -32,7 +32,7 @@ export interface EmbeddedServerOptions {
   readonly major: number;
   /** More server settings, or others than ours. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** A folder that outlives the server: the database cluster is made there once per version and copied. */
+  /** A folder that outlives the server: what every server of a version needs is made there once. */
   readonly templates?: string | undefined;
 }
 
@@ -176,22 +176,19 @@ export class EmbeddedServer implements AsyncDisposable {
 /** Makes a database cluster of the given version and starts a server on it. Leaves nothing behind when it throws. */
 export async function startEmbeddedServer(options: EmbeddedServerOptions): Promise<EmbeddedServer> {
   const account = serverAccount();
-  const programs = await serverPrograms(options.major, account);
   const folder = await mkdtemp(join(temporaryRoot(account), `pgcascade-pg${options.major}-`));
-  const server = new EmbeddedServer({
-    major: options.major,
-    folder,
-    programs,
-    account,
-    settings: options.settings ?? {},
-  });
+  let server: EmbeddedServer | undefined;
   try {
     if (account !== undefined) chownSync(folder, account.uid, account.gid);
-    await makeDataFolder({ ...options, programs, account, folder });
+    const { major, settings = {}, templates } = options;
+    const programs = await serverPrograms(major, account, templates ?? folder);
+    server = new EmbeddedServer({ major, folder, programs, account, settings });
+    await makeDataFolder({ major, programs, account, folder, templates });
     await server.start();
     return server;
   } catch (error) {
-    await server.stop();
+    await server?.stop();
+    await rm(folder, { recursive: true, force: true });
     throw error;
   }
 }

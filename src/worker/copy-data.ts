@@ -51,7 +51,9 @@ export async function copyData(ports: CopyDataPorts, table: RegisteredTable): Pr
     const anchor = await keep(connect(ports.providerLocation, { application, signal }));
     const reader = await keep(connect(ports.providerLocation, { application, signal }));
     const writer = await keep(openSubscriber(connect, options.conninfo, application, signal));
+    await assertWaitsForCopy(writer, queueName, table.tableName);
     const sourceTable = await findSource(anchor, queueName, table.tableName);
+    await setTableState(writer, queueName, table.tableName, 'in-copy');
     await dropForeignKeys(writer, table.destTable);
 
     const copyConsumer = copyConsumerName(options.consumerName, table.tableName);
@@ -59,7 +61,12 @@ export async function copyData(ports: CopyDataPorts, table: RegisteredTable): Pr
     const tick = await withTableLock(writer, locking, async (tx) => {
       await tx.execute(`lock table ${quoteName(table.destTable)} in access exclusive mode`);
       await tx.execute('set local lock_timeout = 0');
-      const snapshotTick = await openTickSnapshot(anchor, { queueName, readers: [reader], signal });
+      const snapshotTick = await openTickSnapshot(anchor, {
+        queueName,
+        readers: [reader],
+        tables: [sourceTable],
+        signal,
+      });
       await anchor.query('select pgq.register_consumer_at($1, $2, $3)', [
         queueName,
         copyConsumer,
@@ -76,6 +83,7 @@ export async function copyData(ports: CopyDataPorts, table: RegisteredTable): Pr
         signal,
       });
       await failpoint('copy-data-written');
+      await assertStillInCopy(tx, queueName, table.tableName);
       await setTableState(tx, queueName, table.tableName, 'catching-up');
       await tx.query('select pgq_node.register_consumer($1, $2, $3, $4)', [
         queueName,
@@ -110,6 +118,41 @@ export async function setTableState(
       'PC400',
       `Table ${tableName} is not registered on queue "${queueName}" any more.`,
     );
+  }
+}
+
+/** A resync that came while the rows were read wants them read again. Throws PC502; the call is then repeated. */
+async function assertStillInCopy(tx: Connection, queueName: string, tableName: string): Promise<void> {
+  if ((await lockTableState(tx, queueName, tableName)) === 'in-copy') return;
+  throw new ReplicateError('PC502', `Table ${tableName} was reset while it was copied.`);
+}
+
+/** The table's state, locked against a change until the transaction ends; undefined when it was removed. */
+export async function lockTableState(
+  tx: Connection,
+  queueName: string,
+  tableName: string,
+): Promise<string | null | undefined> {
+  const [row] = await tx.query<{ merge_state: string | null }>(
+    'select merge_state from londiste.table_info where queue_name = $1 and table_name = $2 and local for update',
+    [queueName, tableName],
+  );
+  return row?.merge_state;
+}
+
+/** The table may have waited long for its turn. Throws PC400 when it was removed, or is in sync, meanwhile. */
+async function assertWaitsForCopy(
+  subscriber: Connection,
+  queueName: string,
+  tableName: string,
+): Promise<void> {
+  const rows = await subscriber.query(
+    `select from londiste.table_info
+      where queue_name = $1 and table_name = $2 and local and merge_state is distinct from 'ok'`,
+    [queueName, tableName],
+  );
+  if (rows.length === 0) {
+    throw new ReplicateError('PC400', `Table ${tableName} does not wait for a copy any more.`);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Connection } from '../db/connection.js';
+import { ReplicateError } from '../errors/replicate-error.js';
 import { type TickId, tickId } from '../queue/ids.js';
 import { backoffMs } from '../runtime/backoff.js';
 import { Lanes } from '../runtime/lanes.js';
@@ -76,6 +77,17 @@ export class CopyScheduler {
       else if (await this.#finish(tableName, entry.position, ports)) count++;
     }
     return count;
+  }
+
+  /** True while a task of the table runs or waits for a lane. */
+  isBusy(tableName: string): boolean {
+    const kind = this.#entries.get(tableName)?.kind;
+    return kind === 'data' || kind === 'catching-up';
+  }
+
+  /** True when no table is on its way to be in sync. */
+  get isIdle(): boolean {
+    return this.#entries.size === 0;
   }
 
   /** Waits for the end of the copies, which the worker's signal has cut, and writes the last progress. */
@@ -186,8 +198,9 @@ export class CopyScheduler {
       this.#entries.set(tableName, { kind: 'copied', position: outcome.tick });
       return false;
     }
-    await handOver(catching, tableName);
+    const isHandedOver = await handOver(catching, tableName);
     this.#entries.delete(tableName);
+    if (!isHandedOver) return false;
     this.#progress.reportPhase(tableName, 'done');
     this.#log.info({ table: tableName, tick: outcome.tick }, 'Table in sync');
     return true;
@@ -205,7 +218,8 @@ export class CopyScheduler {
 
   /** Never throws: it is the end of a task that nobody waits for. */
   async #fail(tableName: string, error: unknown): Promise<void> {
-    if (this.#options.signal.aborted) {
+    const isRemoved = error instanceof ReplicateError && error.code === 'PC400';
+    if (this.#options.signal.aborted || isRemoved) {
       this.#entries.delete(tableName);
       return;
     }
@@ -214,7 +228,7 @@ export class CopyScheduler {
     const delay = backoffMs(failures, { firstMs: 200, limitMs: this.#options.exceptionSleepMs });
     this.#entries.set(tableName, { kind: 'failed', failures, notBefore: Date.now() + delay });
     this.#progress.reportPhase(tableName, 'failed');
-    if (policyOf(error) === 'retry') {
+    if (mayPass(error)) {
       this.#log.warn({ err: error, table: tableName, retryInMs: delay }, 'Copy failed, will be tried again');
       return;
     }
@@ -234,6 +248,12 @@ export class CopyScheduler {
       this.#log.error({ err: parkError, table: tableName }, 'Table cannot be parked');
     }
   }
+}
+
+/** What a command would end with may pass for a copy: a slow network, a password that is being changed. */
+function mayPass(error: unknown): boolean {
+  if (policyOf(error) === 'retry') return true;
+  return error instanceof ReplicateError && ['PC201', 'PC202', 'PC500'].includes(error.code);
 }
 
 /** True when the data is there and only events are missing. */

@@ -30,32 +30,54 @@ export async function dropForeignKeys(subscriber: Connection, tableName: string)
   return keys.length;
 }
 
+/** Saved foreign keys none of whose tables waits for its copy: in sync, or not replicated (any more). */
+const RESTORABLE_KEYS = `
+    select f.from_table, f.fkey_name
+      from londiste.pending_fkeys as f
+     where not exists (
+        select
+          from londiste.table_info as t
+         where t.local
+           and coalesce(t.dest_table, t.table_name) in (f.from_table, f.to_table)
+           and (t.merge_state is distinct from 'ok' or t.custom_snapshot is not null)
+     )
+     order by f.from_table, f.fkey_name`;
+
 /**
  * Puts back the saved foreign keys whose tables are in sync: first not valid, which takes a short lock, then
  * validated, which lets writers pass. May be repeated; a key that the data contradicts stays not valid and is logged.
+ * An abort cuts the connection: a lock or a validation is not waited for.
  */
 export async function restoreForeignKeys(
   subscriber: Connection,
-  queueName: string,
   log: Logger,
+  signal: AbortSignal,
 ): Promise<number> {
-  const keys = await subscriber.query<ForeignKey>(
-    'select from_table, fkey_name from londiste.get_valid_pending_fkeys($1)',
-    [queueName],
-  );
-  for (const key of keys) {
-    try {
-      await restore(subscriber, key);
-    } catch (error) {
-      if (!subscriber.isOpen) throw error;
-      // The rows are right as replicated; what is wrong is between the two schemas, and an operator's to decide.
-      log.warn(
-        { err: error, table: key.from_table, constraint: key.fkey_name },
-        'Foreign key cannot be restored',
-      );
+  const cut = () => subscriber.destroy();
+  signal.addEventListener('abort', cut, { once: true });
+  try {
+    const keys = await subscriber.query<ForeignKey>(RESTORABLE_KEYS);
+    for (const key of keys) {
+      signal.throwIfAborted();
+      await restoreLogged(subscriber, key, log);
     }
+    return keys.length;
+  } finally {
+    signal.removeEventListener('abort', cut);
   }
-  return keys.length;
+}
+
+async function restoreLogged(subscriber: Connection, key: ForeignKey, log: Logger): Promise<void> {
+  try {
+    await restore(subscriber, key);
+  } catch (error) {
+    if (!subscriber.isOpen) throw error;
+    // The rows are right as replicated; what is wrong is between the two schemas, and an operator's to decide.
+    log.warn(
+      { err: error, table: key.from_table, constraint: key.fkey_name },
+      'Foreign key cannot be restored',
+    );
+  }
 }
 
 async function restore(subscriber: Connection, key: ForeignKey): Promise<void> {

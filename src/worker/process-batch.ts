@@ -1,4 +1,5 @@
 import type { TableConflict } from '../apply/apply-block.js';
+import { WORKER_LOCK_CLASS, workerLockText } from '../cascade/worker-lock-key.js';
 import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { type Batch, finishBatch } from '../queue/batches.js';
@@ -40,6 +41,7 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
   const isApplied = (tableName: string) => !parked.has(tableName) && ports.isApplied(tableName);
 
   const applied = await ports.subscriber.transaction(async (tx) => {
+    await lockPosition(tx, ports.consumerName, batch);
     await tx.execute('set constraints all deferred');
     if (!(await isNext(tx, ports.consumerName, batch))) return false;
     const park = async (conflict: TableConflict) => {
@@ -78,6 +80,17 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
   await failpoint('worker-after-commit');
   await finishBatch(ports.provider, batch);
   return { applied, eventCount, conflicts };
+}
+
+/**
+ * Waits for the end of a transaction that a killed worker has left in the server: it may still be committing the very
+ * batch that is offered again. The worker's own session holds its lock already; the consumers of copies have one each.
+ */
+async function lockPosition(tx: Connection, consumerName: string, batch: Batch): Promise<void> {
+  await tx.query('select pg_advisory_xact_lock($1, hashtext($2))', [
+    WORKER_LOCK_CLASS,
+    workerLockText(batch.queueName, consumerName),
+  ]);
 }
 
 /** True when the batch starts where the subscriber stands, false when the subscriber has it already. */

@@ -53,6 +53,11 @@ export class ProviderLink implements AsyncDisposable {
     this.#connection = undefined;
   }
 
+  /** Cuts the session at once. */
+  destroy(): void {
+    this.#connection?.destroy();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -20,14 +20,13 @@ export async function runWorker(options: WorkerOptions, onReady: () => void): Pr
   let isReady = false;
   while (!signal.aborted) {
     try {
-      await using session = await WorkerSession.open(options, () => {
-        failures = 0;
-      });
+      await using session = await WorkerSession.open(options);
       if (!isReady) {
         isReady = true;
         onReady();
         log.info({ queue: options.queueName, consumer: options.consumerName }, 'Worker started');
       }
+      failures = 0;
       await session.run();
     } catch (error) {
       if (signal.aborted) break;

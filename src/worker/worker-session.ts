@@ -1,9 +1,12 @@
 import type { Connection } from '../db/connection.js';
 import { checkInstalled } from '../install/check-installed.js';
 import { nextBatch } from '../queue/batches.js';
+import { backoffMs } from '../runtime/backoff.js';
+import { sleep } from '../runtime/sleep.js';
 import { Wake } from '../runtime/wake.js';
 import { dropStaleConsumers } from './catch-up.js';
 import { CopyScheduler } from './copy-scheduler.js';
+import { describeFailure, policyOf } from './failure.js';
 import { restoreForeignKeys } from './foreign-keys.js';
 import { openSubscriber } from './open-subscriber.js';
 import { processBatch } from './process-batch.js';
@@ -17,6 +20,10 @@ import type { WorkerOptions } from './worker-options.js';
 import { readWorkerState, type WorkerState } from './worker-state.js';
 
 const TABLES_CHANNEL = 'pgcascade_tables';
+const STOP_PATIENCE_MS = 5_000;
+const FIRST_PAUSE_MS = 100;
+/** Many tables may change their state one after the other; the provider is asked once for all of them. */
+const STALE_CHECK_PAUSE_MS = 2_000;
 
 /**
  * The worker between two losses of a connection: holds the node's lock and goes from batch to batch.
@@ -35,16 +42,19 @@ export class WorkerSession implements AsyncDisposable {
   readonly #statistics: Statistics;
   readonly #ending = new AbortController();
   #restoring: Promise<void> | undefined;
-  #hasDroppedStale = false;
-  #onProgress: () => void;
+  /** Before this time the provider's copy consumers are not looked at; undefined when there is no reason to. */
+  #staleCheckAt: number | undefined = 0;
+  #failures = 0;
 
-  private constructor(options: WorkerOptions, subscriber: Connection, onProgress: () => void) {
-    this.#onProgress = onProgress;
+  private constructor(options: WorkerOptions, subscriber: Connection) {
     this.#options = { ...options, signal: AbortSignal.any([options.signal, this.#ending.signal]) };
     this.#subscriber = subscriber;
     this.#registry = new TableRegistry(options.queueName);
     this.#provider = new ProviderLink(this.#options, this.#wake);
-    this.#copies = new CopyScheduler(this.#options, this.#registry, () => this.#wake.call());
+    this.#copies = new CopyScheduler(this.#options, this.#registry, () => {
+      this.#staleCheckAt ??= performance.now() + STALE_CHECK_PAUSE_MS;
+      this.#wake.call();
+    });
     this.#snapshots = new SnapshotServer({
       queueName: options.queueName,
       subscriber,
@@ -60,14 +70,14 @@ export class WorkerSession implements AsyncDisposable {
   }
 
   /** Connects and takes the node's lock. Throws PC304 when another worker has it. */
-  static async open(options: WorkerOptions, onProgress: () => void): Promise<WorkerSession> {
+  static async open(options: WorkerOptions): Promise<WorkerSession> {
     const { connect, conninfo, queueName, consumerName, signal } = options;
     const subscriber = await openSubscriber(connect, conninfo, `worker/${consumerName}`, signal);
     try {
       await checkInstalled(subscriber);
       await readWorkerState(subscriber, queueName, consumerName);
       await lockWorker(subscriber, queueName, consumerName, signal);
-      const session = new WorkerSession(options, subscriber, onProgress);
+      const session = new WorkerSession(options, subscriber);
       await subscriber.listen(TABLES_CHANNEL, ({ payload }) => {
         if (payload === queueName) session.#wake.call();
       });
@@ -79,14 +89,48 @@ export class WorkerSession implements AsyncDisposable {
     }
   }
 
-  /** Goes on until the signal is aborted (returns) or something fails (throws). */
+  /**
+   * Goes on until the signal is aborted (returns) or something fails for good (throws). An error that may pass is
+   * waited out here as long as the node's own connection lives: copies and snapshots then go on meanwhile.
+   */
   async run(): Promise<void> {
     const { signal, loopDelayMs } = this.#options;
+    const cut = () => this.#cutAfterPatience();
+    signal.addEventListener('abort', cut, { once: true });
     this.#restoreForeignKeys();
     while (!signal.aborted) {
-      if (!(await this.#step())) await this.#wake.wait(loopDelayMs, signal);
+      try {
+        if (!(await this.#step())) await this.#wake.wait(loopDelayMs, signal);
+      } catch (error) {
+        if (signal.aborted || policyOf(error) !== 'retry' || !this.#subscriber.isOpen) throw error;
+        await this.#waitAfter(error);
+      }
       this.#statistics.logWhenDue();
     }
+  }
+
+  /** A stop lets the batch end, but does not wait for the locks of others or a silent server. */
+  #cutAfterPatience(): void {
+    setTimeout(() => {
+      this.#subscriber.destroy();
+      this.#provider.destroy();
+    }, STOP_PATIENCE_MS).unref();
+  }
+
+  async #waitAfter(error: unknown): Promise<void> {
+    const { queueName, consumerName, exceptionSleepMs, log, signal } = this.#options;
+    this.#failures++;
+    const pauseMs = backoffMs(this.#failures, { firstMs: FIRST_PAUSE_MS, limitMs: exceptionSleepMs });
+    const reason = describeFailure(error);
+    log.warn({ err: error, failures: this.#failures, retryInMs: pauseMs }, `Worker interrupted: ${reason}`);
+    await this.#provider.close();
+    this.#registry.forget();
+    await this.#subscriber.query('select ret_code from pgq_node.set_consumer_error($1, $2, $3)', [
+      queueName,
+      consumerName,
+      reason,
+    ]);
+    await sleep(pauseMs, signal);
   }
 
   /** Ends copies and snapshots and closes every connection of the session. */
@@ -105,10 +149,13 @@ export class WorkerSession implements AsyncDisposable {
     const state = await readWorkerState(this.#subscriber, queueName, consumerName);
     await this.#acknowledge(state);
     if (state.paused) return false;
-    await this.#registry.refresh(this.#subscriber, state.registryVersion);
+    if (await this.#registry.refresh(this.#subscriber, state.registryVersion)) {
+      this.#staleCheckAt ??= performance.now() + STALE_CHECK_PAUSE_MS;
+      if (this.#copies.isIdle) this.#restoreForeignKeys();
+    }
     if (state.nodeType === 'root') {
       await this.#rootDuties.run(this.#subscriber);
-      this.#onProgress();
+      this.#failures = 0;
       return false;
     }
     const provider = await this.#provider.connection(state);
@@ -125,9 +172,10 @@ export class WorkerSession implements AsyncDisposable {
   async #carryBatch(provider: Connection): Promise<boolean> {
     const { queueName, consumerName, maxBlockRows, maxBlockBytes, signal, log } = this.#options;
     const batch = await nextBatch(provider, queueName, consumerName);
-    // That the provider could be asked is what ends a row of failures.
-    this.#onProgress();
-    if (batch === undefined) return false;
+    if (batch === undefined) {
+      this.#failures = 0;
+      return false;
+    }
     const started = performance.now();
     const outcome = await processBatch(
       {
@@ -142,6 +190,8 @@ export class WorkerSession implements AsyncDisposable {
       },
       batch,
     );
+    // Only a batch that went through ends a row of failures.
+    this.#failures = 0;
     const ms = performance.now() - started;
     this.#statistics.count(outcome.eventCount, ms);
     log.debug({ tick: batch.endTick, events: outcome.eventCount, ms: Math.round(ms) }, 'Batch applied');
@@ -163,7 +213,7 @@ export class WorkerSession implements AsyncDisposable {
         consumerName,
       ]);
     }
-    if (state.currentError !== null) {
+    if (state.currentError !== null && this.#failures === 0) {
       await this.#subscriber.query('select ret_code from pgq_node.set_consumer_error($1, $2, null)', [
         queueName,
         consumerName,
@@ -172,24 +222,28 @@ export class WorkerSession implements AsyncDisposable {
   }
 
   async #dropStaleConsumers(provider: Connection): Promise<void> {
-    if (this.#hasDroppedStale) return;
-    await dropStaleConsumers({
-      options: this.#options,
-      provider,
-      subscriber: this.#subscriber,
-      registry: this.#registry,
-      signal: this.#options.signal,
-    });
-    this.#hasDroppedStale = true;
+    if (this.#staleCheckAt === undefined || performance.now() < this.#staleCheckAt) return;
+    const { signal } = this.#options;
+    await dropStaleConsumers(
+      {
+        options: this.#options,
+        provider,
+        subscriber: this.#subscriber,
+        registry: this.#registry,
+        signal,
+      },
+      (tableName) => this.#copies.isBusy(tableName),
+    );
+    this.#staleCheckAt = undefined;
   }
 
   /** Puts foreign keys back beside the worker: validating one may take long. At most one such task runs. */
   #restoreForeignKeys(): void {
-    const { connect, conninfo, consumerName, queueName, signal, log } = this.#options;
+    const { connect, conninfo, consumerName, signal, log } = this.#options;
     const restore = async () => {
       try {
         await using subscriber = await connect(conninfo, { application: `fkeys/${consumerName}`, signal });
-        const count = await restoreForeignKeys(subscriber, queueName, log);
+        const count = await restoreForeignKeys(subscriber, log, signal);
         if (count > 0) log.info({ count }, 'Foreign keys restored');
       } catch (error) {
         // They stay saved; the next table in sync or the next start tries again.

@@ -112,10 +112,15 @@ begin
           from pg_constraint as f
          where f.contype = 'f'
            and f.conrelid = p_relation
-           and f.confrelid = p_relation
-           and (f.confdeltype in ('c', 'n', 'd') or f.confupdtype in ('c', 'n', 'd'))
+           -- All actions of one statement share one pair of transition tables: a row that two of them change, or
+           -- one changes and another deletes, would be there more than once, and in no order.
+           and (
+               f.confdeltype in ('n', 'd')
+               or f.confupdtype in ('c', 'n', 'd')
+               or f.confrelid = p_relation and f.confdeltype = 'c'
+           )
     ) then
-        reason := 'foreign key to itself with a cascading action';
+        reason := 'a foreign key whose action changes rows';
         return;
     elsif (pgcascade.table_key(p_relation)).deferrable_key then
         reason := 'the key is deferrable';

@@ -101,7 +101,8 @@ $$;
 
 -- Function: pgcascade.park_table(6)
 --
--- Sets a table aside after an error: its events are not applied any more, the others go on.
+-- Sets a table aside after an error: its events are not applied any more, the others go on. A table that is not
+-- registered any more is left alone.
 --
 -- Returns: nothing.
 -- Raises:  nothing.
@@ -120,7 +121,10 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
     insert into pgcascade.table_error (queue_name, table_name, tick_id, event_id, error_code, message)
-    values (p_queue_name, p_table_name, p_tick_id, p_event_id, p_error_code, p_message)
+    select p_queue_name, p_table_name, p_tick_id, p_event_id, p_error_code, p_message
+      from londiste.table_info as t
+     where t.queue_name = p_queue_name
+       and t.table_name = p_table_name
     on conflict (queue_name, table_name) do nothing;
 $$;
 
