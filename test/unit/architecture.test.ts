@@ -37,7 +37,6 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** Packages that only one folder may import. */
 const PACKAGES_OF: Readonly<Record<string, string>> = {
   pg: 'db',
-  'pg-cursor': 'db',
   'pg-copy-streams': 'db',
 };
 
