@@ -39,12 +39,23 @@ export class BankClient {
   readonly #dbname: string;
   readonly #random: () => number;
   readonly #acknowledged: bigint[] = [];
+  readonly #truncates: boolean;
   #mark: bigint;
   #stopping = false;
   readonly #ended: Promise<void>;
 
-  /** Starts writing. Marks of different clients must not meet: `firstMark` is far apart. */
-  constructor(cluster: Cluster, dbname: string, random: () => number, firstMark: bigint) {
+  /**
+   * Starts writing. Marks of different clients must not meet: `firstMark` is far apart. Without `truncates` it leaves
+   * TRUNCATE out, under which no snapshot can be read.
+   */
+  constructor(
+    cluster: Cluster,
+    dbname: string,
+    random: () => number,
+    firstMark: bigint,
+    { truncates = true }: { readonly truncates?: boolean } = {},
+  ) {
+    this.#truncates = truncates;
     this.#cluster = cluster;
     this.#dbname = dbname;
     this.#random = random;
@@ -102,7 +113,7 @@ export class BankClient {
         );
       } else if (dice < 0.75) {
         await tx.execute('update public.account set note = md5(random()::text)');
-      } else if (dice < 0.77) {
+      } else if (dice < 0.77 && this.#truncates) {
         await tx.execute('truncate public.log');
       }
     });
