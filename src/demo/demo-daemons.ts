@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isProcessThere } from '../runtime/process-table.js';
 import { guardOrphan, type OrphanGuard } from './orphan-guard.js';
 
 const POLL_MS = 50;
@@ -18,7 +19,7 @@ export class DemoDaemons {
   /** Takes note of a daemon that was just started. Returns its process id; throws when it does not run. */
   add(pidfile: string): number {
     const processId = Number.parseInt(readFileSync(join(this.#folder, pidfile), 'utf8'), 10);
-    if (!isRunning(processId)) throw new Error(`The program of ${pidfile} does not run.`);
+    if (!isProcessThere(processId)) throw new Error(`The program of ${pidfile} does not run.`);
     if (!this.#guards.has(processId)) this.#guards.set(processId, guardOrphan(processId, ''));
     return processId;
   }
@@ -26,7 +27,7 @@ export class DemoDaemons {
   /** Waits until a daemon that was told to stop is gone. Returns false when it is still there after the deadline. */
   async hasEnded(processId: number, deadlineMs: number): Promise<boolean> {
     const deadline = performance.now() + deadlineMs;
-    while (isRunning(processId)) {
+    while (isProcessThere(processId)) {
       if (performance.now() > deadline) return false;
       await sleep(POLL_MS);
     }
@@ -44,7 +45,7 @@ export class DemoDaemons {
       }
     }
     for (const processId of [...this.#guards.keys()]) {
-      if (isRunning(processId)) process.kill(processId, 'SIGKILL');
+      if (isProcessThere(processId)) process.kill(processId, 'SIGKILL');
       this.#release(processId);
     }
   }
@@ -59,15 +60,5 @@ export class DemoDaemons {
   #release(processId: number): void {
     this.#guards.get(processId)?.release();
     this.#guards.delete(processId);
-  }
-}
-
-function isRunning(processId: number): boolean {
-  try {
-    process.kill(processId, 0);
-    return true;
-  } catch {
-    // The only error for a process of ours is that it is gone.
-    return false;
   }
 }

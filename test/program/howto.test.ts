@@ -1,84 +1,9 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { DemoDaemons } from '../../src/demo/demo-daemons.js';
 import { awkwardTables } from '../support/awkward-tables.js';
-import { type FreshDatabase, freshDatabase } from '../support/cluster.js';
+import { freshDatabase } from '../support/cluster.js';
 import { findDifferences } from '../support/differences.js';
-import { replicate, ticker } from '../support/programs.js';
+import { openHowto, PIDFILES, type Sections } from '../support/howto.js';
 import { waitUntilSeen } from '../support/wait-until.js';
-
-const LONGEST_COMMAND_MS = 30_000;
-const PIDFILES = ['ticker.pid', 'master.pid', 'slave.pid'];
-
-/** A folder with the ini files of a Londiste howto, and a shell that stands in it. */
-class Howto implements AsyncDisposable {
-  readonly folder: string;
-  readonly daemons: DemoDaemons;
-
-  constructor(folder: string) {
-    this.folder = folder;
-    this.daemons = new DemoDaemons(folder);
-  }
-
-  /** Types a command; it must end with exit code 0. Returns what it printed; a failure shows the ends of the logs too. */
-  async type(program: 'ticker' | 'replicate', ...words: string[]): Promise<string> {
-    const run = program === 'ticker' ? ticker : replicate;
-    const outcome = await run(words, { folder: this.folder, timeoutMs: LONGEST_COMMAND_MS });
-    if (outcome.exitCode === 0) return outcome.stdout;
-    const logs = ['ticker.log', 'master_worker.log', 'slave.log'].map(
-      (name) => `${name}:\n${this.daemons.lastLines(name, 8).join('\n')}`,
-    );
-    const ended = outcome.exitCode ?? outcome.signal;
-    throw new Error(
-      `"${program} ${words.join(' ')}" ended with ${ended}:\n${outcome.stdout}${outcome.stderr}\n${logs.join('\n')}`,
-    );
-  }
-
-  /** The sections and connect strings differ from run to run: all forms that people have must do. */
-  async writeFiles(old: FreshDatabase, fresh: FreshDatabase, sections: Sections): Promise<void> {
-    const base = old.conninfo.replace(`dbname=${old.name} `, '');
-    const files = {
-      'ticker.ini': `[${sections.ticker}]
-base_connstr = ${base}
-database_list = ${old.name}
-logfile = %(job_name)s.log
-pidfile = ticker.pid
-check_period = 0.2
-ticker_period = 0.1
-job_name = ticker
-`,
-      'master.ini': `[${sections.worker}]
-job_name = master_worker
-db = ${old.conninfo}
-queue_name = howto
-logfile = %(job_name)s.log
-pidfile = master.pid
-loop_delay = 0.2
-`,
-      'slave.ini': `[${sections.worker}]
-db = ${fresh.url}
-queue_name = howto
-logfile = slave.log
-pidfile = slave.pid
-loop_delay = 0.2
-parallel_copies = 4
-`,
-    };
-    for (const [name, text] of Object.entries(files)) await writeFile(join(this.folder, name), text);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.daemons.killAll(PIDFILES);
-    await rm(this.folder, { recursive: true, force: true });
-  }
-}
-
-interface Sections {
-  readonly ticker: 'ticker' | 'pgqd';
-  readonly worker: 'replicate' | 'londiste' | 'londiste3';
-}
 
 const RUNS: readonly { from: number; to: number; sections: Sections }[] = [
   { from: 10, to: 18, sections: { ticker: 'pgqd', worker: 'londiste3' } },
@@ -92,7 +17,7 @@ for (const { from, to, sections } of RUNS) {
     const tables = awkwardTables(Math.min(from, to));
     await using old = await freshDatabase(from, 'old');
     await using fresh = await freshDatabase(to, 'new');
-    await using howto = new Howto(await mkdtemp(join(tmpdir(), 'pgcascade-howto-')));
+    await using howto = await openHowto();
     await howto.writeFiles(old, fresh, sections);
     await old.query(tables.schema);
     await old.query(tables.rows);
