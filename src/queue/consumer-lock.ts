@@ -5,6 +5,9 @@ import { sleep } from '../runtime/sleep.js';
 /** First part of the advisory lock that a running consumer holds on the queue's database. */
 const CONSUMER_LOCK_CLASS = 1885827452;
 const POLL_MS = 100;
+/** A stand-by may wait for days. */
+const STAND_BY_POLL_MS = 1000;
+const STAND_BY_AFTER_MS = 10_000;
 
 /**
  * Takes the lock that makes this the only process that reads the queue under the name, for as long as the connection
@@ -19,7 +22,7 @@ export async function lockConsumer(
   patienceMs: number,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const deadline = performance.now() + patienceMs;
+  const begin = performance.now();
   const key = `${queueName}/${consumerName}`;
   for (;;) {
     const { locked } = await connection.one<{ locked: boolean }>(
@@ -27,8 +30,9 @@ export async function lockConsumer(
       [CONSUMER_LOCK_CLASS, key],
     );
     if (locked) return true;
-    if (performance.now() >= deadline) break;
-    if (!(await sleep(POLL_MS, signal))) return false;
+    const waitedMs = performance.now() - begin;
+    if (waitedMs >= patienceMs) break;
+    if (!(await sleep(waitedMs < STAND_BY_AFTER_MS ? POLL_MS : STAND_BY_POLL_MS, signal))) return false;
   }
   const [holder] = await connection.query<{ pid: number; client: string | null }>(
     `select a.pid, a.client_addr::text as client

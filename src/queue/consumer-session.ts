@@ -34,7 +34,7 @@ export class ConsumerSession implements AsyncDisposable {
   readonly #wake = new Wake();
   #main: Connection | undefined;
   #reader: Connection | undefined;
-  #wasOpen: boolean;
+  #mayRetry: boolean;
 
   /** `wasOpen`: the consumer has been connected before, so that a server that is away now is waited for. */
   constructor(settings: ConsumerSettings, signal: AbortSignal, wasOpen: boolean) {
@@ -42,29 +42,41 @@ export class ConsumerSession implements AsyncDisposable {
     this.signal = signal;
     this.pauses = new ReconnectPauses(settings, signal);
     this.#connect = createConnect(settings.environment);
-    this.#wasOpen = wasOpen;
+    this.#mayRetry = wasOpen;
   }
 
   /**
    * The main connection. One that was lost is replaced, with growing pauses until that succeeds; the first one is
    * tried once. Undefined when the signal was aborted before there was one.
    *
-   * Throws PC600 when another process has the consumer's lock at the start, PC601 when the consumer is not
-   * registered.
+   * Throws PC600 when another process has the consumer's lock at the start (later the lock is waited for), PC601
+   * when the consumer is not registered.
    */
   async main(): Promise<Connection | undefined> {
+    let failure: Error | undefined;
+    const hadLock = this.#main !== undefined;
+    if (this.#main?.isOpen === false) {
+      failure = new ReplicateError('PC203', `The connection to ${this.#main.target} was lost.`);
+    }
     while (this.#main?.isOpen !== true) {
+      if (failure !== undefined) await this.pauses.wait(failure);
       if (this.signal.aborted) return undefined;
       try {
         this.#main = await this.#openMain();
-        if (this.#main !== undefined) this.#wasOpen = true;
+        this.#mayRetry = true;
       } catch (error) {
         if (this.signal.aborted) return undefined;
-        if (!this.#wasOpen || !isTransient(error)) throw error;
-        await this.pauses.wait(error);
+        const isTaken = error instanceof ReplicateError && error.code === 'PC600';
+        if (!this.#mayRetry || !isTransient(error) || (isTaken && !hadLock)) throw error;
+        failure = error;
       }
     }
     return this.#main;
+  }
+
+  /** To be called after a transient error of the main connection: pauses, unless `main` will. */
+  async afterFailure(error: Error): Promise<void> {
+    if (this.#main?.isOpen === true) await this.pauses.wait(error);
   }
 
   /** The connection for events. Throws what connecting throws. */
@@ -102,6 +114,7 @@ export class ConsumerSession implements AsyncDisposable {
       // shall notice within a minute that this machine is gone, and let go of the lock.
       await connection.execute(`reset search_path; reset row_security;
         set tcp_keepalives_idle = 30; set tcp_keepalives_interval = 10; set tcp_keepalives_count = 3`);
+      if (connection.serverVersion >= 140_000) await connection.execute('set idle_session_timeout = 0');
       const registered = await connection.query(
         'select consumer_name from pgq.get_consumer_info($1, $2) limit 1',
         [queueName, consumerName],

@@ -24,7 +24,7 @@ export interface ConsumerOptions extends BatchLimits {
   readonly lockWaitMs?: number | undefined;
   /** The longest pause between two tries to get a lost connection back. Default 30000. */
   readonly reconnectLimitMs?: number | undefined;
-  /** Told before each such pause, for a log. */
+  /** Told of each loss and failed try, before the pause that follows; for a log. */
   readonly onReconnect?: ((error: Error, pauseMs: number) => void) | undefined;
 }
 
@@ -129,8 +129,8 @@ export class Consumer {
 
   /**
    * Calls `work` for each batch until the signal is aborted, and goes on after a lost connection, be it the queue's
-   * or one of the work's own: the batch is then offered again, after a pause. Throws every other error, and does not
-   * wait for the first connection, as `batches`.
+   * or one of the work's own, and after its name was taken meanwhile: the batch is then offered again, after a pause.
+   * Throws every other error, and does not wait for the first connection, as `batches`.
    */
   async run(work: (batch: ConsumerBatch) => Promise<void>, options: RunOptions = {}): Promise<void> {
     const signal = options.signal ?? new AbortController().signal;
@@ -157,7 +157,7 @@ export class Consumer {
       if (batch !== undefined) return new OpenBatch(batch, session);
     } catch (error) {
       if (!isTransient(error)) throw error;
-      await session.pauses.wait(error);
+      await session.afterFailure(error);
       return undefined;
     }
     await session.waitForTick();

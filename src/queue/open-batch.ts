@@ -137,7 +137,7 @@ export class OpenBatch implements ConsumerBatch {
       } catch (error) {
         if (!isTransient(error)) throw error;
         answerLost = true;
-        await this.#session.pauses.wait(error);
+        await this.#session.afterFailure(error);
       }
     }
   }
