@@ -94,14 +94,3 @@ begin
     return v_ids;
 end;
 $$;
-
-do $$
-declare
-    v_routine  constant text := 'pgcascade.insert_events(text, text[], text[], text[], text[], text[], text[])';
-begin
-    execute 'revoke execute on function ' || v_routine || ' from public';
-    if exists (select from pg_catalog.pg_roles as r where r.rolname = 'pgq_writer') then
-        execute 'grant execute on function ' || v_routine || ' to pgq_writer';
-    end if;
-end;
-$$;
