@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import pg from 'pg';
 import { afterEach, expect, test } from 'vitest';
 import { ReplicateError } from '../../src/errors/replicate-error.js';
@@ -433,7 +435,11 @@ test('a batch of 108 MB is read in flat memory', async () => {
   let count = 0;
   let length = 0;
   let peak = 0;
+  // What is left after a collection: garbage that waits for one says nothing.
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
   const used = () => {
+    collect();
     const { heapUsed, external } = process.memoryUsage();
     return heapUsed + external;
   };
@@ -442,11 +448,11 @@ test('a batch of 108 MB is read in flat memory', async () => {
     for await (const event of batch.events()) {
       count++;
       length += event.data?.length ?? 0;
-      if (count % 500 === 0) peak = Math.max(peak, used());
+      if (count % 10_000 === 0) peak = Math.max(peak, used());
     }
     break;
   }
   expect(count).toBe(80_000);
   expect(length).toBeGreaterThan(100_000_000);
-  expect(peak - start).toBeLessThan(60_000_000);
+  expect(peak - start).toBeLessThan(15_000_000);
 });
