@@ -15,6 +15,12 @@ begin
          where p.pronamespace = 'pgcascade'::regnamespace
            and p.proname in ('insert_snapshot_tick', 'completed_tick')
         union all
+        -- What a producer does.
+        select format('grant execute on function %s to pgq_writer', p.oid::regprocedure)
+          from pg_catalog.pg_proc as p
+         where p.pronamespace = 'pgcascade'::regnamespace
+           and p.proname = 'insert_events'
+        union all
         select format('grant execute on function %s to pgq_admin', p.oid::regprocedure)
           from pg_catalog.pg_proc as p
          where p.pronamespace = 'pgcascade'::regnamespace

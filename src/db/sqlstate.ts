@@ -5,6 +5,7 @@ export const SQLSTATE = {
   insufficientPrivilege: '42501',
   undefinedTable: '42P01',
   undefinedFunction: '42883',
+  undefinedSchema: '3F000',
   undefinedObject: '42704',
   invalidPassword: '28P01',
   invalidAuthorization: '28000',

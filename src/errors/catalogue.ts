@@ -197,6 +197,27 @@ export const ERRORS = {
     advice: 'Compare the table again; "compare TABLE" takes its name.',
   },
 
+  // 6xx: programs that read a queue
+  PC600: {
+    policy: 'retry',
+    exitCode: 3,
+    advice:
+      'Only one process at a time reads a queue under one name: end the other one, or choose another name.',
+  },
+  PC601: { policy: 'refuse', exitCode: 1, advice: 'Register the consumer first: consumer.register().' },
+  PC602: {
+    policy: 'stop-node',
+    exitCode: 3,
+    advice:
+      'Find out which events the target lacks or has already, then set its position with pgq_ext.set_last_tick.',
+  },
+  PC603: {
+    policy: 'stop-node',
+    exitCode: 3,
+    advice: 'Find out what else reads the queue under this name; the batch may have been processed twice.',
+  },
+  PC604: { policy: 'refuse', exitCode: 1, advice: 'Change the calling program as the message says.' },
+
   // 9xx: ours
   PC900: {
     policy: 'bug',

@@ -1,6 +1,5 @@
 import type { Connection } from '../db/connection.js';
-import type { SchemaFiles, SchemaName } from './schema-files.js';
-import { loadSchemaFiles } from './schema-files.js';
+import { loadSchemaFiles, SCHEMA_NAMES, type SchemaFiles, type SchemaName } from './schema-files.js';
 import { findSqlRoot } from './sql-root.js';
 
 /** What an install would do with one schema. */
@@ -65,13 +64,16 @@ async function readState(connection: Connection): Promise<InstalledState> {
     extensions: string[];
     filled: string[];
     recorded: boolean;
-  }>(`
+  }>(
+    `
     select array(select extname::text from pg_catalog.pg_extension) as extensions,
            array(select n.nspname::text
                    from pg_catalog.pg_namespace as n
-                  where n.nspname in ('pgq', 'pgq_node', 'londiste')
+                  where n.nspname = any ($1)
                     and exists (select from pg_catalog.pg_class as c where c.relnamespace = n.oid)) as filled,
-           pg_catalog.to_regclass('pgcascade.migration') is not null as recorded`);
+           pg_catalog.to_regclass('pgcascade.migration') is not null as recorded`,
+    [SCHEMA_NAMES],
+  );
   const migrations = recorded
     ? await connection.query<{ schema_name: string; name: string }>(
         'select schema_name, name from pgcascade.migration order by schema_name, name',

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ReplicateError } from '../errors/replicate-error.js';
 
 /** Our schemas in the order of their dependence. */
-export const SCHEMA_NAMES = ['pgq', 'pgq_node', 'londiste', 'pgcascade'] as const;
+export const SCHEMA_NAMES = ['pgq', 'pgq_coop', 'pgq_ext', 'pgq_node', 'londiste', 'pgcascade'] as const;
 
 export type SchemaName = (typeof SCHEMA_NAMES)[number];
 

@@ -1,4 +1,5 @@
 import type { Connection } from '../db/connection.js';
+import type { BatchLimits } from './batch-limits.js';
 import { type BatchId, batchId, type TickId, tickId } from './ids.js';
 
 /** The events between two ticks that one consumer has open. */
@@ -20,16 +21,24 @@ export async function nextBatch(
   provider: Connection,
   queueName: string,
   consumerName: string,
+  limits: BatchLimits = {},
 ): Promise<Batch | undefined> {
   const row = await provider.one<{
     batch_id: bigint | null;
     prev_tick_id: bigint;
     cur_tick_id: bigint;
     cur_tick_time: string;
-  }>('select batch_id, prev_tick_id, cur_tick_id, cur_tick_time from pgq.next_batch_info($1, $2)', [
-    queueName,
-    consumerName,
-  ]);
+  }>(
+    `select batch_id, prev_tick_id, cur_tick_id, cur_tick_time
+       from pgq.next_batch_custom($1, $2, $3::interval, $4::int4, $5::interval)`,
+    [
+      queueName,
+      consumerName,
+      interval(limits.minLagMs),
+      limits.minCount ?? null,
+      interval(limits.minIntervalMs),
+    ],
+  );
   if (row.batch_id === null) return undefined;
   return {
     id: batchId(row.batch_id),
@@ -46,4 +55,8 @@ export async function finishBatch(provider: Connection, batch: Batch): Promise<b
     batch.id,
   ]);
   return finished === 1;
+}
+
+function interval(ms: number | undefined): string | null {
+  return ms === undefined ? null : `${ms} milliseconds`;
 }

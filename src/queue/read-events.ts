@@ -6,17 +6,44 @@ import { CSV_COPY_OPTIONS, type CsvRow, CsvRows } from './csv-rows.js';
 import type { QueueEvent } from './event.js';
 import { eventId } from './ids.js';
 
-export interface ReadEventsOptions {
+export interface BlockLimits {
   /** A block ends when it holds this many events … */
   readonly maxBlockRows: number;
   /** … or this many characters of event data; one larger event is a block of its own. */
   readonly maxBlockBytes: number;
+}
+
+export interface ReadEventsOptions extends BlockLimits {
   /** Only the events of this table (ev_extra1). */
   readonly onlyTable?: string | undefined;
 }
 
-const COLUMNS = 'ev_id, ev_txid, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4';
+/** What is read of an event, and what becomes of it. */
+export interface EventShape<E> {
+  /** The columns, `, ` between them. */
+  readonly columns: string;
+  toEvent(row: CsvRow): E;
+}
+
+type MeasuredEvent = Pick<QueueEvent, 'data' | 'extra2'>;
+
 const FIXED_CHARACTERS = 64;
+
+const ROW_EVENT: EventShape<QueueEvent> = {
+  columns: 'ev_id, ev_txid, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4',
+  toEvent,
+};
+
+/** The events of a batch as a worker needs them, block by block: see `readEventBlocks`. */
+export function readEvents(
+  provider: Connection,
+  batch: Batch,
+  options: ReadEventsOptions,
+): AsyncGenerator<QueueEvent[], void, undefined> {
+  const filter =
+    options.onlyTable === undefined ? '' : ` where ev_extra1 = ${quoteLiteral(options.onlyTable)}`;
+  return readEventBlocks(provider, batch, ROW_EVENT, options, filter);
+}
 
 /**
  * Reads the events of a batch in their order, block by block.
@@ -26,29 +53,29 @@ const FIXED_CHARACTERS = 64;
  * changed; may be repeated. When the caller stops before the end, the connection is cut, since a running COPY
  * cannot be left otherwise: it must then connect anew.
  */
-export async function* readEvents(
+export async function* readEventBlocks<E extends MeasuredEvent>(
   provider: Connection,
   batch: Batch,
-  options: ReadEventsOptions,
-): AsyncGenerator<QueueEvent[], void, undefined> {
+  shape: EventShape<E>,
+  limits: BlockLimits,
+  filter = '',
+): AsyncGenerator<E[], void, undefined> {
   const { sql } = await provider.one<{ sql: string }>('select pgq.batch_event_sql($1) as sql', [batch.id]);
-  const filter =
-    options.onlyTable === undefined ? '' : ` where ev_extra1 = ${quoteLiteral(options.onlyTable)}`;
   const stream = provider.copyTo(
-    `copy (select ${COLUMNS} from (${sql}) as e${filter} order by ev_id) to stdout with ${CSV_COPY_OPTIONS}`,
+    `copy (select ${shape.columns} from (${sql}) as e${filter} order by ev_id) to stdout with ${CSV_COPY_OPTIONS}`,
   );
   const decoder = new TextDecoder();
   const rows = new CsvRows();
-  let block: QueueEvent[] = [];
+  let block: E[] = [];
   let characters = 0;
   let finished = false;
   try {
     for await (const chunk of stream) {
       for (const row of rows.push(decoder.decode(chunk as Buffer, { stream: true }))) {
-        const event = toEvent(row);
+        const event = shape.toEvent(row);
         block.push(event);
         characters += FIXED_CHARACTERS + (event.data?.length ?? 0) + (event.extra2?.length ?? 0);
-        if (block.length >= options.maxBlockRows || characters >= options.maxBlockBytes) {
+        if (block.length >= limits.maxBlockRows || characters >= limits.maxBlockBytes) {
           yield block;
           block = [];
           characters = 0;

@@ -42,12 +42,12 @@ async function describeInstalled(session: Connection): Promise<unknown> {
     routines: await session.query(`
       select p.oid::regprocedure::text as name, md5(pg_get_functiondef(p.oid)) as digest, p.proacl::text as rights
         from pg_proc as p
-       where p.pronamespace in (select oid from pg_namespace where nspname ~ '^(pgq|pgq_node|londiste|pgcascade)$')
+       where p.pronamespace in (select oid from pg_namespace where nspname ~ '^(pgq|pgq_coop|pgq_ext|pgq_node|londiste|pgcascade)$')
        order by 1`),
     relations: await session.query(`
       select c.oid::regclass::text as name, c.relkind, c.relacl::text as rights
         from pg_class as c
-       where c.relnamespace in (select oid from pg_namespace where nspname ~ '^(pgq|pgq_node|londiste|pgcascade)$')
+       where c.relnamespace in (select oid from pg_namespace where nspname ~ '^(pgq|pgq_coop|pgq_ext|pgq_node|londiste|pgcascade)$')
        order by 1`),
     migrations: await session.query('select schema_name, name from pgcascade.migration order by 1, 2'),
   };

@@ -1,6 +1,6 @@
 import type { Connection, Row } from '../../../src/db/connection.js';
 import { installSchemas } from '../../../src/install/install-schemas.js';
-import { loadSchemaFiles } from '../../../src/install/schema-files.js';
+import { loadSchemaFiles, type SchemaName } from '../../../src/install/schema-files.js';
 import { findSqlRoot } from '../../../src/install/sql-root.js';
 import { type FreshDatabase, freshDatabase } from '../../support/cluster.js';
 import { waitUntil } from '../../support/wait-until.js';
@@ -10,7 +10,7 @@ export const MAJORS = [10, 18] as const;
 
 /**
  * A database with schema pgq and one queue, `q`, whose ticker ticks whenever it is asked; consumer `c` is registered
- * at its first tick.
+ * at its first tick. More schemas are installed when they are asked for.
  */
 export interface QueueFixture extends AsyncDisposable {
   readonly database: FreshDatabase;
@@ -36,7 +36,10 @@ export interface QueueFixture extends AsyncDisposable {
   blocked(pid: number): Promise<void>;
 }
 
-export async function openQueue(major: number): Promise<QueueFixture> {
+export async function openQueue(
+  major: number,
+  schemas: readonly SchemaName[] = ['pgq'],
+): Promise<QueueFixture> {
   const database = await freshDatabase(major, 'pgq');
   const sessions: Connection[] = [];
   const open = async () => {
@@ -46,7 +49,7 @@ export async function openQueue(major: number): Promise<QueueFixture> {
   };
   const session = await open();
   await installSchemas(session, {
-    schemas: loadSchemaFiles(findSqlRoot()).filter(({ schema }) => schema === 'pgq'),
+    schemas: loadSchemaFiles(findSqlRoot()).filter(({ schema }) => schemas.includes(schema)),
   });
 
   const value = async <T = unknown>(expression: string, values?: readonly unknown[]) =>
