@@ -5,9 +5,7 @@ import { Wake } from '../runtime/wake.js';
 import type { BatchLimits } from './batch-limits.js';
 import { lockConsumer } from './consumer-lock.js';
 import { isTransient, type ReconnectOptions, ReconnectPauses } from './reconnect-pauses.js';
-
-/** The channel on which the ticker tells that it has made ticks. */
-const TICK_CHANNEL = 'pgcascade_tick';
+import { TICK_CHANNEL } from './tick-channel.js';
 
 /** What a consumer was told, defaults filled in. */
 export interface ConsumerSettings extends ReconnectOptions {

@@ -1,7 +1,5 @@
 import type { Connection } from '../db/connection.js';
-
-/** The channel on which workers learn of new ticks. */
-export const TICK_CHANNEL = 'pgcascade_tick';
+import { TICK_CHANNEL } from '../queue/tick-channel.js';
 
 /**
  * Makes the ticks that are due in all queues of the database and wakes the workers that listen, in one transaction and

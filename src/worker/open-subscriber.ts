@@ -25,7 +25,11 @@ export async function openSubscriber(
   }
 }
 
-async function setReplicaRole(connection: Connection): Promise<void> {
+/**
+ * Makes an open session one that writes replicated tables. May be repeated. Throws PC204 when the role may not set
+ * session_replication_role.
+ */
+export async function setReplicaRole(connection: Connection): Promise<void> {
   try {
     await connection.execute('set session_replication_role = replica');
     return;

@@ -1,10 +1,8 @@
 import type { Connection } from '../db/connection.js';
+import { TICK_CHANNEL } from '../queue/tick-channel.js';
 import type { Wake } from '../runtime/wake.js';
 import type { WorkerOptions } from './worker-options.js';
 import type { WorkerState } from './worker-state.js';
-
-/** The channel on which the ticker tells that it has made a tick. */
-const TICK_CHANNEL = 'pgcascade_tick';
 
 /** The worker's session on its provider: opened when needed, anew when the provider is another one. */
 export class ProviderLink implements AsyncDisposable {

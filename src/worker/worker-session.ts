@@ -8,7 +8,7 @@ import { dropStaleConsumers } from './catch-up.js';
 import { CopyScheduler } from './copy-scheduler.js';
 import { describeFailure, policyOf } from './failure.js';
 import { restoreForeignKeys } from './foreign-keys.js';
-import { openSubscriber } from './open-subscriber.js';
+import { setReplicaRole } from './open-subscriber.js';
 import { processBatch } from './process-batch.js';
 import { ProviderLink } from './provider-link.js';
 import { RootDuties } from './root-duties.js';
@@ -33,6 +33,9 @@ const STALE_CHECK_PAUSE_MS = 2_000;
 export class WorkerSession implements AsyncDisposable {
   readonly #options: WorkerOptions;
   readonly #subscriber: Connection;
+  /** What the session was opened for: a root's has no right to write replicated tables. */
+  readonly #nodeType: WorkerState['nodeType'];
+  #hasChangedRole = false;
   readonly #wake = new Wake();
   readonly #registry: TableRegistry;
   readonly #provider: ProviderLink;
@@ -46,7 +49,8 @@ export class WorkerSession implements AsyncDisposable {
   #staleCheckAt: number | undefined = 0;
   #failures = 0;
 
-  private constructor(options: WorkerOptions, subscriber: Connection) {
+  private constructor(options: WorkerOptions, subscriber: Connection, nodeType: WorkerState['nodeType']) {
+    this.#nodeType = nodeType;
     this.#options = { ...options, signal: AbortSignal.any([options.signal, this.#ending.signal]) };
     this.#subscriber = subscriber;
     this.#registry = new TableRegistry(options.queueName);
@@ -72,12 +76,14 @@ export class WorkerSession implements AsyncDisposable {
   /** Connects and takes the node's lock. Throws PC304 when another worker has it. */
   static async open(options: WorkerOptions): Promise<WorkerSession> {
     const { connect, conninfo, queueName, consumerName, signal } = options;
-    const subscriber = await openSubscriber(connect, conninfo, `worker/${consumerName}`, signal);
+    const subscriber = await connect(conninfo, { application: `worker/${consumerName}`, signal });
     try {
       await checkInstalled(subscriber);
-      await readWorkerState(subscriber, queueName, consumerName);
+      const { nodeType } = await readWorkerState(subscriber, queueName, consumerName);
+      // A root writes no replicated tables, and its role need not have the right.
+      if (nodeType !== 'root') await setReplicaRole(subscriber);
       await lockWorker(subscriber, queueName, consumerName, signal);
-      const session = new WorkerSession(options, subscriber);
+      const session = new WorkerSession(options, subscriber, nodeType);
       await subscriber.listen(TABLES_CHANNEL, ({ payload }) => {
         if (payload === queueName) session.#wake.call();
       });
@@ -90,7 +96,7 @@ export class WorkerSession implements AsyncDisposable {
   }
 
   /**
-   * Goes on until the signal is aborted (returns) or something fails for good (throws). An error that may pass is
+   * Goes on until the signal is aborted or the node has another role (returns), or something fails for good (throws). An error that may pass is
    * waited out here as long as the node's own connection lives: copies and snapshots then go on meanwhile.
    */
   async run(): Promise<void> {
@@ -98,7 +104,7 @@ export class WorkerSession implements AsyncDisposable {
     const cut = () => this.#cutAfterPatience();
     signal.addEventListener('abort', cut, { once: true });
     this.#restoreForeignKeys();
-    while (!signal.aborted) {
+    while (!signal.aborted && !this.#hasChangedRole) {
       try {
         if (!(await this.#step())) await this.#wake.wait(loopDelayMs, signal);
       } catch (error) {
@@ -147,6 +153,10 @@ export class WorkerSession implements AsyncDisposable {
   async #step(): Promise<boolean> {
     const { queueName, consumerName } = this.#options;
     const state = await readWorkerState(this.#subscriber, queueName, consumerName);
+    if (state.nodeType !== this.#nodeType) {
+      this.#hasChangedRole = true;
+      return true;
+    }
     await this.#acknowledge(state);
     if (state.paused) return false;
     if (await this.#registry.refresh(this.#subscriber, state.registryVersion)) {
