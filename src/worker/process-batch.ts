@@ -42,7 +42,6 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
 
   const applied = await ports.subscriber.transaction(async (tx) => {
     await lockPosition(tx, ports.consumerName, batch);
-    await tx.execute('set constraints all deferred');
     if (!(await isNext(tx, ports.consumerName, batch))) return false;
     const park = async (conflict: TableConflict) => {
       parked.add(conflict.queueTable);
@@ -69,7 +68,6 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
       eventCount += await applyEvents(applying, block);
       await failpoint('worker-block-applied');
     }
-    await checkDeferredConstraints(tx, ports.registry);
     await tx.query('select pgq_node.set_consumer_completed($1, $2, $3)', [
       batch.queueName,
       ports.consumerName,
@@ -92,30 +90,6 @@ async function lockPosition(tx: Connection, consumerName: string, batch: Batch):
     WORKER_LOCK_CLASS,
     workerLockText(batch.queueName, consumerName),
   ]);
-}
-
-/**
- * Has the constraints checked that were deferred, while it can still be told whose they are. Throws PC402 naming the
- * table of a violated one: nothing of the batch is done then, and it can be repeated without that table.
- */
-async function checkDeferredConstraints(tx: Connection, registry: TableRegistry): Promise<void> {
-  try {
-    await tx.execute('set constraints all immediate');
-  } catch (error) {
-    const {
-      schema,
-      table: name,
-      constraint,
-    } = error as { schema?: string; table?: string; constraint?: string };
-    const table = registry.findByDestination(`${schema}.${name}`);
-    if (table === undefined) throw error;
-    throw new ReplicateError(
-      'PC402',
-      `The rows of table ${table.tableName} contradict its constraint ${constraint ?? ''} on the subscriber.`,
-      { table: table.tableName },
-      { cause: error },
-    );
-  }
 }
 
 /** True when the batch starts where the subscriber stands, false when the subscriber has it already. */

@@ -74,14 +74,6 @@ export class TableRegistry {
     return this.#tables.get(tableName);
   }
 
-  /** The table that has this name in this database. */
-  findByDestination(destTable: string): RegisteredTable | undefined {
-    for (const table of this.#tables.values()) {
-      if (table.destTable === destTable) return table;
-    }
-    return undefined;
-  }
-
   /** True when the worker itself applies the table's events. */
   isApplied(tableName: string): boolean {
     const table = this.#tables.get(tableName);

@@ -1,5 +1,4 @@
 import type { Connection } from '../db/connection.js';
-import { ReplicateError } from '../errors/replicate-error.js';
 import { checkInstalled } from '../install/check-installed.js';
 import { nextBatch } from '../queue/batches.js';
 import { backoffMs } from '../runtime/backoff.js';
@@ -109,9 +108,8 @@ export class WorkerSession implements AsyncDisposable {
       try {
         if (!(await this.#step())) await this.#wake.wait(loopDelayMs, signal);
       } catch (error) {
-        if (signal.aborted || !this.#subscriber.isOpen) throw error;
-        if (policyOf(error) === 'retry') await this.#waitAfter(error);
-        else await this.#parkAfter(error);
+        if (signal.aborted || policyOf(error) !== 'retry' || !this.#subscriber.isOpen) throw error;
+        await this.#waitAfter(error);
       }
       this.#statistics.logWhenDue();
     }
@@ -123,28 +121,6 @@ export class WorkerSession implements AsyncDisposable {
       this.#subscriber.destroy();
       this.#provider.destroy();
     }, STOP_PATIENCE_MS).unref();
-  }
-
-  /** Sets the table of an error aside: the batch is offered again and then leaves it out. Throws every other error. */
-  async #parkAfter(error: unknown): Promise<void> {
-    const tableName = error instanceof ReplicateError ? error.facts['table'] : undefined;
-    if (policyOf(error) !== 'park-table' || typeof tableName !== 'string') throw error;
-    const { queueName, consumerName, log } = this.#options;
-    const state = await readWorkerState(this.#subscriber, queueName, consumerName);
-    const { code, message } = error as ReplicateError;
-    await this.#subscriber.query('select pgcascade.park_table($1, $2, $3, null, $4, $5)', [
-      queueName,
-      tableName,
-      state.completedTick,
-      code,
-      message,
-    ]);
-    log.error(
-      { err: error, table: tableName },
-      `Table parked: ${message} Run "resync ${tableName}" to copy it anew.`,
-    );
-    // The batch was not read to its end by whoever failed, or was; the next one reads it on a connection of its own.
-    await this.#provider.close();
   }
 
   async #waitAfter(error: unknown): Promise<void> {
