@@ -84,6 +84,8 @@ begin
                        '_equality_operator(oid)',
                        '_bind_columns(text, text[], text)',
                        '_row_writer_columns(oid, text[], text[], text)',
+                       '_urlencoded_row(text[], text[], text[], text)',
+                       '_json_row(text[], text)',
                        '_row_writer_source(regclass, text, text[])',
                        '_row_writer_name(oid, text, text[])'
                    ])

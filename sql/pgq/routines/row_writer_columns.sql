@@ -2,9 +2,9 @@
 --
 -- The columns of a table with the expressions by which a row writer turns them into text, for the row variable i_row.
 --
--- Returns: one row per column, in order: its name; whether it is data, key or ignored; the operator by which values
---          are equal (null: compare the texts); the expressions of its text and of its encodings for a urlencoded
---          row and for a JSON object.
+-- Returns: one row per column: its name; the event field that it overrides (a magic column); whether it is key or
+--          ignored; the operator by which values are equal (null: compare the texts); the expressions of its text, of
+--          its urlencoded text, and of the column that row_to_json has to be given.
 -- Raises:  'Unknown magic column: …'.
 create or replace function pgq._row_writer_columns(
     i_table    oid,
@@ -79,24 +79,17 @@ begin
             then v_value || '::pg_catalog.text'
             else format('case when pg_catalog.num_nulls(%1$s) = 0 then pg_catalog.format(''%%s'', %1$s) end', v_value)
         end;
-        -- These types have no character that is encoded.
-        url_part := quote_literal(pgq._urlencode(v_column.name)) || ' || coalesce(''='' || '
-            || case
-                   when v_column.base_id in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'bool'::regtype,
-                                             'numeric'::regtype, 'uuid'::regtype, 'oid'::regtype)
-                   then plain
-                   else format('pgq._urlencode(%s)', plain)
-               end
-            || ', '''')';
-        json_part := quote_literal(to_json(v_column.name)::text || ':') || ' || coalesce('
-            || case
-                   when v_column.type_id in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'bool'::regtype)
-                   then v_value || '::pg_catalog.text'
-                   when v_column.type_id in ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)
-                   then format('pg_catalog.to_json(%s)::pg_catalog.text', v_value)
-                   else format('pg_catalog.to_json(%s)::pg_catalog.text', plain)
-               end
-            || ', ''null'')';
+        url_part := format('pgq._urlencode(%s)', plain);
+        -- What row_to_json writes as PgQ does; everything else goes in as text.
+        json_part := format('%s as %s',
+            case
+                when v_column.type_id in (
+                         'int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'bool'::regtype,
+                         'text'::regtype, 'varchar'::regtype, 'bpchar'::regtype, 'uuid'::regtype, 'bytea'::regtype,
+                         'date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)
+                then v_value
+                else plain
+            end, quoted_name);
         return next;
     end loop;
 end;

@@ -50,10 +50,14 @@ begin
            string_agg(c.differs, ' or ') filter (where c.is_key) as key_differs,
            string_agg(c.differs, ' or ') filter (where c.is_ignored) as ignored_differs,
            string_agg(c.differs, ' or ') filter (where not c.is_ignored) as other_differs,
-           string_agg(c.url_part, ' || ''&'' || ') filter (where c.is_data) as url_parts,
-           string_agg(c.old_url_part, ' || ''&'' || ') filter (where c.is_data) as old_url_parts,
-           string_agg(c.json_part, ' || '','' || ') filter (where c.is_data) as json_parts,
-           string_agg(c.old_json_part, ' || '','' || ') filter (where c.is_data) as old_json_parts,
+           pgq._urlencoded_row(array_agg(c.column_name) filter (where c.is_data),
+                               array_agg(c.plain) filter (where c.is_data),
+                               array_agg(c.url_part) filter (where c.is_data), 'pgq_data') as url_row,
+           pgq._urlencoded_row(array_agg(c.column_name) filter (where c.is_data),
+                               array_agg(c.old_plain) filter (where c.is_data),
+                               array_agg(c.old_url_part) filter (where c.is_data), 'pgq_extra2') as old_url_row,
+           pgq._json_row(array_agg(c.json_part) filter (where c.is_data), 'pgq_data') as json_row,
+           pgq._json_row(array_agg(c.old_json_part) filter (where c.is_data), 'pgq_extra2') as old_json_row,
            string_agg(quote_ident(c.column_name), ',') filter (where c.is_data) as insert_columns,
            string_agg(format('coalesce(pg_catalog.quote_literal(%s), ''null'')', c.plain), ' || '','' || ')
                filter (where c.is_data) as insert_values,
@@ -70,6 +74,7 @@ begin
       from (
                select r.*,
                       r.magic_field is null and not r.is_ignored as is_data,
+                      q.plain as old_plain,
                       q.url_part as old_url_part,
                       q.json_part as old_json_part,
                       format('%L || pgq._key_literal(%s)', quote_ident(r.column_name) || '=', q.plain) as key_part,
@@ -91,15 +96,15 @@ begin
             format('","table":[%s,%s],"pkey":%s}', to_json(v_name.schema_name), to_json(v_name.table_name),
                    (select coalesce('[' || string_agg(to_json(k.name)::text, ',' order by k.nr) || ']', '[]')
                       from unnest(v_key) with ordinality as k (name, nr))));
-        v_data := coalesce('''{'' || ' || v_columns.json_parts || ' || ''}''', '''{}''');
-        v_backup := coalesce('''{'' || ' || v_columns.old_json_parts || ' || ''}''', '''{}''');
+        v_data := v_columns.json_row;
+        v_backup := v_columns.old_json_row;
     else
         v_type := case i_kind
             when 'logutriga' then format('pg_catalog."left"(pgq_operation, 1) || %L', ':' || v_key_list)
             else 'pg_catalog."left"(pgq_operation, 1)'
         end;
-        v_backup := coalesce(v_columns.old_url_parts, '''''');
-        v_data := coalesce(v_columns.url_parts, '''''');
+        v_data := v_columns.url_row;
+        v_backup := v_columns.old_url_row;
     end if;
 
     -- What is checked before anything is computed, in PgQ's order.
@@ -170,13 +175,11 @@ begin
             coalesce(v_columns.key_parts, ''''''),
             coalesce(v_columns.key_parts, ''''''));
     else
-        v_text := v_text || format($code$
-    pgq_data := %s;$code$, v_data);
+        v_text := v_text || v_data;
     end if;
     if v_args.has_backup then
         v_text := v_text || format($code$
-    if pgq_operation = 'UPDATE' then
-        pgq_extra2 := %s;
+    if pgq_operation = 'UPDATE' then%s
     end if;$code$, v_backup);
     end if;
 

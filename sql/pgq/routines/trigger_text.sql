@@ -67,12 +67,11 @@ create or replace function pgq._key_literal(
 returns text
 language plpgsql
 stable
-set search_path = pg_catalog, pg_temp
 as $$
 begin
     if i_text is null then
         raise exception using message = 'logtriga: Unexpected NULL key value', errcode = 'XX000';
     end if;
-    return quote_literal(i_text);
+    return pg_catalog.quote_literal(i_text);
 end;
 $$;
