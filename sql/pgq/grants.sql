@@ -83,7 +83,7 @@ begin
                        '_tick_if_due(integer)',
                        '_equality_operator(oid)',
                        '_bind_columns(text, text[], text)',
-                       '_row_writer_columns(oid, text[], text[], text)',
+                       '_row_writer_columns(oid, text[], text[], boolean)',
                        '_urlencoded_row(text[], text[], text[], text)',
                        '_json_row(text[], text)',
                        '_row_writer_source(regclass, text, text[])',

@@ -74,20 +74,9 @@ begin
       from (
                select r.*,
                       r.magic_field is null and not r.is_ignored as is_data,
-                      q.plain as old_plain,
-                      q.url_part as old_url_part,
-                      q.json_part as old_json_part,
-                      format('%L || pgq._key_literal(%s)', quote_ident(r.column_name) || '=', q.plain) as key_part,
-                      case
-                          when r.equality is null then format('(%s) is distinct from (%s)', r.plain, q.plain)
-                          else format(
-                              'case pg_catalog.num_nulls(pgq_new.%1$s, pgq_old.%1$s)'
-                              || ' when 0 then not (pgq_new.%1$s %2$s pgq_old.%1$s) when 1 then true else false end',
-                              r.quoted_name, r.equality)
-                      end as differs
-                 from pgq._row_writer_columns(i_table, v_key, v_args.ignored, 'pgq_new') as r
-                 join pgq._row_writer_columns(i_table, v_key, v_args.ignored, 'pgq_old') as q
-                   on q.column_name = r.column_name
+                      format('%L || pgq._key_literal(%s)', quote_ident(r.column_name) || '=', r.old_plain) as key_part
+                 from pgq._row_writer_columns(i_table, v_key, v_args.ignored,
+                                              i_kind = 'sqltriga' or v_args.ignored is not null) as r
                 order by r.column_nr
            ) as c;
 

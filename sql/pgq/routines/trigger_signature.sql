@@ -95,32 +95,29 @@ begin
         return 'operator(pg_catalog.=)';
     end if;
 
+    -- 403 and 405 are btree and hash.
     select format('operator(%I.%s)', n.nspname, o.oprname)
       into v_result
       from pg_opclass as c
-      join pg_am as m
-        on m.oid = c.opcmethod
-       and m.amname in ('btree', 'hash')
       join pg_amop as s
         on s.amopfamily = c.opcfamily
        and s.amoplefttype = c.opcintype
        and s.amoprighttype = c.opcintype
-       and s.amopstrategy = case m.amname when 'btree' then 3 else 1 end
+       and s.amopstrategy = case c.opcmethod when 403 then 3 else 1 end
       join pg_operator as o
         on o.oid = s.amopopr
       join pg_namespace as n
         on n.oid = o.oprnamespace
      where c.opcdefault
-       and (c.opcintype = i_type
-            or exists (
-                select
-                  from pg_cast as b
-                 where b.castsource = i_type
-                   and b.casttarget = c.opcintype
-                   and b.castmethod = 'b'
-                   and b.castcontext = 'i'))
+       and c.opcmethod in (403, 405)
+       and c.opcintype = any (array(
+               select b.casttarget
+                 from pg_cast as b
+                where b.castsource = i_type
+                  and b.castmethod = 'b'
+                  and b.castcontext = 'i') || i_type)
      order by c.opcintype = i_type desc,
-              m.amname
+              c.opcmethod
      limit 1;
     return v_result;
 end;
