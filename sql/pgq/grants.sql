@@ -84,7 +84,7 @@ begin
                        '_equality_operator(oid)',
                        '_bind_columns(text, text[], text)',
                        '_row_writer_columns(oid, text[], text[], boolean)',
-                       '_urlencoded_row(text[], text[], text[], text)',
+                       '_urlencoded_row(text[], text[], text[], boolean[], text)',
                        '_json_row(text[], text)',
                        '_row_writer_source(regclass, text, text[])',
                        '_row_writer_name(oid, text, text[])'

@@ -4,7 +4,7 @@
 -- variable pgq_new, the old one in pgq_old.
 --
 -- Returns: one row per column: its name; the event field that it overrides (a magic column); whether it is key or
---          ignored; the expressions of its text, of its urlencoded text and of the column that row_to_json has to be
+--          ignored; whether its text may have any character; the expressions of its text, of its urlencoded text and of the column that row_to_json has to be
 --          given, for either row; the condition that the rows differ in it (null when nobody will ask: for columns
 --          that are neither key nor ignored unless i_compare).
 -- Raises:  'Unknown magic column: …'.
@@ -20,6 +20,7 @@ returns table (
     magic_field   text,
     is_key        boolean,
     is_ignored    boolean,
+    is_free       boolean,
     plain         text,
     old_plain     text,
     url_part      text,
@@ -69,6 +70,11 @@ begin
         end if;
         is_key := v_column.name = any (i_key);
         is_ignored := coalesce(v_column.name = any (i_ignored), false);
+
+        is_free := v_column.base_id not in (
+            'int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'bool'::regtype, 'numeric'::regtype, 'float4'::regtype,
+            'float8'::regtype, 'uuid'::regtype, 'oid'::regtype, 'date'::regtype, 'timestamp'::regtype,
+            'timestamptz'::regtype);
 
         -- Always in quotes: PL/pgSQL has reserved words of its own.
         v_quoted := '"' || replace(v_column.name, '"', '""') || '"';

@@ -21,17 +21,19 @@ begin
 end;
 $$;
 
--- Function: pgq._urlencoded_row(4)
+-- Function: pgq._urlencoded_row(5)
 --
 -- The statements of a row writer that put the urlencoded row into a variable. The encoding is done once for the whole
--- row, in which two control characters stand for = and &, as long as it has printable ASCII characters only and no
--- value has one of the two; otherwise value by value.
+-- row: with few replacements when the values have no rare characters; with all of them and two control characters
+-- in place of = and & when they are printable ASCII; otherwise value by value. i_is_free says which columns may hold
+-- any character; the others have letters, digits and the punctuation of numbers and times.
 --
 -- Returns: text, PL/pgSQL.
 create or replace function pgq._urlencoded_row(
     i_columns   text[],
     i_plain     text[],
     i_encoded   text[],
+    i_is_free   boolean[],
     i_variable  text
 )
 returns text
@@ -39,36 +41,43 @@ language sql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    select case count(*)
-        when 0 then format($code$
+    select case
+        when count(*) = 0 then format($code$
     %s := '';$code$, i_variable)
+        -- Names that are encoded themselves.
+        when not bool_and(c.name = c.url_name) then format($code$
+    %s := %s;$code$, i_variable, string_agg(c.url_pair, ' || ' order by c.nr))
         else format($code$
-    %1$s := %2$s;
-    if %1$s ~ E'[^ -~\x1e\x1f]'
-       or pg_catalog.length(%1$s) - pg_catalog.length(pg_catalog.translate(%1$s, E'\x1e\x1f', ''))
-          <> %3$s + pg_catalog.num_nonnulls(%4$s)
-    then
+    pgq_result := %2$s;
+    if pgq_result !~ '[^ 0-9A-Za-z_.:@/,+-]' then
+        %1$s := %3$s;
+        %1$s := %4$s;
+    elsif pgq_result !~ '[^ -~]' then
         %1$s := %5$s;
+        %1$s := pg_catalog.translate(%6$s, E'\x1e\x1f', '=&');
     else
-        if %1$s ~ '[%%=!"#$''()*;<>?[\\\]^`{|}~]' then
-            %1$s := %6$s;
-        end if;
-        %1$s := pg_catalog.translate(%7$s, E'\x1e\x1f', '=&');
+        %1$s := %7$s;
     end if;$code$,
             i_variable,
+            coalesce('pg_catalog.concat(' || string_agg(c.plain, ', ' order by c.nr) filter (where c.is_free) || ')', ''''''),
+            string_agg(
+                format('%L || coalesce(''='' || %s, '''')', case when c.nr > 1 then '&' else '' end || c.name, c.plain),
+                ' || ' order by c.nr),
+            pgq._replace_chain(i_variable, '+ :@/,'),
             string_agg(
                 format('%L || coalesce(E''\x1e'' || %s, '''')', case when c.nr > 1 then E'\x1f' else '' end || c.name, c.plain),
                 ' || ' order by c.nr),
-            count(*) - 1,
-            string_agg(c.plain, ', ' order by c.nr),
-            string_agg(
-                format('%L || coalesce(''='' || %s, '''')',
-                       case when c.nr > 1 then '&' else '' end || pgq._urlencode(c.name), c.encoded),
-                ' || ' order by c.nr),
-            pgq._replace_chain(i_variable, '%=!"#$''()*;<>?[\]^`{|}~'),
-            pgq._replace_chain(i_variable, '&+ :@/,'))
+            pgq._replace_chain(i_variable, '%=!"#$''()*;<>?[\]^`{|}~&+ :@/,'),
+            string_agg(c.url_pair, ' || ' order by c.nr))
     end
-      from unnest(i_columns, i_plain, i_encoded) with ordinality as c (name, plain, encoded, nr);
+      from (
+               select u.name, u.plain, u.is_free, u.nr,
+                      pgq._urlencode(u.name) as url_name,
+                      format('%L || coalesce(''='' || %s, '''')',
+                             case when u.nr > 1 then '&' else '' end || pgq._urlencode(u.name), u.encoded) as url_pair
+                 from unnest(i_columns, i_plain, i_encoded, i_is_free)
+                          with ordinality as u (name, plain, encoded, is_free, nr)
+           ) as c;
 $$;
 
 -- Function: pgq._json_row(2)
