@@ -22,7 +22,8 @@ export function whyNoStockPackages(): string | undefined {
   if (run(install).status !== 0) {
     run(['update']);
     const second = run(install);
-    if (second.status !== 0) return `apt-get install failed: ${second.stderr.trim().split('\n').at(-1) ?? ''}`;
+    if (second.status !== 0)
+      return `apt-get install failed: ${second.stderr.trim().split('\n').at(-1) ?? ''}`;
   }
   return arePackagesThere() ? undefined : 'the packages do not hold what they should';
 }

@@ -178,7 +178,7 @@ const UNEQUAL = [
   `insert into ? values (1.0, 'a', 'x', 1.0, 0.0, '{"a":1}', '(1,2)', '3')`,
   "update ? set a = '1.00'",
   "update ? set n = '1.00', f = '-0'",
-  "update ? set j = '{\"a\" : 1}'",
+  'update ? set j = \'{"a" : 1}\'',
   "update ? set p = '(1,3)', x = '4'",
   'update ? set f = 5',
   'update ? set f = 6, n = null',
@@ -189,7 +189,9 @@ const UNEQUAL = [
 
 export const TRIGGER_CASES: readonly TriggerCase[] = [
   ...ROW_ARGS.map((args) => writes('keyed', args)),
-  ...[['q'], ['q', 'pkey=c'], ['q', 'pkey=a', 'backup'], ['q', 'deny']].map((args) => writes('keyless', args)),
+  ...[['q'], ['q', 'pkey=c'], ['q', 'pkey=a', 'backup'], ['q', 'deny']].map((args) =>
+    writes('keyless', args),
+  ),
   ...[
     ['q'],
     ['q', 'backup'],
@@ -199,12 +201,26 @@ export const TRIGGER_CASES: readonly TriggerCase[] = [
   ].map((args) => writes('magic', args)),
   writes('unknown_magic', ['q']),
   ...[['q'], ['q', 'ignore=d']].map((args) => writes('dropped', args)),
-  ...[['q'], ['q', 'SKIP'], ['q', 'SKIP', 'deny'], ['q', 'SKIP', 'ignore=b'], ['q', 'SKIP', 'when=false']].map((args) =>
-    writes('keyed', args, BEFORE),
-  ),
+  ...[
+    ['q'],
+    ['q', 'SKIP'],
+    ['q', 'SKIP', 'deny'],
+    ['q', 'SKIP', 'ignore=b'],
+    ['q', 'SKIP', 'when=false'],
+  ].map((args) => writes('keyed', args, BEFORE)),
   writes('keyed', ['q'], 'after insert or update or delete on ? for each statement'),
-  ...TRUNCATE_ARGS.map((args) => ({ table: 'keyed', args, definition: TRUNCATE, statements: ['truncate ?'] })),
-  { table: 'keyed', args: ['q', 'SKIP'], definition: TRUNCATE.replace('after', 'before'), statements: ['truncate ?'] },
+  ...TRUNCATE_ARGS.map((args) => ({
+    table: 'keyed',
+    args,
+    definition: TRUNCATE,
+    statements: ['truncate ?'],
+  })),
+  {
+    table: 'keyed',
+    args: ['q', 'SKIP'],
+    definition: TRUNCATE.replace('after', 'before'),
+    statements: ['truncate ?'],
+  },
   ...['keyless', 'magic', 'unknown_magic', 'Odd Tab.x&'].map((table) => ({
     table,
     args: ['q'],
