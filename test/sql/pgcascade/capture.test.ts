@@ -33,7 +33,10 @@ describe.each([10, 13, 18])('capture on PostgreSQL %i', (major) => {
   /** Makes a table and its triggers. */
   async function capture(name: string, definition: string, mode = 'statement'): Promise<void> {
     await admin.execute(definition);
-    const plan = await admin.one('select mode, reason from pgcascade.create_capture($1, $2, $2)', [QUEUE, name]);
+    const plan = await admin.one('select mode, reason from pgcascade.create_capture($1, $2, $2)', [
+      QUEUE,
+      name,
+    ]);
     expect(plan['mode']).toBe(mode);
   }
 
@@ -51,14 +54,21 @@ describe.each([10, 13, 18])('capture on PostgreSQL %i', (major) => {
   const operations = async () => (await events()).map((e) => `${/"op":"(\w)/.exec(e.type)?.[1]} ${e.extra3}`);
 
   test('an insert, an update and a delete become events in the format of jsontriga', async () => {
-    await capture('public.plain', 'create table public.plain (id bigint primary key, note text, amount numeric(10,2))');
+    await capture(
+      'public.plain',
+      'create table public.plain (id bigint primary key, note text, amount numeric(10,2))',
+    );
     await admin.execute(`insert into public.plain values (9007199254740993, 'a "quoted" note', 1.5)`);
     await admin.execute(`update public.plain set note = null`);
     await admin.execute(`delete from public.plain`);
     const type = (op: string) => `{"op":"${op}","table":["public","plain"],"pkey":["id"]}`;
     const common = { extra1: 'public.plain', extra2: null, extra3: '9007199254740993' };
     expect(await events()).toEqual([
-      { ...common, type: type('INSERT'), data: '{"id":9007199254740993,"note":"a \\"quoted\\" note","amount":"1.50"}' },
+      {
+        ...common,
+        type: type('INSERT'),
+        data: '{"id":9007199254740993,"note":"a \\"quoted\\" note","amount":"1.50"}',
+      },
       { ...common, type: type('UPDATE'), data: '{"id":9007199254740993,"note":null,"amount":"1.50"}' },
       { ...common, type: type('DELETE'), data: '{"id":9007199254740993}' },
     ]);
@@ -81,7 +91,9 @@ describe.each([10, 13, 18])('capture on PostgreSQL %i', (major) => {
     await admin.execute('update public.chained set id = id + 1 where id = 3');
     expect((await operations()).sort()).toEqual(['D 3', 'I 4']);
     await admin.execute('begin; set constraints all deferred');
-    await admin.execute(`update public.chained set id = 3 where id = 2; update public.chained set id = 2 where id = 1; commit`);
+    await admin.execute(
+      `update public.chained set id = 3 where id = 2; update public.chained set id = 2 where id = 1; commit`,
+    );
     expect(await operations()).toEqual(expect.arrayContaining(['D 2', 'I 3', 'D 1', 'I 2']));
   });
 
@@ -166,8 +178,13 @@ describe.each([10, 13, 18])('capture on PostgreSQL %i', (major) => {
   });
 
   test('names with quotes, spaces, dots and percent signs are captured', async () => {
-    await capture('public.We"i.rd %s', 'create table public."We""i.rd %s" ("k %I""" int primary key, "select" text)');
-    await admin.execute(`insert into public."We""i.rd %s" values (1, 'x'); update public."We""i.rd %s" set "select" = 'y'`);
+    await capture(
+      'public.We"i.rd %s',
+      'create table public."We""i.rd %s" ("k %I""" int primary key, "select" text)',
+    );
+    await admin.execute(
+      `insert into public."We""i.rd %s" values (1, 'x'); update public."We""i.rd %s" set "select" = 'y'`,
+    );
     const all = await events();
     expect(all.map((e) => e.extra1)).toEqual(['public.We"i.rd %s', 'public.We"i.rd %s']);
     expect(JSON.parse(all[1]?.data ?? '')).toEqual({ 'k %I"': 1, select: 'y' });
@@ -212,7 +229,9 @@ describe.each([10, 13, 18])('capture on PostgreSQL %i', (major) => {
         parent int references public.parent on delete cascade on update cascade)`,
       'row',
     );
-    await admin.execute('insert into public.parent values (1), (2); insert into public.child values (10, 1), (11, 1), (20, 2)');
+    await admin.execute(
+      'insert into public.parent values (1), (2); insert into public.child values (10, 1), (11, 1), (20, 2)',
+    );
     await events();
     await admin.execute('delete from public.parent where id = 1');
     expect((await operations()).sort()).toEqual(['D 1', 'D 10', 'D 11']);
@@ -267,7 +286,9 @@ describe.each([10, 13, 18])('capture on PostgreSQL %i', (major) => {
   });
 
   test('a row trigger of the user, a cascading self-reference and a deferrable key lead to row mode', async () => {
-    await admin.execute(`create function public.noop() returns trigger language plpgsql as 'begin return null; end'`);
+    await admin.execute(
+      `create function public.noop() returns trigger language plpgsql as 'begin return null; end'`,
+    );
     await capture(
       'public.with_trigger',
       `create table public.with_trigger (id int primary key);
@@ -280,7 +301,9 @@ describe.each([10, 13, 18])('capture on PostgreSQL %i', (major) => {
       'row',
     );
     await capture('public.late_key', 'create table public.late_key (id int primary key deferrable)', 'row');
-    await admin.execute('insert into public.tree values (1, null), (2, 1), (3, 2); delete from public.tree where id = 1');
+    await admin.execute(
+      'insert into public.tree values (1, null), (2, 1), (3, 2); delete from public.tree where id = 1',
+    );
     expect((await operations()).sort()).toEqual(['D 1', 'D 2', 'D 3', 'I 1', 'I 2', 'I 3']);
   });
 
