@@ -14,6 +14,15 @@ begin
                        'version()',
                        'quote_fqname(text)',
                        'seq_getval(text)',
+                       -- A trigger that refuses a write, or runs while replication writes, needs no other right.
+                       '_urlencode(text)',
+                       '_output_text(anyelement)',
+                       '_key_literal(text)',
+                       '_trigger_signature(regclass)',
+                       '_trigger_key(oid)',
+                       '_trigger_arguments(text[])',
+                       '_make_row_writer(oid, text, text[])',
+                       '_write_truncate_event(oid, text, text, text, text, text[])',
                        'get_queue_info()',
                        'get_queue_info(text)',
                        'get_consumer_info()',
@@ -43,7 +52,10 @@ begin
                    ('pgq_writer', array[
                        'insert_event(text, text, text)',
                        'insert_event(text, text, text, text, text, text, text)',
-                       'current_event_table(text)'
+                       'current_event_table(text)',
+                       'logutriga()',
+                       'sqltriga()',
+                       'jsontriga()'
                    ]),
                    ('pgq_admin', array[
                        'ticker()',
@@ -68,7 +80,14 @@ begin
                    ]),
                    -- Called by our own routines only.
                    ('owner', array[
-                       '_tick_if_due(integer)'
+                       '_tick_if_due(integer)',
+                       '_equality_operator(oid)',
+                       '_bind_columns(text, text[], text)',
+                       '_row_writer_columns(oid, text[], text[], boolean)',
+                       '_urlencoded_row(text[], text[], text[], boolean[], text)',
+                       '_json_row(text[], text)',
+                       '_row_writer_source(regclass, text, text[])',
+                       '_row_writer_name(oid, text, text[])'
                    ])
                ) as g (grantee, routines)
          cross join lateral pg_catalog.unnest(g.routines) as r (routine)

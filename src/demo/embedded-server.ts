@@ -34,6 +34,8 @@ export interface EmbeddedServerOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** A folder that outlives the server: what every server of a version needs is made there once. */
   readonly templates?: string | undefined;
+  /** The folder with `bin/postgres`, when the server is not to come from the npm package. */
+  readonly programs?: string | undefined;
 }
 
 /** What a started server is made of. */
@@ -181,7 +183,7 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
   try {
     if (account !== undefined) chownSync(folder, account.uid, account.gid);
     const { major, settings = {}, templates } = options;
-    const programs = await serverPrograms(major, account, templates ?? folder);
+    const programs = options.programs ?? (await serverPrograms(major, account, templates ?? folder));
     server = new EmbeddedServer({ major, folder, programs, account, settings });
     await makeDataFolder({ major, programs, account, folder, templates });
     await server.start();

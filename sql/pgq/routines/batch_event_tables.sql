@@ -34,15 +34,15 @@ begin
       join pgq.queue as q on q.queue_id = s.sub_queue
      where s.sub_batch = x_batch_id;
 
-    if v_max >= v_queue.queue_switch_step1 then
-        return next v_queue.queue_data_pfx || '_' || v_queue.queue_cur_table::text;
-    end if;
     if v_max < v_queue.queue_switch_step1
        or v_queue.queue_switch_step2 is null
        or v_min <= v_queue.queue_switch_step2
     then
         return next v_queue.queue_data_pfx || '_'
             || ((v_queue.queue_cur_table - 1 + v_queue.queue_ntables) % v_queue.queue_ntables)::text;
+    end if;
+    if v_max >= v_queue.queue_switch_step1 then
+        return next v_queue.queue_data_pfx || '_' || v_queue.queue_cur_table::text;
     end if;
 end;
 $$;

@@ -19,6 +19,9 @@ declare
     v_queue_id  int4;
     v_event     record;
 begin
+    if not exists (select from pgq.subscription as s where s.sub_batch = x_batch_id) then
+        raise exception 'event not found';
+    end if;
     execute 'select * from (' || pgq.batch_event_sql(x_batch_id) || ') as e where e.ev_id = $1'
        into v_event
       using x_event_id;

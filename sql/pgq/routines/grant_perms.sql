@@ -50,7 +50,7 @@ $$;
 -- writers need. Roles that are not there are passed over. Safe to repeat.
 --
 -- Returns: integer, 1.
--- Raises:  'no such queue'.
+-- Raises:  'Queue not found'.
 create or replace function pgq.grant_perms(
     x_queue_name  text
 )
@@ -68,7 +68,7 @@ begin
       from pgq.queue as q
      where q.queue_name = x_queue_name;
     if not found then
-        raise exception 'no such queue';
+        raise exception 'Queue not found';
     end if;
 
     execute pg_catalog.format(

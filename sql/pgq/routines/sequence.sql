@@ -13,6 +13,9 @@ as $$
 declare
     v_value  bigint;
 begin
+    if i_seq_name is null then
+        return null;
+    end if;
     execute 'select s.last_value from ' || pgq.quote_fqname(i_seq_name) || ' as s'
        into v_value;
     return v_value;
@@ -35,6 +38,9 @@ as $$
 declare
     v_value  bigint;
 begin
+    if i_new_value is null then
+        return null;
+    end if;
     v_value := pgq.seq_getval(i_seq_name);
     if i_new_value > v_value then
         v_value := pg_catalog.setval(pgq.quote_fqname(i_seq_name)::regclass, i_new_value);

@@ -14,12 +14,15 @@ as $$
 declare
     v_queue  pgq.queue%rowtype;
 begin
+    if i_queue_name is null then
+        return null;
+    end if;
     select *
       into v_queue
       from pgq.queue as q
      where q.queue_name = i_queue_name;
     if not found then
-        raise exception 'no such queue';
+        return 0;
     end if;
     for i in 0 .. v_queue.queue_ntables - 1 loop
         execute pg_catalog.format(

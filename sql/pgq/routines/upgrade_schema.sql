@@ -1,7 +1,8 @@
 -- Function: pgq.upgrade_schema(0)
 --
 -- Creates the roles pgq_reader, pgq_writer and pgq_admin where they are missing. Whoever may not create roles gets a
--- notice: the grants to missing roles are then left out. Safe to repeat.
+-- notice: the grants to missing roles are then left out. Removes the row writers (pgq._make_row_writer) of tables
+-- that are gone. Safe to repeat.
 --
 -- Returns: integer, 0: the tables are brought up to date by migrations.
 create or replace function pgq.upgrade_schema()
@@ -9,7 +10,8 @@ returns integer
 language plpgsql
 as $$
 declare
-    v_role  record;
+    v_role    record;
+    v_writer  regprocedure;
 begin
     for v_role in
         select r.role_name, r.options
@@ -30,6 +32,19 @@ begin
             when insufficient_privilege or undefined_object then
                 raise notice 'role % is missing and % may not create it', v_role.role_name, current_user;
         end;
+    end loop;
+
+    for v_writer in
+        select p.oid::regprocedure
+          from pg_catalog.pg_proc as p
+         where p.pronamespace = 'pgq'::regnamespace
+           and p.proname ~ '^_(logu|sql|json)triga_[0-9]+_[0-9a-f]{32}$'
+           and not exists (
+               select
+                 from pg_catalog.pg_class as c
+                where c.oid = pg_catalog.split_part(p.proname, '_', 3)::oid)
+    loop
+        execute 'drop function ' || v_writer::text;
     end loop;
     return 0;
 end;

@@ -12,7 +12,7 @@ for (const major of MAJORS) {
     expect(await queue.value('pgq.event_retry($1, 2, 0)', [batch])).toBe(0);
     expect(await queue.value("pgq.event_retry($1, 3, now() + '1 hour'::interval)", [batch])).toBe(1);
     expect(await queue.error(`pgq.event_retry(${batch}, 99, 0)`)).toBe('event not found');
-    expect(await queue.error('pgq.event_retry(99, 1, 0)')).toBe('batch not found');
+    expect(await queue.error('pgq.event_retry(99, 1, 0)')).toBe('event not found');
     await queue.value('pgq.finish_batch($1)', [batch]);
 
     expect(await queue.value('pgq.maint_retry_events()')).toBe(1);
