@@ -186,7 +186,7 @@ describe('create-leaf', () => {
 test('install says what it did, and that there is nothing to do', async () => {
   await using node = await openCommandNode('root', OLD);
   expect((await node.must('install')).at(-1)).toMatch(
-    /^Installed in .*: pgq, pgq_node, londiste, pgcascade\.$/,
+    /^Installed in .*: pgq, pgq_coop, pgq_ext, pgq_node, londiste, pgcascade\.$/,
   );
   expect(await node.must('install')).toEqual([expect.stringMatching(/^Nothing to do: /)]);
 });
