@@ -96,8 +96,9 @@ export class WorkerSession implements AsyncDisposable {
   }
 
   /**
-   * Goes on until the signal is aborted or the node has another role (returns), or something fails for good (throws). An error that may pass is
-   * waited out here as long as the node's own connection lives: copies and snapshots then go on meanwhile.
+   * Goes on until the signal is aborted or the node has another role (returns), or something fails for good (throws).
+   * An error that may pass is waited out here as long as the node's own connection lives: copies and snapshots then
+   * go on meanwhile.
    */
   async run(): Promise<void> {
     const { signal, loopDelayMs } = this.#options;
