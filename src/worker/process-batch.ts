@@ -73,10 +73,10 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
       ports.consumerName,
       batch.endTick,
     ]);
-    await failpoint('worker-before-commit');
+    if (eventCount > 0) await failpoint('worker-before-commit');
     return true;
   });
-  await failpoint('worker-after-commit');
+  if (eventCount > 0) await failpoint('worker-after-commit');
   await finishBatch(ports.provider, batch);
   return { applied, eventCount, conflicts };
 }
