@@ -22,6 +22,8 @@ begin
                        '_trigger_key(oid)',
                        '_trigger_arguments(text[])',
                        '_make_row_writer(oid, text, text[])',
+                       '_row_writer_name(oid, text, text[])',
+                       '_row_writer_call(text, oid, text[], integer)',
                        '_write_truncate_event(oid, text, text, text, text, text[])',
                        'get_queue_info()',
                        'get_queue_info(text)',
@@ -75,19 +77,23 @@ begin
                        'drop_queue(text)',
                        'drop_queue(text, boolean)',
                        'set_queue_config(text, text, text)',
+                       '_count_event(text, integer, integer)',
+                       '_refuse_event(integer, text)',
                        'insert_event_raw(text, bigint, timestamptz, integer, integer, text, text, text, text, text, text)',
                        'event_retry_raw(text, text, timestamptz, bigint, timestamptz, integer, text, text, text, text, text, text)'
                    ]),
                    -- Called by our own routines only.
                    ('owner', array[
                        '_tick_if_due(integer)',
+                       '_make_insert_event()',
                        '_equality_operator(oid)',
                        '_bind_columns(text, text[], text)',
                        '_row_writer_columns(oid, text[], text[], boolean)',
                        '_urlencoded_row(text[], text[], text[], boolean[], text)',
-                       '_json_row(text[], text)',
+                       '_json_row(text[], text[], text)',
                        '_row_writer_source(regclass, text, text[])',
-                       '_row_writer_name(oid, text, text[])'
+                       '_row_writer_pattern(text)',
+                       '_make_generic_triggers()'
                    ])
                ) as g (grantee, routines)
          cross join lateral pg_catalog.unnest(g.routines) as r (routine)

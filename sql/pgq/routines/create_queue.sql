@@ -53,6 +53,7 @@ begin
         execute pg_catalog.format('create index event_%s_%s_txid_idx on %s_%s (ev_txid)', v_queue_id, i, v_table, i);
     end loop;
 
+    perform pgq._make_insert_event();
     perform pgq.grant_perms(i_queue_name);
     perform pgq.tune_storage(i_queue_name);
     perform pgq.ticker(i_queue_name);

@@ -56,6 +56,7 @@ begin
 
     delete from pgq.queue as q
      where q.queue_id = v_queue.queue_id;
+    perform pgq._make_insert_event();
     return 1;
 end;
 $$;

@@ -8,7 +8,7 @@
 --
 -- Returns: text, the statement that calls the function.
 -- Raises:  42501 when there is no such trigger; as pgq._row_writer_source(3).
--- Locks:   advisory (1885827446, hash of the function's name) until the end of the transaction; never waits for it.
+-- Locks:   as pgq._make_generic_triggers(0); advisory (1885827449, hash of the function's name) until the end of the transaction; never waits for it.
 create or replace function pgq._make_row_writer(
     i_table  oid,
     i_kind   text,
@@ -39,12 +39,16 @@ begin
             using errcode = 'insufficient_privilege';
     end if;
 
-    if not pg_try_advisory_xact_lock(1885827446, hashtext(v_name)) then
+    if not pg_try_advisory_xact_lock(1885827449, hashtext(v_name)) then
         v_schema := 'pg_temp';
     end if;
     execute format(
         'create or replace function %s.%I(text, anyelement, anyelement) returns integer language plpgsql as %L',
         v_schema, v_name, pgq._row_writer_source(i_table::regclass, i_kind, i_args));
+    if v_schema = 'pgq' then
+        execute format('comment on function pgq.%I(text, anyelement, anyelement) is %L', v_name, i_args::text);
+        perform pgq._make_generic_triggers();
+    end if;
     return format('select %s.%I($1, $2, $3)', v_schema, v_name);
 end;
 $$;
@@ -62,4 +66,17 @@ language sql
 immutable
 as $$
     select '_' || i_kind || '_' || i_table::text || '_' || pg_catalog.md5(i_args::text);
+$$;
+
+-- Function: pgq._row_writer_pattern(1)
+--
+-- Returns: text, a regular expression for the names of row writers: kind, table, hash of the arguments.
+create or replace function pgq._row_writer_pattern(
+    i_kind  text
+)
+returns text
+language sql
+immutable
+as $$
+    select '^_' || i_kind || '_[0-9]+_[0-9a-f]{32}$';
 $$;

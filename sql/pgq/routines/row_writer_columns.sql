@@ -4,8 +4,8 @@
 -- variable pgq_new, the old one in pgq_old.
 --
 -- Returns: one row per column: its name; the event field that it overrides (a magic column); whether it is key or
---          ignored; whether its text may have any character; the expressions of its text, of its urlencoded text and of the column that row_to_json has to be
---          given, for either row; the condition that the rows differ in it (null when nobody will ask: for columns
+--          ignored; whether its text may have any character; the expressions of its text, of its urlencoded text and
+--          of its JSON value, for either row; the condition that the rows differ in it (null when nobody will ask: for columns
 --          that are neither key nor ignored unless i_compare).
 -- Raises:  'Unknown magic column: …'.
 create or replace function pgq._row_writer_columns(
@@ -97,18 +97,20 @@ begin
         old_plain := format(v_template, v_old);
         url_part := format('pgq._urlencode(%s)', plain);
         old_url_part := format('pgq._urlencode(%s)', old_plain);
-        -- What row_to_json writes as PgQ does; everything else goes in as text.
-        if v_column.type_id in (
-               'int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'bool'::regtype,
-               'text'::regtype, 'varchar'::regtype, 'bpchar'::regtype, 'uuid'::regtype, 'bytea'::regtype,
-               'date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)
-        then
-            json_part := format('%s as %s', v_new, v_quoted);
-            old_json_part := format('%s as %s', v_old, v_quoted);
-        else
-            json_part := format('%s as %s', plain, v_quoted);
-            old_json_part := format('%s as %s', old_plain, v_quoted);
-        end if;
+        -- What to_json writes as PgQ does; every other type goes in as text.
+        v_template := case
+            when v_column.type_id in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
+            then 'coalesce(%1$s::pg_catalog.text, ''null'')'
+            when v_column.type_id = 'bool'::regtype
+            then 'case when %1$s then ''true'' when not %1$s then ''false'' else ''null'' end'
+            when v_column.type_id in (
+                'text'::regtype, 'varchar'::regtype, 'bpchar'::regtype, 'uuid'::regtype, 'bytea'::regtype,
+                'date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)
+            then 'coalesce(pg_catalog.to_json(%1$s)::pg_catalog.text, ''null'')'
+            else 'coalesce(pg_catalog.to_json(%2$s)::pg_catalog.text, ''null'')'
+        end;
+        json_part := format(v_template, v_new, plain);
+        old_json_part := format(v_template, v_old, old_plain);
 
         differs := null;
         if i_compare or is_key or is_ignored then

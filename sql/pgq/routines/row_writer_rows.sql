@@ -80,13 +80,15 @@ as $$
            ) as c;
 $$;
 
--- Function: pgq._json_row(2)
+-- Function: pgq._json_row(3)
 --
--- The statement of a row writer that puts the row as a JSON object into a variable.
+-- The statement of a row writer that puts the row as a JSON object into a variable. A call of concat takes 100
+-- arguments, so that a wide row is put together of several.
 --
 -- Returns: text, PL/pgSQL.
 create or replace function pgq._json_row(
-    i_parts     text[],
+    i_columns   text[],
+    i_values    text[],
     i_variable  text
 )
 returns text
@@ -94,12 +96,14 @@ language sql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    select case
-        when coalesce(cardinality(i_parts), 0) = 0 then format($code$
-    %s := '{}';$code$, i_variable)
-        else format($code$
-    select pg_catalog.row_to_json(pgq_row)::pg_catalog.text
-      into %s
-      from (select %s) as pgq_row;$code$, i_variable, array_to_string(i_parts, ', '))
-    end;
+    select format($code$
+    %s := pg_catalog.concat('{', %s '}');$code$, i_variable, string_agg(g.part || ', ', '' order by g.nr))
+      from (
+               select c.nr / 40,
+                      'pg_catalog.concat(' || string_agg(
+                          format('%L, %s', case when c.nr > 1 then ',' else '' end || to_json(c.name) || ':', c.value),
+                          ', ' order by c.nr) || ')'
+                 from unnest(i_columns, i_values) with ordinality as c (name, value, nr)
+                group by c.nr / 40
+           ) as g (nr, part);
 $$;

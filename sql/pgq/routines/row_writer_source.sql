@@ -58,8 +58,10 @@ begin
                                array_agg(c.old_plain) filter (where c.is_data),
                                array_agg(c.old_url_part) filter (where c.is_data),
                                array_agg(c.is_free) filter (where c.is_data), 'pgq_extra2') as old_url_row,
-           pgq._json_row(array_agg(c.json_part) filter (where c.is_data), 'pgq_data') as json_row,
-           pgq._json_row(array_agg(c.old_json_part) filter (where c.is_data), 'pgq_extra2') as old_json_row,
+           pgq._json_row(array_agg(c.column_name) filter (where c.is_data),
+                         array_agg(c.json_part) filter (where c.is_data), 'pgq_data') as json_row,
+           pgq._json_row(array_agg(c.column_name) filter (where c.is_data),
+                         array_agg(c.old_json_part) filter (where c.is_data), 'pgq_extra2') as old_json_row,
            string_agg(quote_ident(c.column_name), ',') filter (where c.is_data) as insert_columns,
            string_agg(format('coalesce(pg_catalog.quote_literal(%s), ''null'')', c.plain), ' || '','' || ')
                filter (where c.is_data) as insert_values,
@@ -212,11 +214,12 @@ declare
     pgq_extra2       text;
     pgq_extra3       text;
     pgq_extra4       text;
+    pgq_event_id     bigint;
 begin
     if pgq._trigger_signature(%L::pg_catalog.regclass) is distinct from %L then
         return 0;
     end if;%s
-    perform pgq.insert_event(%L, pgq_type, pgq_data, pgq_extra1, pgq_extra2, pgq_extra3, pgq_extra4);
+    pgq_event_id := pgq.insert_event(%L, pgq_type, pgq_data, pgq_extra1, pgq_extra2, pgq_extra3, pgq_extra4);
     return %s;
 end;
 $code$, v_name.schema_name || '.' || v_name.table_name, i_table::oid::text, pgq._trigger_signature(i_table), v_text,

@@ -2,7 +2,7 @@
 --
 -- Creates the roles pgq_reader, pgq_writer and pgq_admin where they are missing. Whoever may not create roles gets a
 -- notice: the grants to missing roles are then left out. Removes the row writers (pgq._make_row_writer) of tables
--- that are gone. Safe to repeat.
+-- that are gone, and makes the routines that are made of what is there. Safe to repeat.
 --
 -- Returns: integer, 0: the tables are brought up to date by migrations.
 create or replace function pgq.upgrade_schema()
@@ -38,7 +38,7 @@ begin
         select p.oid::regprocedure
           from pg_catalog.pg_proc as p
          where p.pronamespace = 'pgq'::regnamespace
-           and p.proname ~ '^_(logu|sql|json)triga_[0-9]+_[0-9a-f]{32}$'
+           and p.proname ~ pgq._row_writer_pattern('(logu|sql|json)triga')
            and not exists (
                select
                  from pg_catalog.pg_class as c
@@ -46,6 +46,10 @@ begin
     loop
         execute 'drop function ' || v_writer::text;
     end loop;
+    -- An install waits for transactions that make row writers; they do not wait for it.
+    perform pg_catalog.pg_advisory_xact_lock(1885827450, 0);
+    perform pgq._make_generic_triggers();
+    perform pgq._make_insert_event();
     return 0;
 end;
 $$;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { errorOf, MAJORS, openQueue } from './queue-fixture.js';
+import { errorOf, MAJORS, openQueue, pidOf } from './queue-fixture.js';
 
 const EVENT =
   'select ev_id, ev_owner, ev_retry, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4';
@@ -107,5 +107,47 @@ for (const major of MAJORS) {
     await new Promise((resolve, reject) => copy.on('finish', resolve).on('error', reject));
     await queue.tick();
     expect(await queue.readBatch()).toEqual(['a', 'b']);
+  });
+}
+
+for (const major of MAJORS) {
+  test(`PostgreSQL ${major}: queues past those with static inserts, and rotated ones, are written too`, async () => {
+    await using queue = await openQueue(major);
+    // The routine holds static inserts for 32 queues; `q` is the first.
+    await queue.rows("select pgq.create_queue('q' || i) from generate_series(2, 34) as i");
+    for (const name of ['q', 'q32', 'q33', 'q34']) {
+      await queue.rows(`update pgq.queue set queue_cur_table = 2 where queue_name = '${name}'`);
+      const id = await queue.value(`pgq.insert_event('${name}', 't', 'd')`);
+      const table = await queue.value(`pgq.current_event_table('${name}')`);
+      expect(await queue.rows(`select ev_id, ev_data from ${table}`)).toEqual([{ ev_id: id, ev_data: 'd' }]);
+    }
+    // A table that the routine has no branch for.
+    await queue.rows('create table pgq.event_1_7 () inherits (pgq.event_1)');
+    await queue.rows("update pgq.queue set queue_cur_table = 7 where queue_name = 'q'");
+    await queue.write('in the eighth table');
+    expect(await queue.rows('select ev_data from pgq.event_1_7')).toEqual([
+      { ev_data: 'in the eighth table' },
+    ]);
+    expect(await queue.value("pgq.drop_queue('q32')")).toBe(1);
+    expect(await queue.error("pgq.insert_event('q32', 't', 'd')")).toBe('No such queue');
+    expect(await queue.value("pgq.insert_event('q33', 't', 'd')")).toBe(2n);
+  });
+
+  test(`PostgreSQL ${major}: two transactions create queues at the same time, and both can be written`, async () => {
+    await using queue = await openQueue(major);
+    const other = await queue.open();
+    const pid = await pidOf(other);
+    await queue.session.execute("begin; select pgq.create_queue('first')");
+    const second = other.execute("select pgq.create_queue('second')");
+    await queue.blocked(pid);
+    await queue.session.execute('commit');
+    await second;
+    expect(await queue.value("pgq.insert_event('first', 't', 'd')")).toBe(1n);
+    expect(await queue.value("pgq.insert_event('second', 't', 'd')")).toBe(1n);
+    const source = await queue.value(
+      "(select prosrc from pg_proc where oid = 'pgq.insert_event(text,text,text,text,text,text,text)'::regprocedure)",
+    );
+    expect(source).toContain('into pgq.event_2_0');
+    expect(source).toContain('into pgq.event_3_0');
   });
 }

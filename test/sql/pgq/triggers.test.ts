@@ -191,3 +191,75 @@ for (const major of MAJORS) {
     await queue.session.execute(`drop owned by ${role}; drop role ${role}`);
   });
 }
+
+for (const major of MAJORS) {
+  test(`PostgreSQL ${major}: more row writers than a trigger calls by static expressions`, async () => {
+    await using queue = await openQueue(major);
+    for (let i = 1; i <= 34; i++) {
+      await queue.session.execute(
+        `create table t${i} (a int primary key);
+         create trigger x after insert on t${i} for each row execute procedure pgq.logutriga('q')`,
+      );
+      await queue.session.execute(`insert into t${i} values (0)`);
+    }
+    await queue.session.execute('insert into t1 values (1); insert into t34 values (1)');
+    const source = await queue.value<string>(
+      "(select prosrc from pg_proc where oid = 'pgq.logutriga()'::regprocedure)",
+    );
+    expect(source.match(/pgq\._logutriga_\d+_\w+\(tg_op, new, old\)/g)).toHaveLength(32);
+    expect(source).not.toContain(`${await queue.value("'t1'::regclass::oid::text")} and`);
+    expect(await queue.rows("select ev_data from pgq.event_1 where ev_data = 'a=1'")).toHaveLength(2);
+    expect(await queue.rows('select from pgq.event_1')).toHaveLength(36);
+  });
+
+  test(`PostgreSQL ${major}: a first row does not wait for another table's first row`, async () => {
+    await using queue = await openQueue(major);
+    const other = await queue.open();
+    await queue.session.execute(
+      `create table one (a int primary key);
+       create table two (a int primary key);
+       create trigger x after insert on one for each row execute procedure pgq.logutriga('q');
+       create trigger x after insert on two for each row execute procedure pgq.logutriga('q')`,
+    );
+    await queue.session.execute('begin; insert into one values (1)');
+    // A wait would end this statement.
+    await other.execute("set lock_timeout = '1s'; insert into two values (1); insert into two values (2)");
+    await other.execute('insert into one values (2); insert into one values (3)');
+    await queue.session.execute('commit');
+    await other.execute('insert into one values (4); insert into two values (4)');
+    expect(await queue.rows('select from pgq.event_1')).toHaveLength(7);
+  });
+
+  test(`PostgreSQL ${major}: nobody can put a row writer of his own into the place of ours`, async () => {
+    await using queue = await openQueue(major);
+    await queue.session.execute(
+      `create table t (a int primary key);
+       create trigger x after insert on t for each row execute procedure pgq.logutriga('q');
+       insert into t values (1)`,
+    );
+    const [writer] = await queue.rows<{ name: string }>(
+      "select proname as name from pg_proc where proname like '\\_logutriga\\_%'",
+    );
+    await queue.session.execute(
+      `drop function pgq.${writer?.name}(text, anyelement, anyelement);
+       select pgq._make_generic_triggers();
+       grant all on table t to public;
+       create role intruder_${major};
+       grant pgq_writer to intruder_${major};
+       create function public.took() returns int language plpgsql as 'begin raise exception ''intruder''; end';
+       set role intruder_${major}`,
+    );
+    await queue.session.execute(
+      `create function pg_temp.${writer?.name}(text, anyelement, anyelement) returns int language sql as 'select public.took()';
+       reset role`,
+    );
+    await queue.session.execute('insert into t values (2)');
+    expect(await queue.rows('select ev_data from pgq.event_1 order by ev_id')).toEqual([
+      { ev_data: 'a=1' },
+      { ev_data: 'a=2' },
+    ]);
+    await queue.session.execute(
+      `reset role; revoke all on table t from public; drop owned by intruder_${major}; drop role intruder_${major}`,
+    );
+  });
+}
