@@ -6,6 +6,7 @@ type CommandModule = { readonly command: CommandSpec };
 const MODULES: Readonly<Record<string, () => Promise<CommandModule>>> = {
   install: () => import('./commands/install.js'),
   'create-root': () => import('./commands/create-root.js'),
+  'create-branch': () => import('./commands/create-branch.js'),
   'create-leaf': () => import('./commands/create-leaf.js'),
   worker: () => import('./commands/worker.js'),
   pause: () => import('./commands/pause.js'),

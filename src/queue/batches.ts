@@ -11,6 +11,8 @@ export interface Batch {
   readonly endTick: TickId;
   /** When the end tick was made, as PostgreSQL's text. */
   readonly endTime: string;
+  /** The last event id that was given out when the end tick was made. */
+  readonly endEventSequence: bigint;
 }
 
 /**
@@ -28,8 +30,9 @@ export async function nextBatch(
     prev_tick_id: bigint;
     cur_tick_id: bigint;
     cur_tick_time: string;
+    cur_tick_event_seq: bigint;
   }>(
-    `select batch_id, prev_tick_id, cur_tick_id, cur_tick_time
+    `select batch_id, prev_tick_id, cur_tick_id, cur_tick_time, cur_tick_event_seq
        from pgq.next_batch_custom($1, $2, $3::interval, $4::int4, $5::interval)`,
     [
       queueName,
@@ -46,6 +49,7 @@ export async function nextBatch(
     startTick: tickId(row.prev_tick_id),
     endTick: tickId(row.cur_tick_id),
     endTime: row.cur_tick_time,
+    endEventSequence: row.cur_tick_event_seq,
   };
 }
 

@@ -49,6 +49,7 @@ export async function catchUp(
         },
         isApplied: (name) => name === tableName,
         controlEvents: false,
+        isBranch: false,
         signal: ports.signal,
       },
       batch,

@@ -1,4 +1,5 @@
 import type { Connection } from '../db/connection.js';
+import { type TickId, tickId } from '../queue/ids.js';
 import { TICK_CHANNEL } from '../queue/tick-channel.js';
 import type { Wake } from '../runtime/wake.js';
 import type { WorkerOptions } from './worker-options.js';
@@ -35,13 +36,15 @@ export class ProviderLink implements AsyncDisposable {
   }
 
   /** Tells the provider, when it is time, which ticks this node and those below it need no more. */
-  async publishWatermark(provider: Connection, state: WorkerState): Promise<void> {
+  async publishWatermark(provider: Connection, subscriber: Connection, state: WorkerState): Promise<void> {
     const { queueName, localWmPublishPeriodMs } = this.#options;
     if (performance.now() - this.#watermarkAt < localWmPublishPeriodMs) return;
+    const watermark =
+      state.nodeType === 'branch' ? await readLocalWatermark(subscriber, queueName) : state.completedTick;
     await provider.query('select ret_code from pgq_node.set_subscriber_watermark($1, $2, $3)', [
       queueName,
       state.nodeName,
-      state.completedTick,
+      watermark,
     ]);
     this.#watermarkAt = performance.now();
   }
@@ -59,4 +62,13 @@ export class ProviderLink implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+/** The lowest tick that a branch, all nodes below it and all other readers of its queue have completed. */
+async function readLocalWatermark(subscriber: Connection, queueName: string): Promise<TickId> {
+  const { local_watermark } = await subscriber.one<{ local_watermark: bigint }>(
+    'select local_watermark from pgq_node.get_node_info($1)',
+    [queueName],
+  );
+  return tickId(local_watermark);
 }

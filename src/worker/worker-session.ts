@@ -176,7 +176,7 @@ export class WorkerSession implements AsyncDisposable {
     }
     await this.#dropStaleConsumers(provider);
     await this.#snapshots.serve(state.completedTick);
-    await this.#provider.publishWatermark(provider, state);
+    await this.#provider.publishWatermark(provider, this.#subscriber, state);
     return this.#carryBatch(provider);
   }
 
@@ -197,6 +197,7 @@ export class WorkerSession implements AsyncDisposable {
         reading: { maxBlockRows, maxBlockBytes },
         isApplied: (tableName) => this.#registry.isApplied(tableName),
         controlEvents: true,
+        isBranch: this.#nodeType === 'branch',
         signal,
       },
       batch,
