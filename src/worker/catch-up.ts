@@ -32,6 +32,18 @@ export async function catchUp(
   const { options } = ports;
   const consumerName = copyConsumerName(options.consumerName, tableName);
   let tick = position;
+  // A provider that is new to this node does not know the copy's consumer.
+  const [registered] = await ports.provider.query('select 1 from pgq.get_consumer_info($1, $2)', [
+    options.queueName,
+    consumerName,
+  ]);
+  if (registered === undefined && tick < until()) {
+    await ports.provider.query('select pgq.register_consumer_at($1, $2, $3)', [
+      options.queueName,
+      consumerName,
+      position,
+    ]);
+  }
   while (tick < until()) {
     ports.signal.throwIfAborted();
     const batch = await nextBatch(ports.provider, options.queueName, consumerName);

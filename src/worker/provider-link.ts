@@ -1,4 +1,5 @@
 import type { Connection } from '../db/connection.js';
+import { ReplicateError } from '../errors/replicate-error.js';
 import { type TickId, tickId } from '../queue/ids.js';
 import { TICK_CHANNEL } from '../queue/tick-channel.js';
 import type { Wake } from '../runtime/wake.js';
@@ -29,6 +30,8 @@ export class ProviderLink implements AsyncDisposable {
       });
       this.#connection = connection;
       this.#location = state.providerLocation;
+      this.#watermarkAt = Number.NEGATIVE_INFINITY;
+      await takePosition(connection, this.#options, state.completedTick);
       await connection.listen(TICK_CHANNEL, () => this.#wake.call());
       connection.onEnd(() => this.#wake.call());
     }
@@ -71,4 +74,38 @@ async function readLocalWatermark(subscriber: Connection, queueName: string): Pr
     [queueName],
   );
   return tickId(local_watermark);
+}
+
+/**
+ * Moves this node's registration on its provider forward to the tick that the node has completed: a new provider has
+ * it at the tick that nobody has passed. May be repeated.
+ *
+ * Throws PC313 when the provider itself has not come so far.
+ */
+async function takePosition(
+  provider: Connection,
+  { queueName, consumerName }: WorkerOptions,
+  completedTick: TickId,
+): Promise<void> {
+  const [registered] = await provider.query<{ last_tick: bigint }>(
+    'select last_tick from pgq.get_consumer_info($1, $2)',
+    [queueName, consumerName],
+  );
+  // Who is not registered is told so by the next call; who is further is told by its batch.
+  if (registered === undefined || registered.last_tick >= completedTick) return;
+  const { newest } = await provider.one<{ newest: bigint }>(
+    'select last_tick_id as newest from pgq.get_queue_info($1)',
+    [queueName],
+  );
+  if (newest < completedTick) {
+    throw new ReplicateError(
+      'PC313',
+      `The provider at ${provider.target} is at tick ${newest}, this node at ${completedTick} already.`,
+    );
+  }
+  await provider.query('select pgq.register_consumer_at($1, $2, $3)', [
+    queueName,
+    consumerName,
+    completedTick,
+  ]);
 }

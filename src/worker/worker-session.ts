@@ -2,7 +2,6 @@ import type { Connection } from '../db/connection.js';
 import { checkInstalled } from '../install/check-installed.js';
 import { nextBatch } from '../queue/batches.js';
 import { backoffMs } from '../runtime/backoff.js';
-import { sleep } from '../runtime/sleep.js';
 import { Wake } from '../runtime/wake.js';
 import { dropStaleConsumers } from './catch-up.js';
 import { CopyScheduler } from './copy-scheduler.js';
@@ -37,6 +36,8 @@ export class WorkerSession implements AsyncDisposable {
   readonly #nodeType: WorkerState['nodeType'];
   #hasChangedRole = false;
   readonly #wake = new Wake();
+  /** Something was changed in this node's database by somebody else. */
+  readonly #changed = new Wake();
   readonly #registry: TableRegistry;
   readonly #provider: ProviderLink;
   readonly #copies: CopyScheduler;
@@ -85,7 +86,9 @@ export class WorkerSession implements AsyncDisposable {
       await lockWorker(subscriber, queueName, consumerName, signal);
       const session = new WorkerSession(options, subscriber, nodeType);
       await subscriber.listen(TABLES_CHANNEL, ({ payload }) => {
-        if (payload === queueName) session.#wake.call();
+        if (payload !== queueName) return;
+        session.#wake.call();
+        session.#changed.call();
       });
       subscriber.onEnd(() => session.#wake.call());
       return session;
@@ -137,7 +140,8 @@ export class WorkerSession implements AsyncDisposable {
       consumerName,
       reason,
     ]);
-    await sleep(pauseMs, signal);
+    // A new provider, say, is a reason to try at once.
+    await this.#changed.wait(pauseMs, signal);
   }
 
   /** Ends copies and snapshots and closes every connection of the session. */
@@ -220,10 +224,12 @@ export class WorkerSession implements AsyncDisposable {
   async #acknowledge(state: WorkerState): Promise<void> {
     const { queueName, consumerName } = this.#options;
     if (!state.uptodate) {
-      await this.#subscriber.query('select ret_code from pgq_node.set_consumer_uptodate($1, $2, true)', [
-        queueName,
-        consumerName,
-      ]);
+      // Only what has been seen is acknowledged: the change may be a second one.
+      await this.#subscriber.query(
+        `select pgq_node.set_consumer_uptodate($1, $2, true) from pgq_node.local_state
+          where queue_name = $1 and consumer_name = $2 and provider_node = $3 and paused = $4`,
+        [queueName, consumerName, state.providerNode, state.paused],
+      );
     }
     if (state.currentError !== null && this.#failures === 0) {
       await this.#subscriber.query('select ret_code from pgq_node.set_consumer_error($1, $2, null)', [
