@@ -8,8 +8,7 @@ import { releaseNode } from './release-node.js';
  * Takes a node out of the cascade: its subscription, its place in everybody's list, and, where it can be reached,
  * its own queue, registrations and triggers. The rows of its tables stay. May be repeated, also when the node itself is gone.
  *
- * Throws PC312 for a node that others read from, and for the root of a cascade with other nodes; PC311 for a name
- * that nobody has.
+ * Throws PC312 for a node that others read from, and for the root of a cascade with other nodes.
  */
 export async function dropNode(
   sessions: MemberSessions,
@@ -17,7 +16,11 @@ export async function dropNode(
   report: (sentence: string) => void,
 ): Promise<void> {
   const { queueName } = sessions;
-  const { isDead } = await sessions.location(nodeName);
+  const location = (await sessions.locations()).find((member) => member.nodeName === nodeName);
+  if (location === undefined) {
+    report(`The cascade has no node "${nodeName}": nothing to do.`);
+    return;
+  }
   const { seen, unreachable } = await sessions.lookAtAll();
   const dropped = seen.find(({ node }) => node.nodeName === nodeName);
   const readers = seen.filter(({ node }) => node.providerNode === nodeName && node.nodeName !== nodeName);
@@ -41,22 +44,24 @@ export async function dropNode(
   // The node itself goes before the others forget where it is, so that a repeated command finds it.
   if (dropped !== undefined) await callApi(dropped.connection, 'pgq_node.drop_node', [queueName, nodeName]);
   await failpoint('drop-dropped');
+  const isLast = (name: string) => name === sessions.localName;
+  for (const { connection, node } of others) {
+    if (node.nodeType === 'root' || isLast(node.nodeName)) continue;
+    await callApi(connection, 'pgq_node.drop_node', [queueName, nodeName]);
+  }
+  await failpoint('drop-forgotten');
+  // The root tells those that cannot be reached now.
   const root = others.find(({ node }) => node.nodeType === 'root');
   if (root !== undefined)
     await callApi(root.connection, 'pgq_node.unregister_location', [queueName, nodeName]);
   await failpoint('drop-unregistered');
-  for (const { connection, node } of others) {
-    if (node.nodeName !== sessions.localName)
-      await callApi(connection, 'pgq_node.drop_node', [queueName, nodeName]);
-  }
-  await failpoint('drop-forgotten');
-  if (sessions.localName !== nodeName) {
+  if (!isLast(nodeName)) {
     await callApi(await sessions.connection(sessions.localName), 'pgq_node.drop_node', [queueName, nodeName]);
   }
   report(`Node "${nodeName}" dropped.`);
-  if (dropped === undefined && !isDead && unreachable.includes(nodeName)) {
+  if (dropped === undefined && !location.isDead && unreachable.includes(nodeName)) {
     report(`Node "${nodeName}" could not be reached: what its own database holds is still there.`);
   }
   const rest = unreachable.filter((name) => name !== nodeName);
-  if (rest.length > 0) report(`Not told, because they cannot be reached: ${rest.join(', ')}.`);
+  if (rest.length > 0) report(`They hear of it by the queue when they can be reached: ${rest.join(', ')}.`);
 }

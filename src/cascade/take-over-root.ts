@@ -92,7 +92,10 @@ async function switchRoot(
 ): Promise<void> {
   const { queueName, signal } = sessions;
   const { timeoutMs, report } = options;
-  await waitForUpstream(candidate.connection, old.connection, { queueName, timeoutMs, signal });
+  if (!(await isClosed(old))) {
+    // What there is to wait for is waited for while the application still writes.
+    await waitForUpstream(candidate.connection, old.connection, { queueName, timeoutMs, signal });
+  }
   const closedAt = performance.now();
   try {
     await callApi(old.connection, 'pgq_node.demote_root', [queueName, 1, options.newName]);
@@ -158,6 +161,15 @@ async function promote(
 async function isRoot(candidate: Member): Promise<boolean> {
   if (!candidate.connection.isOpen) return false;
   return (await requireNode(candidate.connection, candidate.node.queueName)).nodeType === 'root';
+}
+
+/** True when an earlier call was killed after it had closed the old root: nobody makes ticks there any more. */
+async function isClosed({ connection, node }: Member): Promise<boolean> {
+  const rows = await connection.query(
+    'select from pgq.queue where queue_name = $1 and queue_external_ticker and queue_disable_insert',
+    [node.queueName],
+  );
+  return rows.length > 0;
 }
 
 /** Lets the old root take writes and ticks again. */

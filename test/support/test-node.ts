@@ -53,6 +53,17 @@ export class TestNode {
     return expectExit(await this.run(...words));
   }
 
+  /** Runs a command that is killed at a failpoint; throws when it ends in another way. */
+  async killedAt(failpoint: string, ...words: string[]): Promise<void> {
+    const outcome = await replicate([this.ini, ...words], {
+      folder: this.folder,
+      environment: { PGCASCADE_FAILPOINTS: `${failpoint}=exit` },
+    });
+    if (outcome.signal !== 'SIGKILL') {
+      throw new Error(`${words.join(' ')} did not come to ${failpoint}.\n${outcome.stdout}${outcome.stderr}`);
+    }
+  }
+
   startWorker(): Program {
     this.worker = startReplicate([this.ini, 'worker'], { folder: this.folder });
     return this.worker;
