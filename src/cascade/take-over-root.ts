@@ -12,6 +12,8 @@ import { releaseNode } from './release-node.js';
 import { waitForUpstream } from './wait-position.js';
 
 const POLL_MS = 20;
+/** A node that has everything this long after it was asked is close enough for a switch. */
+const CLOSE_MS = 1_000;
 
 export interface TakeOverOptions {
   /** The node that gives its place. */
@@ -90,12 +92,9 @@ async function switchRoot(
   candidate: Member,
   options: TakeOverOptions,
 ): Promise<void> {
-  const { queueName, signal } = sessions;
+  const { queueName } = sessions;
   const { timeoutMs, report } = options;
-  if (!(await isClosed(old))) {
-    // What there is to wait for is waited for while the application still writes.
-    await waitForUpstream(candidate.connection, old.connection, { queueName, timeoutMs, signal });
-  }
+  if (!(await isClosed(old))) await waitUntilClose(sessions, old, candidate, timeoutMs);
   const closedAt = performance.now();
   try {
     await callApi(old.connection, 'pgq_node.demote_root', [queueName, 1, options.newName]);
@@ -161,6 +160,28 @@ async function promote(
 async function isRoot(candidate: Member): Promise<boolean> {
   if (!candidate.connection.isOpen) return false;
   return (await requireNode(candidate.connection, candidate.node.queueName)).nodeType === 'root';
+}
+
+/**
+ * Waits, while the application still writes, until the candidate is so close behind that the rest will be short.
+ * Throws PC306 when that does not come to pass in time.
+ */
+async function waitUntilClose(
+  { queueName, signal }: MemberSessions,
+  old: Member,
+  candidate: Member,
+  timeoutMs: number,
+): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const started = performance.now();
+    await waitForUpstream(candidate.connection, old.connection, {
+      queueName,
+      timeoutMs: Math.max(0, deadline - started),
+      signal,
+    });
+    if (performance.now() - started < CLOSE_MS) return;
+  }
 }
 
 /** True when an earlier call was killed after it had closed the old root: nobody makes ticks there any more. */

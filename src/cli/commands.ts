@@ -15,6 +15,7 @@ const MODULES: Readonly<Record<string, () => Promise<CommandModule>>> = {
   members: () => import('./commands/members.js'),
   'change-provider': () => import('./commands/change-provider.js'),
   takeover: () => import('./commands/takeover.js'),
+  resurrect: () => import('./commands/resurrect.js'),
   'drop-node': () => import('./commands/drop-node.js'),
   'tag-dead': () => import('./commands/tag-dead.js'),
   'tag-alive': () => import('./commands/tag-alive.js'),

@@ -19,6 +19,8 @@ export interface ProcessBatchPorts {
   readonly reading: ReadEventsOptions;
   readonly isApplied: (tableName: string) => boolean;
   readonly controlEvents: boolean;
+  /** Events that are not applied here, though their table is: see ResurrectedKeys. */
+  readonly isLeftOut?: (event: QueueEvent) => boolean;
   /** The worker of a branch: the batch goes into this database's own queue too. */
   readonly isBranch: boolean;
   readonly signal: AbortSignal;
@@ -69,7 +71,9 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
     };
     const work = async (block: readonly QueueEvent[]) => {
       ports.signal.throwIfAborted();
-      eventCount += await applyEvents(applying, block);
+      const { isLeftOut } = ports;
+      const events = isLeftOut === undefined ? block : block.filter((event) => !isLeftOut(event));
+      eventCount += await applyEvents(applying, events);
       await failpoint('worker-block-applied');
     };
     if (ports.isBranch) {

@@ -10,6 +10,7 @@ import { restoreForeignKeys } from './foreign-keys.js';
 import { setReplicaRole } from './open-subscriber.js';
 import { processBatch } from './process-batch.js';
 import { ProviderLink } from './provider-link.js';
+import { ResurrectedKeys } from './resurrected-keys.js';
 import { RootDuties } from './root-duties.js';
 import { SnapshotServer } from './serve-snapshots.js';
 import { Statistics } from './statistics.js';
@@ -43,6 +44,7 @@ export class WorkerSession implements AsyncDisposable {
   readonly #copies: CopyScheduler;
   readonly #snapshots: SnapshotServer;
   readonly #rootDuties: RootDuties;
+  readonly #resurrectedKeys: ResurrectedKeys;
   readonly #statistics: Statistics;
   readonly #ending = new AbortController();
   #restoring: Promise<void> | undefined;
@@ -71,6 +73,7 @@ export class WorkerSession implements AsyncDisposable {
       log: options.log.child({ component: 'snapshots' }),
     });
     this.#rootDuties = new RootDuties(this.#options);
+    this.#resurrectedKeys = new ResurrectedKeys(options.queueName);
     this.#statistics = new Statistics(options.log, options.statisticsPeriodMs);
   }
 
@@ -80,11 +83,12 @@ export class WorkerSession implements AsyncDisposable {
     const subscriber = await connect(conninfo, { application: `worker/${consumerName}`, signal });
     try {
       await checkInstalled(subscriber);
-      const { nodeType } = await readWorkerState(subscriber, queueName, consumerName);
+      const { nodeType, completedTick } = await readWorkerState(subscriber, queueName, consumerName);
       // A root writes no replicated tables, and its role need not have the right.
       if (nodeType !== 'root') await setReplicaRole(subscriber);
       await lockWorker(subscriber, queueName, consumerName, signal);
       const session = new WorkerSession(options, subscriber, nodeType);
+      await session.#resurrectedKeys.load(subscriber, completedTick);
       await subscriber.listen(TABLES_CHANNEL, ({ payload }) => {
         if (payload !== queueName) return;
         session.#wake.call();
@@ -201,11 +205,13 @@ export class WorkerSession implements AsyncDisposable {
         reading: { maxBlockRows, maxBlockBytes },
         isApplied: (tableName) => this.#registry.isApplied(tableName),
         controlEvents: true,
+        isLeftOut: (event) => this.#resurrectedKeys.has(event, batch.endTick),
         isBranch: this.#nodeType === 'branch',
         signal,
       },
       batch,
     );
+    await this.#resurrectedKeys.forgetUpTo(this.#subscriber, batch.endTick);
     // Only a batch that went through ends a row of failures.
     this.#failures = 0;
     const ms = performance.now() - started;
