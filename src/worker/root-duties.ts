@@ -18,13 +18,22 @@ export class RootDuties {
   async run(root: Connection): Promise<void> {
     const { queueName, globalWmPublishPeriodMs } = this.#options;
     const now = performance.now();
-    if (now - this.#sequencesAt >= SEQUENCE_PERIOD_MS) {
-      await root.query('select ret_code from londiste.root_check_seqs($1)', [queueName]);
-      this.#sequencesAt = now;
-    }
-    if (now - this.#watermarkAt >= globalWmPublishPeriodMs) {
-      await root.query('select ret_code from pgq_node.set_global_watermark($1, null)', [queueName]);
-      this.#watermarkAt = now;
-    }
+    const sequencesAreDue = now - this.#sequencesAt >= SEQUENCE_PERIOD_MS;
+    const watermarkIsDue = now - this.#watermarkAt >= globalWmPublishPeriodMs;
+    if (!sequencesAreDue && !watermarkIsDue) return;
+    await root.transaction(async (tx) => {
+      // A takeover closes the queue, and then nothing may be written; the lock makes it wait for us.
+      const open = await tx.query(
+        'select from pgq.queue where queue_name = $1 and not queue_disable_insert for share',
+        [queueName],
+      );
+      if (open.length === 0) return;
+      if (sequencesAreDue) await tx.query('select ret_code from londiste.root_check_seqs($1)', [queueName]);
+      if (watermarkIsDue) {
+        await tx.query('select ret_code from pgq_node.set_global_watermark($1, null)', [queueName]);
+      }
+    });
+    if (sequencesAreDue) this.#sequencesAt = now;
+    if (watermarkIsDue) this.#watermarkAt = now;
   }
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { TestNode } from '../support/test-node.js';
 import { openTree, type Tree } from '../support/tree.js';
+import { waitUntil } from '../support/wait-until.js';
 
 const TABLES = 'create table public.counted (id bigint generated always as identity primary key, v text)';
 
@@ -129,10 +130,15 @@ test('a takeover that cannot catch up lets the root take writes again', async ()
   await doomed;
   await branch.stopWorker();
   await expect(root.query("insert into public.counted (v) values ('refused')")).rejects.toThrow(/disallowed/);
+  // A worker that starts on a closed root has nothing to do, and goes on.
+  await root.stopWorker();
+  root.startWorker();
+  await waitUntil('the worker of the root has started', () => root.worker?.stderr.includes('Worker started'));
   expect(await branch.run('takeover', 'root', '--timeout=1')).toMatchObject({ exitCode: 3 });
   expect(await shape(tree)).toEqual({ root: TOP, branch: 'root' });
   branch.startWorker();
   await branch.must('takeover', 'root');
   expect(await shape(tree)).toEqual({ branch: TOP, root: 'branch' });
   await expectFlow(tree, branch);
+  expect(root.worker?.isRunning).toBe(true);
 });

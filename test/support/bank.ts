@@ -40,21 +40,23 @@ export class BankClient {
   readonly #random: () => number;
   readonly #acknowledged: bigint[] = [];
   readonly #truncates: boolean;
+  readonly #pauseMs: number;
   #mark: bigint;
   #stopping = false;
   readonly #ended: Promise<void>;
 
   /**
    * Starts writing. Marks of different clients must not meet: `firstMark` is far apart. Without `truncates` it leaves
-   * TRUNCATE out, under which no snapshot can be read.
+   * TRUNCATE out, under which no snapshot can be read. It pauses for `pauseMs` after each transaction.
    */
   constructor(
     cluster: Cluster,
     dbname: string,
     random: () => number,
     firstMark: bigint,
-    { truncates = true }: { readonly truncates?: boolean } = {},
+    { truncates = true, pauseMs = 0 }: { readonly truncates?: boolean; readonly pauseMs?: number } = {},
   ) {
+    this.#pauseMs = pauseMs;
     this.#truncates = truncates;
     this.#cluster = cluster;
     this.#dbname = dbname;
@@ -77,7 +79,10 @@ export class BankClient {
     while (!this.#stopping) {
       try {
         await using connection = await this.#cluster.application(this.#dbname);
-        while (!this.#stopping) await this.#write(connection);
+        while (!this.#stopping) {
+          await this.#write(connection);
+          if (this.#pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, this.#pauseMs));
+        }
       } catch {
         // The server is away or came back in between: whether the last transaction is there is not known.
         await new Promise((resolve) => setTimeout(resolve, 50));
