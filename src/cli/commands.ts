@@ -11,6 +11,7 @@ const MODULES: Readonly<Record<string, () => Promise<CommandModule>>> = {
   pause: () => import('./commands/pause.js'),
   resume: () => import('./commands/resume.js'),
   status: () => import('./commands/status.js'),
+  budget: () => import('./commands/budget.js'),
   missing: () => import('./commands/missing.js'),
   tables: () => import('./commands/tables.js'),
   seqs: () => import('./commands/seqs.js'),

@@ -217,6 +217,12 @@ export const ERRORS = {
     advice: 'Find out what else reads the queue under this name; the batch may have been processed twice.',
   },
   PC604: { policy: 'refuse', exitCode: 1, advice: 'Change the calling program as the message says.' },
+  PC606: {
+    policy: 'stop-node',
+    exitCode: 3,
+    advice:
+      'A node: run "replicate INI resync --all", which registers it anew and copies its tables, then start its worker. Another consumer: make up for the lost events, then consumer.register({ afterDrop: true }), or pgcascade.forget_dropped_consumer and pgq.register_consumer.',
+  },
 
   // 9xx: ours
   PC900: {

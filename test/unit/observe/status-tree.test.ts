@@ -20,6 +20,7 @@ function seen(name: string, provider: string | null, more: Partial<SeenEntry> = 
     ticker: provider === null ? { secondsSinceTick: 0.4, newEvents: 0n, isLate: false } : null,
     lag: provider === null ? null : { seconds: 0, events: 0n },
     subscribers: [],
+    retention: null,
     ...more,
   };
 }
