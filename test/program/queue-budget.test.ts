@@ -230,7 +230,7 @@ test('a leaf over the budget is dropped; its worker and status say what to do, a
     rows: "insert into t select i, 'old' from generate_series(1, 50) as i",
   });
   const { root, leaf } = chain;
-  await leaf.stopWorker();
+  await leaf.must('pause');
   await root.must('budget', '--max-events=1000', '--on-exceed=drop');
   expect((await root.must('status')).stdout).toMatch(/Held back by leaf_worker: .* % of the budget/);
   for (let id = 51; id <= 2050; id += 100) {
@@ -240,12 +240,17 @@ test('a leaf over the budget is dropped; its worker and status say what to do, a
     const rows = await root.query("select from pgcascade.dropped_consumer where node_name = 'leaf'");
     return rows.length === 1;
   });
-  const consumers = await root.query<{ consumer_name: string }>(
-    'select consumer_name from pgq.get_consumer_info()',
+  const consumers = await root.query<{ consumer_name: string; pending_events: bigint }>(
+    'select consumer_name, pending_events from pgq.get_consumer_info()',
   );
   expect(consumers.map((row) => row.consumer_name)).toEqual(['.global_watermark']);
+  // It has moved on with the drop: nothing holds back what the leaf did not read.
+  expect(consumers[0]?.pending_events).toBeLessThan(1000n);
   expect((await root.must('status')).stdout).toMatch(/ERROR: leaf_worker was dropped at .* needs a resync/);
 
+  // The worker that runs, and one that is started, do not go on as if nothing had been.
+  await leaf.run('resume');
+  expect((await leaf.worker?.ended)?.exitCode).toBe(3);
   const refused = await leaf.startWorker().ended;
   expect(refused.exitCode).toBe(3);
   expect(refused.stderr).toMatch(/"leaf_worker" of queue "app" .* was dropped at .*resync --all/s);
