@@ -268,3 +268,45 @@ test('a leaf over the budget is dropped; its worker and status say what to do, a
   expect(await chain.differences()).toEqual([]);
   expect((await leaf.must('status')).stdout).not.toContain('ERROR');
 });
+
+test('a copy whose consumer was dropped parks its table, the others go on, and resync mends it', async () => {
+  await using chain = await openChain({
+    from: 15,
+    to: 15,
+    tables: 'create table t (id int primary key); create table u (id int primary key)',
+  });
+  const { root, leaf } = chain;
+  await leaf.stopWorker();
+  // As after a copy that has not caught up yet when the worker was stopped.
+  const copyConsumer = 'leaf_worker.copy.public.t';
+  await leaf.query(
+    "update londiste.table_info set merge_state = 'catching-up' where table_name = 'public.t'",
+  );
+  await leaf.query(
+    `select pgq_node.register_consumer('app', $1, 'root', last_tick_id - 1)
+       from pgq_node.local_state where consumer_name = 'leaf_worker'`,
+    [copyConsumer],
+  );
+  await root.query(
+    `insert into pgcascade.dropped_consumer (queue_name, consumer_name, last_tick, pending_events, held_bytes, reason)
+     values ('app', $1, 1, 100, 100, 'It held back too much.')`,
+    [copyConsumer],
+  );
+  await root.query('insert into t values (1)');
+  await root.query('insert into u values (1)');
+  leaf.startWorker();
+  await waitUntil('the table is parked', async () => {
+    const [row] = await leaf.query<{ code: string }>(
+      "select error_code as code from pgcascade.table_error where table_name = 'public.t'",
+    );
+    return row?.code === 'PC606';
+  });
+  await waitUntil('the other table goes on', async () => (await leaf.query('select from u')).length === 1);
+  expect((await leaf.must('status')).stdout).toMatch(/ERROR: .*public\.t is parked: PC606 .* was dropped/);
+
+  await leaf.must('resync', 't');
+  await leaf.must('wait-sync');
+  await chain.caughtUp();
+  expect(await chain.differences()).toEqual([]);
+  expect(await root.query('select from pgcascade.dropped_consumer')).toEqual([]);
+});
