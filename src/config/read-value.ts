@@ -14,7 +14,6 @@ const BYTE_UNITS: Readonly<Record<string, number>> = {
   kb: 1024,
   mb: 1024 ** 2,
   gb: 1024 ** 3,
-  tb: 1024 ** 4,
 };
 const BOOLEANS: Readonly<Record<string, boolean>> = {
   '1': true,
