@@ -153,6 +153,17 @@ export const ERRORS = {
     exitCode: 1,
     advice: 'The message is the answer of the database; "status" shows the state of the nodes.',
   },
+  PC311: { policy: 'refuse', exitCode: 1, advice: '"members" lists the nodes of the cascade.' },
+  PC312: {
+    policy: 'refuse',
+    exitCode: 1,
+    advice: '"status" shows the tree; choose nodes between which the change is possible.',
+  },
+  PC313: {
+    policy: 'retry',
+    exitCode: 3,
+    advice: 'The node goes on when its provider has caught up; look at the worker of the provider.',
+  },
 
   // 4xx: tables, sequences and events
   PC400: { policy: 'refuse', exitCode: 1, advice: 'Check the name; "missing" lists what can be added.' },
@@ -221,7 +232,7 @@ export const ERRORS = {
     policy: 'stop-node',
     exitCode: 3,
     advice:
-      'A node: run "replicate INI resync --all", which registers it anew and copies its tables, then start its worker. Another consumer: make up for the lost events, then consumer.register({ afterDrop: true }), or pgcascade.forget_dropped_consumer and pgq.register_consumer.',
+      'A leaf: run "replicate INI resync --all", which registers it anew and copies its tables, then start its worker. A branch: make it and the nodes below it anew. Another consumer: make up for the lost events, then consumer.register({ afterDrop: true }), or pgcascade.forget_dropped_consumer and pgq.register_consumer.',
   },
 
   // 9xx: ours

@@ -13,6 +13,8 @@ export interface Batch {
   readonly endTick: TickId;
   /** When the end tick was made, as PostgreSQL's text. */
   readonly endTime: string;
+  /** The last event id that was given out when the end tick was made. */
+  readonly endEventSequence: bigint;
 }
 
 interface NextBatchRow {
@@ -20,6 +22,7 @@ interface NextBatchRow {
   readonly prev_tick_id: bigint;
   readonly cur_tick_id: bigint;
   readonly cur_tick_time: string;
+  readonly cur_tick_event_seq: bigint;
   readonly [column: string]: unknown;
 }
 
@@ -49,6 +52,7 @@ export async function nextBatch(
     startTick: tickId(row.prev_tick_id),
     endTick: tickId(row.cur_tick_id),
     endTime: row.cur_tick_time,
+    endEventSequence: row.cur_tick_event_seq,
   };
 }
 
@@ -58,7 +62,7 @@ async function callNextBatch(
 ): Promise<NextBatchRow> {
   try {
     return await provider.one<NextBatchRow>(
-      `select batch_id, prev_tick_id, cur_tick_id, cur_tick_time
+      `select batch_id, prev_tick_id, cur_tick_id, cur_tick_time, cur_tick_event_seq
          from pgq.next_batch_custom($1, $2, $3::interval, $4::int4, $5::interval)`,
       args,
     );

@@ -8,6 +8,20 @@ export const CSV_COPY_OPTIONS = `(format csv, delimiter E'\\x01', quote E'\\x02'
 /** One row: null is SQL null. */
 export type CsvRow = (string | null)[];
 
+const NEEDS_QUOTES = new RegExp(`[${CSV_DELIMITER}${CSV_QUOTE}\\r\\n]`);
+
+/** One row in the format that `copy … from stdin` reads with `CSV_COPY_OPTIONS`, with the line's end. */
+export function formatCsvRow(row: readonly (string | null)[]): string {
+  return `${row.map(formatField).join(CSV_DELIMITER)}\n`;
+}
+
+function formatField(value: string | null): string {
+  if (value === null) return '';
+  // An empty field without quotes is null.
+  if (value !== '' && !NEEDS_QUOTES.test(value)) return value;
+  return `${CSV_QUOTE}${value.replaceAll(CSV_QUOTE, CSV_QUOTE + CSV_QUOTE)}${CSV_QUOTE}`;
+}
+
 /**
  * Splits COPY output into rows, chunk by chunk.
  *

@@ -13,3 +13,9 @@ export interface QueueEvent {
   readonly extra3: string | null;
   readonly extra4: string | null;
 }
+
+/** An event with what a branch needs to write it into its own queue. */
+export interface TimedEvent extends QueueEvent {
+  /** When its transaction began, as PostgreSQL's text. */
+  readonly time: string;
+}

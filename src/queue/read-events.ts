@@ -3,7 +3,7 @@ import { quoteLiteral } from '../db/identifier.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import type { Batch } from './batches.js';
 import { CSV_COPY_OPTIONS, type CsvRow, CsvRows } from './csv-rows.js';
-import type { QueueEvent } from './event.js';
+import type { QueueEvent, TimedEvent } from './event.js';
 import { eventId } from './ids.js';
 
 export interface BlockLimits {
@@ -34,7 +34,12 @@ const ROW_EVENT: EventShape<QueueEvent> = {
   toEvent,
 };
 
-/** The events of a batch as a worker needs them, block by block: see `readEventBlocks`. */
+const TIMED_EVENT: EventShape<TimedEvent> = {
+  columns: `${ROW_EVENT.columns}, ev_time`,
+  toEvent: (row) => ({ ...toEvent(row), time: row[8] as string }),
+};
+
+/** The events of a batch as the worker of a leaf needs them, block by block: see `readEventBlocks`. */
 export function readEvents(
   provider: Connection,
   batch: Batch,
@@ -43,6 +48,15 @@ export function readEvents(
   const filter =
     options.onlyTable === undefined ? '' : ` where ev_extra1 = ${quoteLiteral(options.onlyTable)}`;
   return readEventBlocks(provider, batch, ROW_EVENT, options, filter);
+}
+
+/** As `readEvents`, for the worker of a branch. */
+export function readTimedEvents(
+  provider: Connection,
+  batch: Batch,
+  limits: BlockLimits,
+): AsyncGenerator<TimedEvent[], void, undefined> {
+  return readEventBlocks(provider, batch, TIMED_EVENT, limits);
 }
 
 /**
@@ -94,7 +108,7 @@ export async function* readEventBlocks<E extends MeasuredEvent>(
 
 function toEvent(row: CsvRow): QueueEvent {
   const [id, txid, type, data, extra1, extra2, extra3, extra4] = row;
-  if (id == null || txid == null || type == null || row.length !== 8) {
+  if (id == null || txid == null || type == null || row.length < 8) {
     throw new ReplicateError('PC404', 'An event has no id, no transaction or no type.', {
       columns: row.length,
     });

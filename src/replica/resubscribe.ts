@@ -3,6 +3,7 @@ import { readLocations, registerLocation } from '../cascade/location.js';
 import type { NodeInfo } from '../cascade/node-info.js';
 import { registerSubscriber } from '../cascade/subscriber.js';
 import type { Connection } from '../db/connection.js';
+import { ReplicateError } from '../errors/replicate-error.js';
 import { forgetDropped } from '../queue/dropped-consumer.js';
 import { hasRetention, readDropped } from '../queue/retention.js';
 import { syncNames } from './copy-names.js';
@@ -16,11 +17,11 @@ export async function isDropped(provider: Connection, node: NodeInfo): Promise<b
 }
 
 /**
- * Registers a node that its provider has dropped anew, at the provider's watermark, and has all its tables copied: what the node has lost are events of any
+ * Registers a leaf that its provider has dropped anew, at the provider's watermark, and has all its tables copied: what the node has lost are events of any
  * of them. Names and locations that came by lost events are taken from the provider.
  *
  * The record of the drop goes last, and the worker does not run as long as it is there. So after a crash the node is
- * as it was or a worker still refuses to run, and the call is to be repeated.
+ * as it was or a worker still refuses to run, and the call is to be repeated. Throws PC303 for a branch.
  */
 export async function resubscribe(
   local: Connection,
@@ -29,6 +30,12 @@ export async function resubscribe(
   tableNames: readonly string[],
 ): Promise<void> {
   const { queueName, nodeName, workerName } = node;
+  if (node.nodeType !== 'leaf') {
+    throw new ReplicateError(
+      'PC303',
+      `Node "${nodeName}" was dropped by its provider and is a ${node.nodeType}: the nodes below it lack the lost events too. Make it and them anew.`,
+    );
+  }
   const { nodeType } = await requireProvider(provider, queueName);
   for (const tableName of tableNames) await resyncTable(local, queueName, tableName);
   for (const member of await readLocations(provider, queueName)) {

@@ -1,5 +1,6 @@
 import type { Connection } from '../db/connection.js';
 import { nextBatch } from '../queue/batches.js';
+import { assertNotDropped } from '../queue/dropped-consumer.js';
 import type { TickId } from '../queue/ids.js';
 import { copyConsumerName, lockTableState, setTableState } from './copy-data.js';
 import { processBatch } from './process-batch.js';
@@ -32,6 +33,20 @@ export async function catchUp(
   const { options } = ports;
   const consumerName = copyConsumerName(options.consumerName, tableName);
   let tick = position;
+  // A provider that is new to this node does not know the copy's consumer.
+  const [registered] = await ports.provider.query('select 1 from pgq.get_consumer_info($1, $2)', [
+    options.queueName,
+    consumerName,
+  ]);
+  if (registered === undefined && tick < until()) {
+    // One that has dropped it for holding back too much is not asked to hold the same back again.
+    await assertNotDropped(ports.provider, options.queueName, consumerName);
+    await ports.provider.query('select pgq.register_consumer_at($1, $2, $3)', [
+      options.queueName,
+      consumerName,
+      position,
+    ]);
+  }
   while (tick < until()) {
     ports.signal.throwIfAborted();
     const batch = await nextBatch(ports.provider, options.queueName, consumerName);
@@ -49,6 +64,7 @@ export async function catchUp(
         },
         isApplied: (name) => name === tableName,
         controlEvents: false,
+        isBranch: false,
         signal: ports.signal,
       },
       batch,

@@ -28,8 +28,11 @@ export async function applyControlEvent(tx: Connection, queueName: string, event
       await tx.query('select ret_code from pgq_node.unregister_location($1, $2)', [queueName, data]);
       return;
     case 'pgq.global-watermark':
+      // Moves the queue of a branch; a leaf has none, and says so.
+      await tx.query('select ret_code from pgq_node.set_global_watermark($1, $2::bigint)', [queueName, data]);
+      return;
     case 'pgq.tick-id':
-      // They move the queues of branches and merges; a leaf has none.
+      // Moves the position of a merge.
       return;
     case 'londiste.add-table':
       await tx.query('select ret_code from londiste.global_add_table($1, $2)', [queueName, data]);

@@ -3,10 +3,12 @@ import { WORKER_LOCK_CLASS, workerLockText } from '../cascade/worker-lock-key.js
 import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { type Batch, finishBatch } from '../queue/batches.js';
+import type { QueueEvent } from '../queue/event.js';
 import { type TickId, tickId } from '../queue/ids.js';
-import { type ReadEventsOptions, readEvents } from '../queue/read-events.js';
+import { type ReadEventsOptions, readEvents, readTimedEvents } from '../queue/read-events.js';
 import { failpoint } from '../runtime/failpoint.js';
 import { applyEvents } from './apply-events.js';
+import { BranchQueue } from './branch-queue.js';
 import type { TableRegistry } from './table-registry.js';
 
 export interface ProcessBatchPorts {
@@ -17,6 +19,10 @@ export interface ProcessBatchPorts {
   readonly reading: ReadEventsOptions;
   readonly isApplied: (tableName: string) => boolean;
   readonly controlEvents: boolean;
+  /** Events that are not applied here, though their table is: see ResurrectedKeys. */
+  readonly isLeftOut?: (event: QueueEvent) => boolean;
+  /** The worker of a branch: the batch goes into this database's own queue too. */
+  readonly isBranch: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -63,10 +69,22 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
       controlEvents: ports.controlEvents,
       park,
     };
-    for await (const block of readEvents(ports.provider, batch, ports.reading)) {
+    const work = async (block: readonly QueueEvent[]) => {
       ports.signal.throwIfAborted();
-      eventCount += await applyEvents(applying, block);
+      const { isLeftOut } = ports;
+      const events = isLeftOut === undefined ? block : block.filter((event) => !isLeftOut(event));
+      eventCount += await applyEvents(applying, events);
       await failpoint('worker-block-applied');
+    };
+    if (ports.isBranch) {
+      const queue = await BranchQueue.open(tx, batch);
+      for await (const block of readTimedEvents(ports.provider, batch, ports.reading)) {
+        await queue.write(block);
+        await work(block);
+      }
+      await queue.tick();
+    } else {
+      for await (const block of readEvents(ports.provider, batch, ports.reading)) await work(block);
     }
     await tx.query('select pgq_node.set_consumer_completed($1, $2, $3)', [
       batch.queueName,

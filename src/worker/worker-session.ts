@@ -2,7 +2,6 @@ import type { Connection } from '../db/connection.js';
 import { checkInstalled } from '../install/check-installed.js';
 import { nextBatch } from '../queue/batches.js';
 import { backoffMs } from '../runtime/backoff.js';
-import { sleep } from '../runtime/sleep.js';
 import { Wake } from '../runtime/wake.js';
 import { dropStaleConsumers } from './catch-up.js';
 import { CopyScheduler } from './copy-scheduler.js';
@@ -11,6 +10,7 @@ import { restoreForeignKeys } from './foreign-keys.js';
 import { setReplicaRole } from './open-subscriber.js';
 import { processBatch } from './process-batch.js';
 import { ProviderLink } from './provider-link.js';
+import { ResurrectedKeys } from './resurrected-keys.js';
 import { RootDuties } from './root-duties.js';
 import { SnapshotServer } from './serve-snapshots.js';
 import { Statistics } from './statistics.js';
@@ -37,11 +37,14 @@ export class WorkerSession implements AsyncDisposable {
   readonly #nodeType: WorkerState['nodeType'];
   #hasChangedRole = false;
   readonly #wake = new Wake();
+  /** Something was changed in this node's database by somebody else. */
+  readonly #changed = new Wake();
   readonly #registry: TableRegistry;
   readonly #provider: ProviderLink;
   readonly #copies: CopyScheduler;
   readonly #snapshots: SnapshotServer;
   readonly #rootDuties: RootDuties;
+  readonly #resurrectedKeys: ResurrectedKeys;
   readonly #statistics: Statistics;
   readonly #ending = new AbortController();
   #restoring: Promise<void> | undefined;
@@ -70,6 +73,7 @@ export class WorkerSession implements AsyncDisposable {
       log: options.log.child({ component: 'snapshots' }),
     });
     this.#rootDuties = new RootDuties(this.#options);
+    this.#resurrectedKeys = new ResurrectedKeys(options.queueName);
     this.#statistics = new Statistics(options.log, options.statisticsPeriodMs);
   }
 
@@ -79,13 +83,16 @@ export class WorkerSession implements AsyncDisposable {
     const subscriber = await connect(conninfo, { application: `worker/${consumerName}`, signal });
     try {
       await checkInstalled(subscriber);
-      const { nodeType } = await readWorkerState(subscriber, queueName, consumerName);
+      const { nodeType, completedTick } = await readWorkerState(subscriber, queueName, consumerName);
       // A root writes no replicated tables, and its role need not have the right.
       if (nodeType !== 'root') await setReplicaRole(subscriber);
       await lockWorker(subscriber, queueName, consumerName, signal);
       const session = new WorkerSession(options, subscriber, nodeType);
+      await session.#resurrectedKeys.load(subscriber, completedTick);
       await subscriber.listen(TABLES_CHANNEL, ({ payload }) => {
-        if (payload === queueName) session.#wake.call();
+        if (payload !== queueName) return;
+        session.#wake.call();
+        session.#changed.call();
       });
       subscriber.onEnd(() => session.#wake.call());
       return session;
@@ -143,7 +150,8 @@ export class WorkerSession implements AsyncDisposable {
       consumerName,
       reason,
     ]);
-    await sleep(pauseMs, signal);
+    // A new provider, say, is a reason to try at once.
+    await this.#changed.wait(pauseMs, signal);
   }
 
   /** Ends copies and snapshots and closes every connection of the session. */
@@ -182,7 +190,7 @@ export class WorkerSession implements AsyncDisposable {
     }
     await this.#dropStaleConsumers(provider);
     await this.#snapshots.serve(state.completedTick);
-    await this.#provider.publishWatermark(provider, state);
+    await this.#provider.publishWatermark(provider, this.#subscriber, state);
     return this.#carryBatch(provider);
   }
 
@@ -203,10 +211,13 @@ export class WorkerSession implements AsyncDisposable {
         reading: { maxBlockRows, maxBlockBytes },
         isApplied: (tableName) => this.#registry.isApplied(tableName),
         controlEvents: true,
+        isLeftOut: (event) => this.#resurrectedKeys.has(event, batch.endTick),
+        isBranch: this.#nodeType === 'branch',
         signal,
       },
       batch,
     );
+    await this.#resurrectedKeys.forgetUpTo(this.#subscriber, batch.endTick);
     // Only a batch that went through ends a row of failures.
     this.#failures = 0;
     const ms = performance.now() - started;
@@ -225,10 +236,12 @@ export class WorkerSession implements AsyncDisposable {
   async #acknowledge(state: WorkerState): Promise<void> {
     const { queueName, consumerName } = this.#options;
     if (!state.uptodate) {
-      await this.#subscriber.query('select ret_code from pgq_node.set_consumer_uptodate($1, $2, true)', [
-        queueName,
-        consumerName,
-      ]);
+      // Only what has been seen is acknowledged: the change may be a second one.
+      await this.#subscriber.query(
+        `select pgq_node.set_consumer_uptodate($1, $2, true) from pgq_node.local_state
+          where queue_name = $1 and consumer_name = $2 and provider_node = $3 and paused = $4`,
+        [queueName, consumerName, state.providerNode, state.paused],
+      );
     }
     if (state.currentError !== null && this.#failures === 0) {
       await this.#subscriber.query('select ret_code from pgq_node.set_consumer_error($1, $2, null)', [

@@ -22,8 +22,8 @@ const VICTIMS: readonly Victim[] = [
 async function kill(chain: Chain, victim: Victim): Promise<void> {
   switch (victim) {
     case 'ticker':
-      chain.ticker?.signal('SIGKILL');
-      await chain.ticker?.ended;
+      chain.root.ticker?.signal('SIGKILL');
+      await chain.root.ticker?.ended;
       return;
     case 'root worker':
       return chain.root.killWorker();
@@ -40,7 +40,7 @@ async function kill(chain: Chain, victim: Victim): Promise<void> {
 
 /** What a supervisor such as systemd does: starts what has ended. */
 function startWhatEnded(chain: Chain): void {
-  if (chain.ticker?.isRunning !== true) chain.startTicker();
+  if (chain.root.ticker?.isRunning !== true) chain.root.startTicker();
   if (chain.root.worker?.isRunning !== true) chain.root.startWorker();
   if (chain.leaf.worker?.isRunning !== true) chain.leaf.startWorker();
 }

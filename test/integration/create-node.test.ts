@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createLeaf } from '../../src/cascade/create-leaf.js';
+import { createSubscriber } from '../../src/cascade/create-subscriber.js';
 import { readNodeInfo } from '../../src/cascade/node-info.js';
 import { createConnect } from '../../src/db/connect.js';
 import type { Connection } from '../../src/db/connection.js';
@@ -203,9 +203,10 @@ function create(
   root: CommandNode,
   local: Connection,
   fill: () => Promise<void>,
-): ReturnType<typeof createLeaf> {
-  return createLeaf(local, {
+): ReturnType<typeof createSubscriber> {
+  return createSubscriber(local, {
     queueName: QUEUE,
+    nodeType: 'leaf',
     nodeName: 'leaf',
     workerName: 'leaf_worker',
     publicLocation: leaf.conninfo,

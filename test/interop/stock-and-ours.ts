@@ -9,6 +9,8 @@ import { startStockServer } from './stock-server.js';
 export interface StockAndOurs extends AsyncDisposable {
   readonly stock: Connection;
   readonly ours: Connection;
+  /** One more session with one of them; the caller closes it. */
+  open(database: 'stock' | 'ours'): Promise<Connection>;
 }
 
 /** What a statement answered: its rows, or the message of its error. */
@@ -21,15 +23,19 @@ export async function openStockAndOurs(): Promise<StockAndOurs> {
     const parameters = { host: '127.0.0.1', port: server.port, database, user: 'postgres' };
     const connection = await openConnection(parameters, { application: 'test' });
     await connection.execute('reset all');
+    return connection;
+  };
+  const keep = async (database: string) => {
+    const connection = await open(database);
     connections.push(connection);
     return connection;
   };
   try {
-    const first = await open('postgres');
+    const first = await keep('postgres');
     await first.execute('create database stock template template0');
     await first.execute('create database ours template template0');
-    const stock = await open('stock');
-    const ours = await open('ours');
+    const stock = await keep('stock');
+    const ours = await keep('ours');
     await stock.execute('create extension pgq');
     await installSchemas(ours, {
       schemas: loadSchemaFiles(findSqlRoot()).filter(({ schema }) => schema === 'pgq'),
@@ -37,6 +43,7 @@ export async function openStockAndOurs(): Promise<StockAndOurs> {
     return {
       stock,
       ours,
+      open,
       [Symbol.asyncDispose]: async () => {
         await Promise.all(connections.map((connection) => connection.close()));
         await server.stop();

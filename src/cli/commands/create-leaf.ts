@@ -1,49 +1,6 @@
-import { createLeaf } from '../../cascade/create-leaf.js';
-import { ReplicateError } from '../../errors/replicate-error.js';
-import { installSchemas } from '../../install/install-schemas.js';
-import { copyNames } from '../../replica/copy-names.js';
-import type { CommandSpec } from '../command.js';
-import { CREATE_ARGUMENTS, newNode } from '../create-node-arguments.js';
-import { openLocal } from '../local-node.js';
+import { createSubscriberCommand } from '../create-subscriber-command.js';
 
-/** `replicate INI create-leaf [NAME [CONNSTR]] --provider=CONNSTR` */
-export const command: CommandSpec = {
-  name: 'create-leaf',
-  summary: 'Make the database a leaf of the queue: a replica that feeds no other node.',
-  arguments: CREATE_ARGUMENTS,
-  options: [
-    {
-      flags: '--provider <connstr>',
-      summary:
-        'Connect string of the node to read from; by default initial_provider_location of the ini file.',
-    },
-    { flags: '--nocheck', summary: 'Do not check that the connect string leads to the database of "db".' },
-  ],
-  async run(context, args, options) {
-    const { config, connect, signal, output, log } = context;
-    const node = newNode(config, args);
-    const providerLocation = (options['provider'] as string | undefined) ?? config.initialProviderLocation;
-    if (providerLocation === undefined) {
-      throw new ReplicateError(
-        'PC100',
-        'No provider was given: neither --provider nor initial_provider_location in the ini file.',
-      );
-    }
-    const { queueName } = config;
-    await using local = await openLocal(context, 'create-leaf');
-    await installSchemas(local, { log });
-    const outcome = await createLeaf(local, {
-      ...node,
-      queueName,
-      workerName: config.consumerName,
-      checkLocation: options['nocheck'] !== true,
-      providerLocation,
-      connect,
-      fill: (tx, root) => copyNames(tx, root, queueName),
-      signal,
-    });
-    const leaf = `Leaf "${node.nodeName}" of queue "${queueName}" with provider "${outcome.providerNode}"`;
-    output.print(outcome.kind === 'created' ? `${leaf} created.` : `${leaf} exists already: nothing to do.`);
-    return 0;
-  },
-};
+export const command = createSubscriberCommand(
+  'leaf',
+  'Make the database a leaf of the queue: a replica that feeds no other node.',
+);

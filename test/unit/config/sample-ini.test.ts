@@ -53,6 +53,6 @@ test.each(examples)('conf-examples/%s loads', (file) => {
   expect(ignoredKeys).toEqual([]);
 });
 
-test('there are examples for the ticker, a root and a leaf', () => {
-  expect(examples).toEqual(expect.arrayContaining(['ticker.ini', 'root.ini', 'leaf.ini']));
+test('there are examples for the ticker, a root, a branch and a leaf', () => {
+  expect(examples).toEqual(expect.arrayContaining(['ticker.ini', 'root.ini', 'branch.ini', 'leaf.ini']));
 });

@@ -1,6 +1,7 @@
 import type { Connect } from '../db/connect.js';
 import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
+import { forgetDropped } from '../queue/dropped-consumer.js';
 import { callApi } from './call-api.js';
 import { checkExistingNode } from './existing-node.js';
 import { openRoot, requireProvider } from './find-root.js';
@@ -9,7 +10,9 @@ import { type NodeInfo, readNodeInfo } from './node-info.js';
 import { checkPublicLocation, leadsToSameDatabase } from './public-location.js';
 import { checkWorkerName, registerSubscriber } from './subscriber.js';
 
-export interface CreateLeafOptions {
+export interface CreateSubscriberOptions {
+  /** A branch has a queue of its own, from which other nodes read. */
+  readonly nodeType: 'branch' | 'leaf';
   readonly queueName: string;
   readonly nodeName: string;
   readonly workerName: string;
@@ -24,22 +27,25 @@ export interface CreateLeafOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface CreateLeafOutcome {
+export interface CreateSubscriberOutcome {
   readonly kind: 'created' | 'exists';
   readonly providerNode: string;
 }
 
 /**
- * Makes this database a leaf below a provider.
+ * Makes this database a leaf or a branch below a provider.
  *
  * Everything is looked at before the first write. The local node comes last and in one transaction, so an
  * interrupted call leaves at most registrations on root and provider, which the same call uses again; after an
- * error the one that keeps events on the provider is taken back. May be repeated: `exists` when this leaf is there already.
+ * error the one that keeps events on the provider is taken back. May be repeated: `exists` when this node is there already.
  *
  * Throws PC301 for a name in use, PC302 when the provider has no such queue, PC308 for a worker name in use,
  * PC309 for a public location that is another database's, PC200 naming the node that cannot be reached.
  */
-export async function createLeaf(local: Connection, options: CreateLeafOptions): Promise<CreateLeafOutcome> {
+export async function createSubscriber(
+  local: Connection,
+  options: CreateSubscriberOptions,
+): Promise<CreateSubscriberOutcome> {
   const { queueName, nodeName, workerName, publicLocation, connect, signal } = options;
   await using provider = await connectToProvider(options);
   const providerInfo = await requireProvider(provider, queueName);
@@ -47,7 +53,7 @@ export async function createLeaf(local: Connection, options: CreateLeafOptions):
 
   const existing = await readNodeInfo(local, queueName);
   if (existing !== undefined) {
-    const wanted = { queueName, nodeName, workerName, nodeType: 'leaf', providerNode } as const;
+    const wanted = { queueName, nodeName, workerName, nodeType: options.nodeType, providerNode } as const;
     checkExistingNode(existing, wanted, local.target);
     return { kind: 'exists', providerNode };
   }
@@ -56,7 +62,7 @@ export async function createLeaf(local: Connection, options: CreateLeafOptions):
     queueName,
     start: { nodeName: providerNode, location: options.providerLocation },
     connect,
-    application: `create-leaf/${nodeName}`,
+    application: `create/${nodeName}`,
     signal,
   });
   await checkNodeName(local, [root.connection, provider], options);
@@ -68,13 +74,15 @@ export async function createLeaf(local: Connection, options: CreateLeafOptions):
     // The provider hears of it by the queue too, but only after it has registered the subscriber.
     if (root.node.nodeName !== providerNode) await registerLocation(provider, queueName, self);
     const watermark = await registerSubscriber(provider, queueName, nodeName, workerName);
+    // A node that is made anew has nothing yet that it could lack.
+    await forgetDropped(provider, queueName, workerName);
     const members = await readLocations(root.connection, queueName);
     await local.transaction(async (tx) => {
       await registerMembers(tx, self, members, providerInfo, options);
       await callApi(
         tx,
         'pgq_node.create_node',
-        [queueName, 'leaf', nodeName, workerName, providerNode, watermark, null],
+        [queueName, options.nodeType, nodeName, workerName, providerNode, watermark, null],
         { 401: 'PC301' },
       );
       await options.fill(tx, root.connection);
@@ -87,10 +95,10 @@ export async function createLeaf(local: Connection, options: CreateLeafOptions):
   return { kind: 'created', providerNode };
 }
 
-async function connectToProvider(options: CreateLeafOptions): Promise<Connection> {
+async function connectToProvider(options: CreateSubscriberOptions): Promise<Connection> {
   try {
     return await options.connect(options.providerLocation, {
-      application: `create-leaf/${options.nodeName}`,
+      application: `create/${options.nodeName}`,
       signal: options.signal,
     });
   } catch (error) {
@@ -106,7 +114,7 @@ async function connectToProvider(options: CreateLeafOptions): Promise<Connection
 async function checkNodeName(
   local: Connection,
   members: readonly Connection[],
-  options: CreateLeafOptions,
+  options: CreateSubscriberOptions,
 ): Promise<void> {
   for (const member of members) {
     const locations = await readLocations(member, options.queueName);
@@ -133,7 +141,7 @@ async function registerMembers(
   self: NodeLocation,
   members: readonly NodeLocation[],
   provider: NodeInfo,
-  options: CreateLeafOptions,
+  options: CreateSubscriberOptions,
 ): Promise<void> {
   await registerLocation(tx, options.queueName, self);
   for (const member of members) {

@@ -1,0 +1,146 @@
+import { ReplicateError } from '../errors/replicate-error.js';
+import { failpoint } from '../runtime/failpoint.js';
+import { callApi } from './call-api.js';
+import type { Member, MemberSessions } from './member-sessions.js';
+import { moveNode } from './move-node.js';
+import { requireNode } from './node-info.js';
+import { poll } from './poll.js';
+import { releaseNode } from './release-node.js';
+import { tagNode } from './tag-node.js';
+import { takeOverSubscribers } from './take-over-branch.js';
+import type { TakeOverOptions } from './take-over-root.js';
+
+const POLL_MS = 50;
+
+/** The consumer that keeps, on the new root, the events that a dead root needs if it ever comes back. */
+export function gravestoneName(nodeName: string): string {
+  return `${nodeName}.gravestone`;
+}
+
+/**
+ * Makes a branch the root after the root has died for good.
+ *
+ * What had not left the dead root is lost here; `resurrect` on it saves those events. What any branch has got is not
+ * lost: the new root reads it from there first. May be repeated.
+ *
+ * Throws PC312 when the dead root answers, when the node is no branch, or when a leaf has got more than every branch:
+ * its rows then come from events that nobody can hand on.
+ */
+export async function takeOverDeadRoot(sessions: MemberSessions, options: TakeOverOptions): Promise<void> {
+  const { signal } = sessions;
+  const { oldName, newName, timeoutMs, report } = options;
+  await tagNode(sessions, oldName, true, report);
+  await failpoint('takeover-tagged');
+  let candidate = await sessions.look(newName);
+  if (candidate.node.nodeType !== 'root') {
+    if (candidate.node.nodeType !== 'branch') {
+      throw new ReplicateError(
+        'PC312',
+        `Node "${newName}" is a ${candidate.node.nodeType}: only a branch can become the root.`,
+      );
+    }
+    const ahead = await findMostAdvanced(sessions, candidate, options);
+    if (ahead !== undefined) {
+      await moveNode(sessions, { nodeName: newName, newProvider: ahead.node.nodeName, timeoutMs, report });
+      const reached = await poll(
+        async () => {
+          candidate = await sessions.look(newName);
+          return candidate.node.lastTick >= ahead.node.lastTick ? true : undefined;
+        },
+        { intervalMs: POLL_MS, timeoutMs, signal },
+      );
+      if (reached === undefined) {
+        throw new ReplicateError(
+          'PC306',
+          `Node "${newName}" did not reach tick ${ahead.node.lastTick} of "${ahead.node.nodeName}" within ${timeoutMs / 1000} s.`,
+        );
+      }
+    }
+    await failpoint('takeover-caught-up');
+    await promote(sessions, candidate, options);
+  }
+  await failpoint('takeover-promoted');
+  await takeOverSubscribers(sessions, options);
+  // It may have read from a branch that was ahead.
+  await releaseNode(sessions, { nodeName: newName, provider: null, report });
+}
+
+/** The branch that has got more than the candidate, if there is one. */
+async function findMostAdvanced(
+  sessions: MemberSessions,
+  candidate: Member,
+  { oldName, newName, report }: TakeOverOptions,
+): Promise<Member | undefined> {
+  const { seen, unreachable } = await sessions.lookAtAll();
+  if (seen.some(({ node }) => node.nodeName === oldName)) {
+    throw new ReplicateError(
+      'PC312',
+      `Node "${oldName}" answers: it is not dead. Use "takeover" without --dead-root.`,
+    );
+  }
+  const others = unreachable.filter((name) => name !== oldName);
+  if (others.length > 0) {
+    report(`Nobody knows how far these are, because they cannot be reached: ${others.join(', ')}.`);
+  }
+  const best = seen.reduce(
+    (most, member) => (member.node.lastTick > most.node.lastTick ? member : most),
+    candidate,
+  );
+  if (best.node.nodeName === newName) return undefined;
+  const bestBranch = seen
+    .filter(({ node }) => node.nodeType === 'branch')
+    .reduce((most, member) => (member.node.lastTick > most.node.lastTick ? member : most), candidate);
+  if (bestBranch.node.lastTick < best.node.lastTick) {
+    throw new ReplicateError(
+      'PC312',
+      `The leaf "${best.node.nodeName}" is at tick ${best.node.lastTick}, the best branch at ${bestBranch.node.lastTick}: ` +
+        'it has rows that no other node can get. Drop that leaf and create it anew, or make the application write them again.',
+    );
+  }
+  return bestBranch.node.nodeName === newName ? undefined : bestBranch;
+}
+
+async function promote(
+  { queueName }: MemberSessions,
+  candidate: Member,
+  { oldName, newName, report }: TakeOverOptions,
+): Promise<void> {
+  await candidate.connection.transaction(async (tx) => {
+    const { lastTick } = await requireNode(tx, queueName);
+    await callApi(tx, 'pgq_node.promote_branch', [queueName]);
+    if (!candidate.subscribers.some(({ nodeName }) => nodeName === oldName)) {
+      await callApi(tx, 'pgq_node.register_subscriber', [
+        queueName,
+        oldName,
+        gravestoneName(oldName),
+        lastTick,
+      ]);
+    }
+    report(
+      `Node "${newName}" is the root, from tick ${lastTick} on. It keeps events for "${oldName}", ` +
+        `until "resurrect" on it or "drop-node ${oldName}".`,
+    );
+  });
+}
+
+/**
+ * Lets a node take the place of a branch that has died for good. May be repeated.
+ *
+ * Throws PC311 when nobody knows from whom the dead branch has read.
+ */
+export async function takeOverDeadBranch(sessions: MemberSessions, options: TakeOverOptions): Promise<void> {
+  const { oldName, newName, timeoutMs, report } = options;
+  await tagNode(sessions, oldName, true, report);
+  const candidate = await sessions.look(newName);
+  if (candidate.node.providerNode === oldName) {
+    const { seen } = await sessions.lookAtAll();
+    const above = seen.find(({ subscribers }) => subscribers.some(({ nodeName }) => nodeName === oldName));
+    if (above === undefined) {
+      throw new ReplicateError('PC311', `No node that can be reached has "${oldName}" as its subscriber.`);
+    }
+    await moveNode(sessions, { nodeName: newName, newProvider: above.node.nodeName, timeoutMs, report });
+  }
+  await failpoint('takeover-moved');
+  await takeOverSubscribers(sessions, options);
+  report(`The provider of "${oldName}" keeps events for it until "drop-node ${oldName}".`);
+}

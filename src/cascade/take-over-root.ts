@@ -1,0 +1,249 @@
+import type { Connection } from '../db/connection.js';
+import { quoteLiteral, quoteName } from '../db/identifier.js';
+import { ReplicateError } from '../errors/replicate-error.js';
+import { type TickId, tickId } from '../queue/ids.js';
+import { failpoint } from '../runtime/failpoint.js';
+import { type ApiAnswer, callApi } from './call-api.js';
+import { registerLocation } from './location.js';
+import type { Member, MemberSessions } from './member-sessions.js';
+import { requireNode } from './node-info.js';
+import { poll } from './poll.js';
+import { releaseNode } from './release-node.js';
+import { waitForUpstream } from './wait-position.js';
+
+const POLL_MS = 20;
+/** A node that has everything this long after it was asked is close enough for a switch. */
+const CLOSE_MS = 1_000;
+
+export interface TakeOverOptions {
+  /** The node that gives its place. */
+  readonly oldName: string;
+  /** The node that takes it. */
+  readonly newName: string;
+  /** Longest wait for the new root to have everything; writes are refused during the last part of it. */
+  readonly timeoutMs: number;
+  readonly report: (sentence: string) => void;
+}
+
+/**
+ * Makes a branch the root, and the root, which is alive, a branch below it.
+ *
+ * The old root refuses writes from the moment that the branch has almost everything until the branch is the root.
+ * Up to that moment, which is one transaction on the branch, every failure opens the old root again. A command that was
+ * killed leaves it closed; the same command then goes on from there. May be repeated.
+ *
+ * Throws PC312 when the branch cannot be the root, PC306 when it does not catch up in time.
+ */
+export async function takeOverRoot(sessions: MemberSessions, options: TakeOverOptions): Promise<void> {
+  const { newName, report } = options;
+  const before = await sessions.look(newName);
+  if (before.node.nodeType !== 'root') {
+    const old = await sessions.look(options.oldName);
+    await checkCandidate(old, before);
+    const started = performance.now();
+    await switchRoot(sessions, old, before, options);
+    report(
+      `Node "${newName}" is the root. Writes were refused for ${Math.round(performance.now() - started)} ms at most.`,
+    );
+  }
+  await failpoint('takeover-promoted');
+  await joinOldRoot(sessions, options);
+  await failpoint('takeover-demoted');
+  await releaseNode(sessions, { nodeName: newName, provider: null, report });
+}
+
+/** Throws PC312 when something would be missing on the new root. */
+async function checkCandidate(old: Member, candidate: Member): Promise<void> {
+  const { nodeName, nodeType } = candidate.node;
+  if (nodeType !== 'branch') {
+    throw new ReplicateError(
+      'PC312',
+      `Node "${nodeName}" is a ${nodeType}: only a branch can become the root.`,
+    );
+  }
+  if (old.node.nodeType !== 'root') {
+    throw new ReplicateError('PC312', `Node "${old.node.nodeName}" is not the root.`);
+  }
+  const wanted = await readLocalTables(old.connection, old.node.queueName);
+  const present = await readLocalTables(candidate.connection, old.node.queueName);
+  const missing = [...wanted.keys()].filter((name) => present.get(name) !== 'ok');
+  if (missing.length === 0) return;
+  throw new ReplicateError(
+    'PC312',
+    `Node "${nodeName}" lacks ${missing.length} of the root's tables, or they are not in sync: ${missing.join(', ')}.`,
+  );
+}
+
+async function readLocalTables(
+  connection: Connection,
+  queueName: string,
+): Promise<Map<string, string | null>> {
+  const rows = await connection.query<{ table_name: string; merge_state: string | null }>(
+    'select table_name, merge_state from londiste.get_table_list($1) where local',
+    [queueName],
+  );
+  return new Map(rows.map((row) => [row.table_name, row.merge_state]));
+}
+
+/** From "almost there" to the new root. Reopens the old root when it throws. */
+async function switchRoot(
+  sessions: MemberSessions,
+  old: Member,
+  candidate: Member,
+  options: TakeOverOptions,
+): Promise<void> {
+  const { queueName } = sessions;
+  const { timeoutMs, report } = options;
+  if (!(await isClosed(old))) await waitUntilClose(sessions, old, candidate, timeoutMs);
+  const closedAt = performance.now();
+  try {
+    await callApi(old.connection, 'pgq_node.demote_root', [queueName, 1, options.newName]);
+    await failpoint('takeover-closed');
+    const lastTick = await makeLastTick(old.connection, queueName);
+    report(`Node "${options.oldName}" refuses writes; its last tick is ${lastTick}.`);
+    await failpoint('takeover-last-tick');
+    await waitForTick(candidate, lastTick, sessions, options);
+    await failpoint('takeover-caught-up');
+    await promote(sessions, old, candidate, lastTick);
+    report(`Writes were refused for ${Math.round(performance.now() - closedAt)} ms.`);
+  } catch (error) {
+    if (await isRoot(candidate)) return;
+    await reopen(old, queueName);
+    throw error;
+  }
+}
+
+async function makeLastTick(old: Connection, queueName: string): Promise<TickId> {
+  const { last_tick } = await callApi<ApiAnswer & { last_tick: bigint }>(old, 'pgq_node.demote_root', [
+    queueName,
+    2,
+    null,
+  ]);
+  return tickId(last_tick);
+}
+
+async function waitForTick(
+  { connection }: Member,
+  target: TickId,
+  { queueName, signal }: MemberSessions,
+  { newName, timeoutMs }: TakeOverOptions,
+): Promise<void> {
+  const reached = await poll(
+    async () => ((await requireNode(connection, queueName)).lastTick >= target ? true : undefined),
+    { intervalMs: POLL_MS, timeoutMs, signal },
+  );
+  if (reached !== undefined) return;
+  throw new ReplicateError(
+    'PC306',
+    `Node "${newName}" did not reach the last tick ${target} within ${timeoutMs / 1000} s; the root takes writes again.`,
+  );
+}
+
+/** The one transaction that changes who is the root. The old root is its subscriber from then on. */
+async function promote(
+  { queueName }: MemberSessions,
+  old: Member,
+  candidate: Member,
+  lastTick: TickId,
+): Promise<void> {
+  const sequences = await readSequenceValues(old.connection, queueName);
+  const { nodeName, workerName } = old.node;
+  await candidate.connection.transaction(async (tx) => {
+    await raiseSequences(tx, queueName, sequences);
+    if (!candidate.subscribers.some((subscriber) => subscriber.nodeName === nodeName)) {
+      await callApi(tx, 'pgq_node.register_subscriber', [queueName, nodeName, workerName, lastTick]);
+    }
+    await callApi(tx, 'pgq_node.promote_branch', [queueName]);
+  });
+}
+
+async function isRoot(candidate: Member): Promise<boolean> {
+  if (!candidate.connection.isOpen) return false;
+  return (await requireNode(candidate.connection, candidate.node.queueName)).nodeType === 'root';
+}
+
+/**
+ * Waits, while the application still writes, until the candidate is so close behind that the rest will be short.
+ * Throws PC306 when that does not come to pass in time.
+ */
+async function waitUntilClose(
+  { queueName, signal }: MemberSessions,
+  old: Member,
+  candidate: Member,
+  timeoutMs: number,
+): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const started = performance.now();
+    await waitForUpstream(candidate.connection, old.connection, {
+      queueName,
+      timeoutMs: Math.max(0, deadline - started),
+      signal,
+    });
+    if (performance.now() - started < CLOSE_MS) return;
+  }
+}
+
+/** True when an earlier call was killed after it had closed the old root: nobody makes ticks there any more. */
+async function isClosed({ connection, node }: Member): Promise<boolean> {
+  const rows = await connection.query(
+    'select from pgq.queue where queue_name = $1 and queue_external_ticker and queue_disable_insert',
+    [node.queueName],
+  );
+  return rows.length > 0;
+}
+
+/** Lets the old root take writes and ticks again. */
+async function reopen({ connection }: Member, queueName: string): Promise<void> {
+  if (!connection.isOpen) return;
+  await connection.query(
+    `update pgq.queue set queue_external_ticker = false, queue_disable_insert = false where queue_name = $1`,
+    [queueName],
+  );
+}
+
+/** After the switch: the old root becomes a branch of the new one. Nothing when it is that already. */
+async function joinOldRoot(sessions: MemberSessions, options: TakeOverOptions): Promise<void> {
+  const { queueName } = sessions;
+  const { oldName, newName, report } = options;
+  const old = await sessions.look(oldName);
+  if (old.node.nodeType !== 'root') return;
+  const location = await sessions.location(newName);
+  await old.connection.transaction(async (tx) => {
+    // Its queue takes no events any more, so the location is written in the session role of replication.
+    await callApi(tx, 'pgq_node.demote_root', [queueName, 3, newName]);
+    await registerLocation(tx, queueName, { ...location, isDead: false });
+    await tx.query("select pg_notify('pgcascade_tables', $1)", [queueName]);
+  });
+  report(`Node "${oldName}" is a branch below "${newName}".`);
+}
+
+/** The values that the sequences of the queue have given out on this node. */
+async function readSequenceValues(connection: Connection, queueName: string): Promise<Map<string, bigint>> {
+  const rows = await connection.query<{ seq_name: string }>(
+    'select seq_name from londiste.get_seq_list($1) where local',
+    [queueName],
+  );
+  const values = new Map<string, bigint>();
+  for (const { seq_name: name } of rows) {
+    const { value } = await connection.one<{ value: bigint }>(
+      `select last_value as value from ${quoteName(name)}`,
+    );
+    values.set(name, value);
+  }
+  return values;
+}
+
+/** A sequence that is published ahead stays there; it never goes back. */
+async function raiseSequences(
+  tx: Connection,
+  queueName: string,
+  values: ReadonlyMap<string, bigint>,
+): Promise<void> {
+  const own = await readSequenceValues(tx, queueName);
+  for (const [name, value] of values) {
+    const current = own.get(name);
+    if (current === undefined || current >= value) continue;
+    await tx.query(`select setval(${quoteLiteral(quoteName(name))}::regclass, $1)`, [value]);
+  }
+}

@@ -1,0 +1,67 @@
+import { once } from 'node:events';
+import type { Connection } from '../db/connection.js';
+import { quoteName } from '../db/identifier.js';
+import type { Batch } from '../queue/batches.js';
+import { CSV_COPY_OPTIONS, formatCsvRow } from '../queue/csv-rows.js';
+import type { TimedEvent } from '../queue/event.js';
+import { TICK_CHANNEL } from '../queue/tick-channel.js';
+
+const COLUMNS = 'ev_id, ev_time, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4';
+
+/**
+ * The queue of a branch, while one batch is written to it: the same events under the same ids, and then the same tick,
+ * so that the nodes below can change between this node and any other of the cascade.
+ *
+ * All of it is in the transaction of the batch: after a crash either tables, events, tick and position are there, or
+ * none of them.
+ */
+export class BranchQueue {
+  readonly #tx: Connection;
+  readonly #batch: Batch;
+  readonly #eventTable: string;
+  #lastId = 0n;
+
+  private constructor(tx: Connection, batch: Batch, eventTable: string) {
+    this.#tx = tx;
+    this.#batch = batch;
+    this.#eventTable = eventTable;
+  }
+
+  /** `tx`: the batch's transaction, in a session with session_replication_role = replica. */
+  static async open(tx: Connection, batch: Batch): Promise<BranchQueue> {
+    const { name } = await tx.one<{ name: string }>('select pgq.current_event_table($1) as name', [
+      batch.queueName,
+    ]);
+    return new BranchQueue(tx, batch, quoteName(name));
+  }
+
+  /** Writes the events of one block, whatever they are and whether or not this node replicates their tables. */
+  async write(block: readonly TimedEvent[]): Promise<void> {
+    const stream = this.#tx.copyFrom(
+      `copy ${this.#eventTable} (${COLUMNS}) from stdin with ${CSV_COPY_OPTIONS}`,
+    );
+    stream.end(block.map(toCsv).join(''));
+    await once(stream, 'finish');
+    const last = block.at(-1)?.id ?? 0n;
+    if (last > this.#lastId) this.#lastId = last;
+  }
+
+  /** Makes the batch's end tick, after all its events; waiting readers hear of it when the transaction commits. */
+  async tick(): Promise<void> {
+    const { queueName, endTick, endTime, endEventSequence } = this.#batch;
+    // Branches of the original forget the sequence when they are started anew.
+    const sequence = endEventSequence > this.#lastId ? endEventSequence : this.#lastId;
+    await this.#tx.query('select pgq.ticker($1, $2, $3::timestamptz, $4), pg_notify($5, $1)', [
+      queueName,
+      endTick,
+      endTime,
+      sequence,
+      TICK_CHANNEL,
+    ]);
+  }
+}
+
+function toCsv(event: TimedEvent): string {
+  const { id, time, type, data, extra1, extra2, extra3, extra4 } = event;
+  return formatCsvRow([`${id}`, time, type, data, extra1, extra2, extra3, extra4]);
+}

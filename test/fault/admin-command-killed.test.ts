@@ -1,0 +1,138 @@
+import { expect, test } from 'vitest';
+import type { TestNode } from '../support/test-node.js';
+import { openTree, type Tree } from '../support/tree.js';
+
+const TABLES = 'create table public.counted (id bigint generated always as identity primary key, v text)';
+
+/** In place of a root's provider. */
+const TOP = '(none)';
+
+/** Node → provider, as the nodes and the subscriber lists of all providers say it; both must agree. */
+async function shape(tree: Tree, nodes: readonly TestNode[] = tree.nodes): Promise<Record<string, string>> {
+  const providers: Record<string, string> = {};
+  const subscribers: Record<string, string> = {};
+  for (const node of nodes) {
+    const [own] = await node.query<{ provider: string; type: string; open: boolean }>(
+      `select s.provider_node as provider, n.node_type as type, coalesce(not q.queue_disable_insert, false) as open
+         from pgq_node.node_info n
+         join pgq_node.local_state s on s.queue_name = n.queue_name and s.consumer_name = n.worker_name
+         left join pgq.queue q on q.queue_name = n.queue_name`,
+    );
+    expect(own?.open, `${node.name} takes events`).toBe(own?.type === 'root');
+    if (own?.type === 'root') providers[node.name] = TOP;
+    else providers[node.name] = own?.provider ?? 'none';
+    const below = await node.query<{ name: string }>(
+      'select subscriber_node as name from pgq_node.subscriber_info',
+    );
+    for (const { name } of below) {
+      expect(subscribers[name], `${name} is a subscriber of one node`).toBeUndefined();
+      subscribers[name] = node.name;
+    }
+  }
+  const expected = Object.fromEntries(Object.entries(providers).filter(([, provider]) => provider !== TOP));
+  expect(subscribers).toEqual(expected);
+  return providers;
+}
+
+let written = 0;
+
+/** Writes on the root and waits until everybody has it. */
+async function expectFlow(
+  tree: Tree,
+  root: TestNode,
+  nodes: readonly TestNode[] = tree.nodes,
+): Promise<void> {
+  written += 3;
+  await root.query("insert into public.counted (v) values ('a'), ('b'), ('c')");
+  const others = nodes.filter((node) => node !== root);
+  await tree.caughtUp(root, others);
+  for (const node of others) expect(await tree.differences(root, node)).toEqual([]);
+  const [{ count } = { count: 0n }] = await root.query<{ count: bigint }>(
+    'select count(*) as count from public.counted',
+  );
+  expect(count).toBe(BigInt(written));
+}
+
+test('an admin command that is killed at any step is finished by the same command', async () => {
+  written = 0;
+  await using tree = await openTree({
+    nodes: {
+      root: { major: 15, isBranch: true },
+      branch: { major: 15, provider: 'root', isBranch: true },
+      leaf: { major: 15, provider: 'root' },
+    },
+    tables: TABLES,
+  });
+  const [root, branch, leaf] = tree.nodes as [TestNode, TestNode, TestNode];
+  expect(await shape(tree)).toEqual({ root: TOP, branch: 'root', leaf: 'root' });
+
+  // The leaf goes to and fro between root and branch.
+  let target = branch;
+  for (const failpoint of ['move-registered', 'move-changed', 'move-acknowledged']) {
+    await leaf.killedAt(failpoint, 'change-provider', target.name);
+    await leaf.must('change-provider', target.name);
+    expect(await shape(tree), failpoint).toEqual({ root: TOP, branch: 'root', leaf: target.name });
+    await expectFlow(tree, root);
+    target = target === branch ? root : branch;
+  }
+
+  // The two others take the root's place from each other.
+  let [taker, holder] = [branch, root];
+  const leafProvider = (await shape(tree))['leaf'] as string;
+  for (const failpoint of [
+    'takeover-closed',
+    'takeover-last-tick',
+    'takeover-caught-up',
+    'takeover-promoted',
+    'takeover-demoted',
+  ]) {
+    await taker.killedAt(failpoint, 'takeover', holder.name);
+    await taker.must('takeover', holder.name);
+    expect(await shape(tree), failpoint).toEqual({
+      [taker.name]: TOP,
+      [holder.name]: taker.name,
+      leaf: leafProvider,
+    });
+    await expectFlow(tree, taker);
+    [taker, holder] = [holder, taker];
+  }
+
+  // The leaf is dropped; each command before the last is killed one step later.
+  for (const failpoint of ['drop-released', 'drop-dropped', 'drop-forgotten', 'drop-unregistered']) {
+    await holder.killedAt(failpoint, 'drop-node', 'leaf');
+  }
+  await holder.must('drop-node', 'leaf');
+  const rest = [root, branch];
+  expect(await shape(tree, rest)).toEqual({ [holder.name]: TOP, [taker.name]: holder.name });
+  await expectFlow(tree, holder, rest);
+  for (const node of rest) {
+    const members = await node.query<{ name: string }>(
+      'select node_name as name from pgq_node.node_location order by 1',
+    );
+    expect(members.map(({ name }) => name)).toEqual(['branch', 'root']);
+  }
+});
+
+test('a takeover that cannot catch up lets the root take writes again', async () => {
+  written = 0;
+  await using tree = await openTree({
+    nodes: { root: { major: 15 }, branch: { major: 15, provider: 'root', isBranch: true } },
+    tables: TABLES,
+  });
+  const [root, branch] = tree.nodes as [TestNode, TestNode];
+  await branch.stopWorker();
+  expect(await branch.run('takeover', 'root', '--timeout=1')).toMatchObject({ exitCode: 3 });
+  expect(await shape(tree)).toEqual({ root: TOP, branch: 'root' });
+  // Stopped after the root was closed: the worker sees nothing of the last tick.
+  const doomed = branch.killedAt('takeover-last-tick', 'takeover', 'root', '--timeout=60');
+  branch.startWorker();
+  await doomed;
+  await branch.stopWorker();
+  await expect(root.query("insert into public.counted (v) values ('refused')")).rejects.toThrow(/disallowed/);
+  expect(await branch.run('takeover', 'root', '--timeout=1')).toMatchObject({ exitCode: 3 });
+  expect(await shape(tree)).toEqual({ root: TOP, branch: 'root' });
+  branch.startWorker();
+  await branch.must('takeover', 'root');
+  expect(await shape(tree)).toEqual({ branch: TOP, root: 'branch' });
+  await expectFlow(tree, branch);
+});

@@ -1,0 +1,177 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type FreshDatabase, freshDatabase, startCluster } from './cluster.js';
+import { findDifferences } from './differences.js';
+import { TestNode } from './test-node.js';
+import { waitUntilSeen } from './wait-until.js';
+
+const QUEUE = 'app';
+
+type CleanUp = () => Promise<unknown>;
+
+export interface TreeNodeOptions {
+  /** Major version of the node's server. */
+  readonly major: number;
+  /** The node to read from, which stands before this one; without it the node is the root. */
+  readonly provider?: string;
+  /** Other nodes will read from this one. */
+  readonly isBranch?: boolean;
+}
+
+export interface TreeOptions {
+  /** Name → node; the root comes first. */
+  readonly nodes: Readonly<Record<string, TreeNodeOptions>>;
+  /** SQL that makes the tables, run on all nodes; then all tables and sequences are added everywhere and in sync. Without it nothing is added. */
+  readonly tables?: string | undefined;
+  /** SQL run on the root only, after `tables` and before anything is added: the rows to copy. */
+  readonly rows?: string | undefined;
+  /** More lines for the ini files of all workers. */
+  readonly ini?: readonly string[] | undefined;
+  /** True for servers of their own, which may be killed; false shares those of the test file. */
+  readonly ownServers?: boolean | undefined;
+}
+
+/** A cascade: a database for each node, with workers and tickers as processes. */
+export class Tree implements AsyncDisposable {
+  readonly queue = QUEUE;
+  readonly folder: string;
+  readonly nodes: readonly TestNode[];
+  readonly #cleanUp: readonly CleanUp[];
+
+  /** Use `openTree`. */
+  constructor(folder: string, nodes: readonly TestNode[], cleanUp: readonly CleanUp[]) {
+    this.folder = folder;
+    this.nodes = nodes;
+    this.#cleanUp = cleanUp;
+  }
+
+  node(name: string): TestNode {
+    const node = this.nodes.find((candidate) => candidate.name === name);
+    if (node === undefined) throw new Error(`The tree has no node ${name}`);
+    return node;
+  }
+
+  /** Waits until the other nodes have all that is committed on `root` now, and every table that they have is `ok`. */
+  async caughtUp(root: TestNode, others: readonly TestNode[], timeoutMs = 60_000): Promise<void> {
+    const [now] = await root.query<{ id: bigint }>('select txid_current() as id');
+    await waitUntilSeen(
+      `${others.map(({ name }) => name).join(', ')} caught up with ${root.name}`,
+      async () => ({
+        tick: await firstTickAfter(root, now?.id ?? 0n),
+        nodes: await Promise.all(
+          others.map(async (node) => ({ node: node.name, ...(await node.position(QUEUE)) })),
+        ),
+      }),
+      ({ tick, nodes }) =>
+        tick !== null &&
+        nodes.every((seen) => seen.tick !== null && seen.tick >= tick && seen.notReady === null),
+      { timeoutMs },
+    );
+  }
+
+  /** One line per table that is not the same on two nodes. */
+  async differences(one: TestNode, other: TestNode): Promise<string[]> {
+    await using left = await one.connect();
+    await using right = await other.connect();
+    return await findDifferences(left, right);
+  }
+
+  /** Ends all tickers and workers. Safe to repeat. */
+  async stopPrograms(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.stopPrograms()));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await runAll(this.#cleanUp);
+  }
+}
+
+/** Sets up the nodes, with tickers and workers running. With `tables` all of them are added and in sync. */
+export async function openTree(options: TreeOptions): Promise<Tree> {
+  const cleanUp: CleanUp[] = [];
+  try {
+    const folder = await mkdtemp(join(tmpdir(), 'pgcascade-tree-'));
+    cleanUp.unshift(() => rm(folder, { recursive: true, force: true }));
+    const nodes: TestNode[] = [];
+    for (const [name, { major }] of Object.entries(options.nodes)) {
+      const database = await openDatabase(major, name, options.ownServers === true);
+      cleanUp.unshift(() => database[Symbol.asyncDispose]());
+      nodes.push(new TestNode(name, folder, database));
+    }
+    const tree = new Tree(folder, nodes, cleanUp);
+    cleanUp.unshift(() => tree.stopPrograms());
+    await setUp(tree, options);
+    return tree;
+  } catch (error) {
+    await runAll(cleanUp);
+    throw error;
+  }
+}
+
+async function setUp(tree: Tree, options: TreeOptions): Promise<void> {
+  for (const node of tree.nodes) {
+    const { provider, isBranch } = options.nodes[node.name] as TreeNodeOptions;
+    await node.writeIniFiles(QUEUE, options.ini ?? []);
+    if (options.tables !== undefined) await node.query(options.tables);
+    const location = node.database.conninfo;
+    if (provider === undefined) {
+      if (options.rows !== undefined) await node.query(options.rows);
+      await node.must('create-root', node.name, location);
+      await node.query("select pgq.set_queue_config($1, 'ticker_max_lag', '50 milliseconds')", [QUEUE]);
+    } else {
+      const verb = isBranch === true ? 'create-branch' : 'create-leaf';
+      await node.must(verb, node.name, location, `--provider=${tree.node(provider).database.conninfo}`);
+    }
+    if (provider === undefined || isBranch === true) node.startTicker();
+    node.startWorker();
+  }
+  if (options.tables !== undefined) await addAll(tree);
+}
+
+async function addAll(tree: Tree): Promise<void> {
+  for (const node of tree.nodes) {
+    await node.must('add-table', '--all');
+    await node.must('add-seq', '--all');
+  }
+  const [root, ...others] = tree.nodes as [TestNode, ...TestNode[]];
+  for (const node of others) await node.must('wait-sync');
+  await tree.caughtUp(root, others);
+}
+
+/** The first tick that shows all transactions up to `transactionId`. */
+async function firstTickAfter(root: TestNode, transactionId: bigint): Promise<bigint | null> {
+  await root.query('select pgq.force_tick($1)', [QUEUE]);
+  const [row] = await root.query<{ tick: bigint | null }>(
+    `select min(t.tick_id) as tick
+       from pgq.tick t join pgq.queue q on q.queue_id = t.tick_queue
+      where q.queue_name = $1 and txid_snapshot_xmin(t.tick_snapshot) > $2`,
+    [QUEUE, transactionId],
+  );
+  return row?.tick ?? null;
+}
+
+async function openDatabase(major: number, prefix: string, own: boolean): Promise<FreshDatabase> {
+  if (!own) return freshDatabase(major, prefix);
+  const cluster = await startCluster(major);
+  await cluster.createDatabase(prefix);
+  return {
+    cluster,
+    name: prefix,
+    conninfo: cluster.conninfo(prefix),
+    url: cluster.url(prefix),
+    connect: () => cluster.connect(prefix),
+    application: () => cluster.application(prefix),
+    query: (sql, values) => cluster.query(prefix, sql, values),
+    [Symbol.asyncDispose]: () => cluster.stop(),
+  };
+}
+
+/** Runs all steps, also after one failed; throws the first error. */
+async function runAll(steps: readonly CleanUp[]): Promise<void> {
+  const errors: unknown[] = [];
+  for (const step of steps) {
+    await step().catch((error: unknown) => errors.push(error));
+  }
+  if (errors.length > 0) throw errors[0];
+}
