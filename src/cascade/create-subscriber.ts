@@ -1,6 +1,7 @@
 import type { Connect } from '../db/connect.js';
 import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
+import { forgetDropped } from '../queue/dropped-consumer.js';
 import { callApi } from './call-api.js';
 import { checkExistingNode } from './existing-node.js';
 import { openRoot, requireProvider } from './find-root.js';
@@ -73,6 +74,8 @@ export async function createSubscriber(
     // The provider hears of it by the queue too, but only after it has registered the subscriber.
     if (root.node.nodeName !== providerNode) await registerLocation(provider, queueName, self);
     const watermark = await registerSubscriber(provider, queueName, nodeName, workerName);
+    // A node that is made anew has nothing yet that it could lack.
+    await forgetDropped(provider, queueName, workerName);
     const members = await readLocations(root.connection, queueName);
     await local.transaction(async (tx) => {
       await registerMembers(tx, self, members, providerInfo, options);

@@ -12,6 +12,7 @@ const MODULES: Readonly<Record<string, () => Promise<CommandModule>>> = {
   pause: () => import('./commands/pause.js'),
   resume: () => import('./commands/resume.js'),
   status: () => import('./commands/status.js'),
+  budget: () => import('./commands/budget.js'),
   members: () => import('./commands/members.js'),
   'change-provider': () => import('./commands/change-provider.js'),
   takeover: () => import('./commands/takeover.js'),

@@ -5,6 +5,7 @@ import { startDaemon } from '../runtime/daemon.js';
 import { type Lifecycle, listenToSignals } from '../runtime/lifecycle.js';
 import { type Log, type Logger, openLog } from '../runtime/log.js';
 import { assertPidfileFree, takePidfile } from '../runtime/pidfile.js';
+import type { SyslogOptions } from '../runtime/syslog.js';
 import { type CommonOptions, logLevel } from './common-options.js';
 import { backgroundParent, DAEMON_VARIABLE } from './environment.js';
 
@@ -28,6 +29,7 @@ export interface ServiceOptions {
   readonly jobName: string;
   readonly logfile: string | undefined;
   readonly pidfile: string | undefined;
+  readonly syslog?: SyslogOptions | undefined;
   readonly common: CommonOptions;
 }
 
@@ -135,6 +137,7 @@ function openServiceLog(options: ServiceOptions, write: (line: string) => void):
     const log = openLog({
       level: logLevel(options.common, true),
       logfile: options.logfile,
+      syslog: options.syslog,
       terminal: { write, colours: process.stderr.isTTY === true },
       redact: redactConninfo,
     });

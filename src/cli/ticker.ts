@@ -5,6 +5,7 @@ import { TICKER_SCHEMA, type TickerConfig } from '../config/ticker-config.js';
 import { createConnect } from '../db/connect.js';
 import type { ExitCode } from '../errors/catalogue.js';
 import { ReplicateError } from '../errors/replicate-error.js';
+import { isFacility, type SyslogOptions } from '../runtime/syslog.js';
 import { checkStart } from '../ticker/check-start.js';
 import type { TickerOptions, TickerPorts } from '../ticker/ports.js';
 import { runTicker } from '../ticker/run-ticker.js';
@@ -40,9 +41,20 @@ async function main(words: readonly string[]): Promise<ExitCode> {
     return 0;
   }
   const { jobName, logfile, pidfile } = config;
-  return runService({ program: PROGRAM, jobName, logfile, pidfile, common }, (service) =>
+  const syslog = readSyslog(config);
+  return runService({ program: PROGRAM, jobName, logfile, pidfile, syslog, common }, (service) =>
     tick(service, source),
   );
+}
+
+/** Throws PC102 when the facility is none. */
+function readSyslog({ syslog, syslogIdent, syslogFacility }: TickerConfig): SyslogOptions | undefined {
+  if (!isFacility(syslogFacility)) {
+    throw new ReplicateError('PC102', `The value "${syslogFacility}" of the key "syslog_facility" is none.`, {
+      key: 'syslog_facility',
+    });
+  }
+  return syslog ? { ident: syslogIdent, facility: syslogFacility } : undefined;
 }
 
 function commandLine(output: Output): Command {

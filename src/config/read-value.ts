@@ -8,7 +8,13 @@ export interface PathBase {
   readonly home: string;
 }
 
-const BYTE_UNITS: Readonly<Record<string, number>> = { '': 1, b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 };
+const BYTE_UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  b: 1,
+  kb: 1024,
+  mb: 1024 ** 2,
+  gb: 1024 ** 3,
+};
 const BOOLEANS: Readonly<Record<string, boolean>> = {
   '1': true,
   true: true,
@@ -47,12 +53,18 @@ export function readValue(
     case 'count':
       return numberOf(key, text, /^\d+$/, 'is not a whole number');
     case 'bytes': {
-      const match = /^(\d+)\s*([a-z]*)$/i.exec(text);
-      const unit = BYTE_UNITS[match?.[2]?.toLowerCase() ?? ''];
-      if (match === null || unit === undefined) throw wrongValue(key, text, 'is not a size such as 8MB');
-      return atLeast(key, text, Number(match[1]) * unit);
+      const bytes = parseSize(text);
+      if (bytes === undefined) throw wrongValue(key, text, 'is not a size such as 8MB');
+      return atLeast(key, text, bytes);
     }
   }
+}
+
+/** A size in bytes: `8MB`, `1 GB`, `4096`. Undefined for what is none. */
+export function parseSize(text: string): number | undefined {
+  const match = /^(\d+)\s*([a-z]*)$/i.exec(text);
+  const unit = BYTE_UNITS[match?.[2]?.toLowerCase() ?? ''];
+  return match === null || unit === undefined ? undefined : Number(match[1]) * unit;
 }
 
 function numberOf(key: KeyDeclaration, text: string, pattern: RegExp, wrong: string): number {

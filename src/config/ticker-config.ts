@@ -15,6 +15,25 @@ const KEYS = [
     sentence: 'File for log lines in JSON; opened anew on --reload. Needed with -d.',
   },
   {
+    name: 'syslog',
+    type: 'boolean',
+    default: '0',
+    sentence:
+      'With 1 the log goes to the syslog of this machine too, through the program logger of util-linux.',
+  },
+  {
+    name: 'syslog_ident',
+    type: 'text',
+    default: '%(job_name)s',
+    sentence: 'Name under which the lines stand in the syslog.',
+  },
+  {
+    name: 'syslog_facility',
+    type: 'text',
+    default: 'daemon',
+    sentence: 'Facility of the syslog: daemon, user, local0 to local7, and the like.',
+  },
+  {
     name: 'pidfile',
     type: 'path',
     example: '/run/pgcascade/ticker.pid',
@@ -87,7 +106,7 @@ const KEYS = [
 export const TICKER_SCHEMA: ConfigSchema<typeof KEYS> = {
   sections: ['ticker', 'pgqd'],
   keys: KEYS,
-  ignoredKeys: ['syslog', 'syslog_facility', 'syslog_ident'],
+  ignoredKeys: [],
 };
 
 /** The frozen configuration of a ticker: a field per key, times in milliseconds. */

@@ -16,6 +16,7 @@ export const SQLSTATE = {
   cannotConnectNow: '57P03',
   deadlockDetected: '40P01',
   queryCanceled: '57014',
+  raisedException: 'P0001',
 } as const;
 
 /** The SQLSTATE of a server error, undefined for every other error. */

@@ -228,6 +228,12 @@ export const ERRORS = {
     advice: 'Find out what else reads the queue under this name; the batch may have been processed twice.',
   },
   PC604: { policy: 'refuse', exitCode: 1, advice: 'Change the calling program as the message says.' },
+  PC606: {
+    policy: 'stop-node',
+    exitCode: 3,
+    advice:
+      'A leaf: run "replicate INI resync --all", which registers it anew and copies its tables, then start its worker. A branch: make it and the nodes below it anew. Another consumer: make up for the lost events, then consumer.register({ afterDrop: true }), or pgcascade.forget_dropped_consumer and pgq.register_consumer.',
+  },
 
   // 9xx: ours
   PC900: {

@@ -3,6 +3,15 @@ import { type NodeType, requireNode } from '../cascade/node-info.js';
 import { readSubscribers } from '../cascade/subscriber.js';
 import type { Connection } from '../db/connection.js';
 import type { TickId } from '../queue/ids.js';
+import {
+  type DroppedConsumer,
+  hasRetention,
+  type QueueBudget,
+  type Retention,
+  readBudgets,
+  readDropped,
+  readRetention,
+} from '../queue/retention.js';
 import { readTables } from '../replica/table-list.js';
 
 export interface TableCounts {
@@ -29,6 +38,15 @@ export interface TickerStatus {
   readonly isLate: boolean;
 }
 
+/** What the consumers of a node's queue hold back. */
+export interface RetentionStatus {
+  /** Null: the queue has none. */
+  readonly budget: QueueBudget | null;
+  readonly consumers: readonly Retention[];
+  /** Consumers that were over the budget and have lost events. */
+  readonly dropped: readonly DroppedConsumer[];
+}
+
 /** What one node says of itself. */
 export interface NodeStatus {
   readonly name: string;
@@ -45,6 +63,8 @@ export interface NodeStatus {
   readonly ticker: TickerStatus | null;
   /** Names of the nodes that are registered to read from it. */
   readonly subscribers: readonly string[];
+  /** Null on a leaf, which keeps no events, and where it cannot be read. */
+  readonly retention: RetentionStatus | null;
 }
 
 /** Reads the status of the node of a queue. Changes nothing. Throws PC300 when there is no such node. */
@@ -71,6 +91,19 @@ export async function readNodeStatus(connection: Connection, queueName: string):
     errors: await readErrors(connection, queueName),
     ticker: node.nodeType === 'root' ? await readTicker(connection, queueName) : null,
     subscribers: isLeaf ? [] : (await readSubscribers(connection, queueName)).map(({ nodeName }) => nodeName),
+    retention: isLeaf ? null : await readRetentionStatus(connection, queueName),
+  };
+}
+
+async function readRetentionStatus(
+  connection: Connection,
+  queueName: string,
+): Promise<RetentionStatus | null> {
+  if (!(await hasRetention(connection))) return null;
+  return {
+    budget: (await readBudgets(connection)).get(queueName) ?? null,
+    consumers: await readRetention(connection, queueName),
+    dropped: await readDropped(connection, queueName),
   };
 }
 

@@ -1,9 +1,17 @@
+import type { Retention } from '../queue/retention.js';
 import { describeParked } from '../replica/table-state.js';
 import type { Lag } from './lag.js';
+import type { RetentionStatus } from './node-status.js';
+import { percentText, sizeText } from './size-text.js';
 import type { StatusEntry, StatusReport } from './status.js';
 
+export interface TreeOptions {
+  /** Show what each consumer holds back also where the queue has no budget, and the watermarks too. */
+  readonly retention?: boolean;
+}
+
 /** The report as a tree of providers and subscribers, one line or a few for each node. */
-export function statusTree(report: StatusReport): string[] {
+export function statusTree(report: StatusReport, options: TreeOptions = {}): string[] {
   const children = new Map<string | null, StatusEntry[]>();
   const names = new Set(report.entries.map(({ name }) => name));
   for (const entry of report.entries) {
@@ -14,10 +22,10 @@ export function statusTree(report: StatusReport): string[] {
   const lines = [`Queue: ${report.queueName}   Local node: ${report.localNode}`, ''];
   // The root first, then those whose place in the tree is not known.
   const tops = [...(children.get(null) ?? [])].sort((a, b) => rank(a) - rank(b));
-  for (const top of tops) draw(top, '', '', children, shown, lines);
+  for (const top of tops) draw(top, '', '', children, shown, lines, options);
   // Providers that form a circle hang below no top.
   for (const entry of report.entries)
-    if (!shown.has(entry.name)) draw(entry, '', '', new Map(), shown, lines);
+    if (!shown.has(entry.name)) draw(entry, '', '', new Map(), shown, lines, options);
   return lines;
 }
 
@@ -32,13 +40,14 @@ function draw(
   children: ReadonlyMap<string | null, readonly StatusEntry[]>,
   shown: Set<string>,
   lines: string[],
+  options: TreeOptions,
 ): void {
   if (shown.has(entry.name)) return;
   shown.add(entry.name);
   const below = children.get(entry.name) ?? [];
   lines.push(`${head}${title(entry)}`);
   const margin = `${indent}${below.length === 0 ? '    ' : '│   '}`;
-  lines.push(...details(entry).map((line) => `${margin}${line}`));
+  lines.push(...details(entry, options).map((line) => `${margin}${line}`));
   below.forEach((child, index) => {
     const isLast = index === below.length - 1;
     draw(
@@ -48,6 +57,7 @@ function draw(
       children,
       shown,
       lines,
+      options,
     );
   });
 }
@@ -63,7 +73,7 @@ function title(entry: StatusEntry): string {
   }
 }
 
-function details(entry: StatusEntry): string[] {
+function details(entry: StatusEntry, options: TreeOptions): string[] {
   if (entry.kind === 'dead') return [];
   if (entry.kind === 'unreachable') return [entry.reason];
   const { tables, ticker } = entry;
@@ -83,12 +93,39 @@ function details(entry: StatusEntry): string[] {
   return [
     `Tables: ${present(counts)}`,
     `${entry.type === 'root' ? 'Ticker' : 'Lag'}: ${present(position)}`,
+    ...describeRetention(entry.retention, options),
     ...(ticker?.isLate === true ? ['ERROR: no tick is made; is the ticker running?'] : []),
     ...entry.errors.map(({ consumer, message }) => `ERROR: ${consumer}: ${message}`),
     ...entry.parkedTables.map(
       ({ name, errorCode, message }) => `ERROR: ${describeParked(name, errorCode, message)}`,
     ),
   ];
+}
+
+function describeRetention(status: RetentionStatus | null, options: TreeOptions): string[] {
+  if (status === null) return [];
+  const { budget, consumers, dropped } = status;
+  const isShown = budget !== null || options.retention === true;
+  return [
+    ...consumers
+      .filter(({ isSystem }) => isShown && (!isSystem || options.retention === true))
+      .map((consumer) => `Held back by ${describeHeld(consumer)}`),
+    ...dropped.map(
+      ({ consumer, lastTick, droppedAt, reason }) =>
+        `ERROR: ${consumer} was dropped at ${droppedAt} and needs a resync: it has lost the events after tick ${lastTick}. ${reason}`,
+    ),
+  ];
+}
+
+function describeHeld({ consumer, events, bytes, share, lagSeconds, holdsRotation }: Retention): string {
+  const words = [
+    `${events} events`,
+    sizeText(bytes),
+    share === null ? undefined : `${percentText(share)} of the budget`,
+    events === 0n ? undefined : `the last ${duration(lagSeconds)}`,
+    holdsRotation ? 'rotation waits for it' : undefined,
+  ];
+  return `${consumer}: ${present(words)}`;
 }
 
 function describeLag(lag: Lag | null): string {

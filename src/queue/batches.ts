@@ -1,5 +1,7 @@
 import type { Connection } from '../db/connection.js';
+import { SQLSTATE, sqlstateOf } from '../db/sqlstate.js';
 import type { BatchLimits } from './batch-limits.js';
+import { assertRegistered } from './dropped-consumer.js';
 import { type BatchId, batchId, type TickId, tickId } from './ids.js';
 
 /** The events between two ticks that one consumer has open. */
@@ -15,9 +17,20 @@ export interface Batch {
   readonly endEventSequence: bigint;
 }
 
+interface NextBatchRow {
+  readonly batch_id: bigint | null;
+  readonly prev_tick_id: bigint;
+  readonly cur_tick_id: bigint;
+  readonly cur_tick_time: string;
+  readonly cur_tick_event_seq: bigint;
+  readonly [column: string]: unknown;
+}
+
 /**
  * Opens the consumer's next batch, or returns the one it has open. Undefined when no tick has been made since.
  * May be repeated; a crash leaves the batch open for the next call.
+ *
+ * Throws PC606 when the consumer was dropped from the queue, PC601 when it is not registered.
  */
 export async function nextBatch(
   provider: Connection,
@@ -25,23 +38,13 @@ export async function nextBatch(
   consumerName: string,
   limits: BatchLimits = {},
 ): Promise<Batch | undefined> {
-  const row = await provider.one<{
-    batch_id: bigint | null;
-    prev_tick_id: bigint;
-    cur_tick_id: bigint;
-    cur_tick_time: string;
-    cur_tick_event_seq: bigint;
-  }>(
-    `select batch_id, prev_tick_id, cur_tick_id, cur_tick_time, cur_tick_event_seq
-       from pgq.next_batch_custom($1, $2, $3::interval, $4::int4, $5::interval)`,
-    [
-      queueName,
-      consumerName,
-      interval(limits.minLagMs),
-      limits.minCount ?? null,
-      interval(limits.minIntervalMs),
-    ],
-  );
+  const row = await callNextBatch(provider, [
+    queueName,
+    consumerName,
+    interval(limits.minLagMs),
+    limits.minCount ?? null,
+    interval(limits.minIntervalMs),
+  ]);
   if (row.batch_id === null) return undefined;
   return {
     id: batchId(row.batch_id),
@@ -51,6 +54,23 @@ export async function nextBatch(
     endTime: row.cur_tick_time,
     endEventSequence: row.cur_tick_event_seq,
   };
+}
+
+async function callNextBatch(
+  provider: Connection,
+  args: readonly [queueName: string, consumerName: string, ...limits: unknown[]],
+): Promise<NextBatchRow> {
+  try {
+    return await provider.one<NextBatchRow>(
+      `select batch_id, prev_tick_id, cur_tick_id, cur_tick_time, cur_tick_event_seq
+         from pgq.next_batch_custom($1, $2, $3::interval, $4::int4, $5::interval)`,
+      args,
+    );
+  } catch (error) {
+    // PgQ raises the same SQLSTATE for all its errors: the most likely cause is looked up.
+    if (sqlstateOf(error) === SQLSTATE.raisedException) await assertRegistered(provider, args[0], args[1]);
+    throw error;
+  }
 }
 
 /** Closes a batch: the consumer stands at its end tick. May be repeated; false when it was closed before. */

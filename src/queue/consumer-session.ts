@@ -4,6 +4,7 @@ import { ReplicateError } from '../errors/replicate-error.js';
 import { Wake } from '../runtime/wake.js';
 import type { BatchLimits } from './batch-limits.js';
 import { lockConsumer } from './consumer-lock.js';
+import { assertRegistered } from './dropped-consumer.js';
 import { isTransient, type ReconnectOptions, ReconnectPauses } from './reconnect-pauses.js';
 import { TICK_CHANNEL } from './tick-channel.js';
 
@@ -48,7 +49,7 @@ export class ConsumerSession implements AsyncDisposable {
    * tried once. Undefined when the signal was aborted before there was one.
    *
    * Throws PC600 when another process has the consumer's lock at the start (later the lock is waited for), PC601
-   * when the consumer is not registered.
+   * when the consumer is not registered, PC606 when it was dropped from the queue.
    */
   async main(): Promise<Connection | undefined> {
     let failure: Error | undefined;
@@ -113,17 +114,7 @@ export class ConsumerSession implements AsyncDisposable {
       await connection.execute(`reset search_path; reset row_security;
         set tcp_keepalives_idle = 30; set tcp_keepalives_interval = 10; set tcp_keepalives_count = 3`);
       if (connection.serverVersion >= 140_000) await connection.execute('set idle_session_timeout = 0');
-      const registered = await connection.query(
-        'select consumer_name from pgq.get_consumer_info($1, $2) limit 1',
-        [queueName, consumerName],
-      );
-      if (registered.length === 0) {
-        throw new ReplicateError(
-          'PC601',
-          `Consumer "${consumerName}" is not registered on queue "${queueName}" in ${connection.target}.`,
-          { queue: queueName, consumer: consumerName },
-        );
-      }
+      await assertRegistered(connection, queueName, consumerName);
       if (!(await lockConsumer(connection, queueName, consumerName, lockWaitMs, this.signal))) {
         await connection.close();
         return undefined;

@@ -4,6 +4,7 @@ import type { BatchLimits } from './batch-limits.js';
 import { nextBatch } from './batches.js';
 import type { ConsumerBatch } from './consumer-batch.js';
 import { ConsumerSession, type ConsumerSettings } from './consumer-session.js';
+import { assertNotDropped, forgetDropped } from './dropped-consumer.js';
 import { OpenBatch } from './open-batch.js';
 import { isTransient, ReconnectPauses } from './reconnect-pauses.js';
 
@@ -26,6 +27,13 @@ export interface ConsumerOptions extends BatchLimits {
   readonly reconnectLimitMs?: number | undefined;
   /** Told of each loss and failed try, before the pause that follows; for a log. */
   readonly onReconnect?: ((error: Error, pauseMs: number) => void) | undefined;
+}
+
+export interface RegisterOptions {
+  /** Where to begin; by default at the newest tick. */
+  readonly atTick?: bigint | undefined;
+  /** True registers a consumer that was dropped from the queue anew, without the events that it has lost. */
+  readonly afterDrop?: boolean | undefined;
 }
 
 export interface RunOptions {
@@ -80,15 +88,23 @@ export class Consumer {
    * Registers the consumer: it gets the events from now on, or from a tick that the queue still has. With `atTick` a
    * consumer that is registered is moved there and loses its open batch; else it stays as it is. True when it was
    * not registered before.
+   *
+   * Throws PC606 when the consumer was dropped because it held back more than the queue's budget: it has lost events.
+   * `afterDrop: true` says that these are made up for, or not wanted, and registers it all the same.
    */
-  async register(options: { readonly atTick?: bigint | undefined } = {}): Promise<boolean> {
-    return this.#once(async (connection) => {
-      const { isNew } = await connection.one<{ isNew: number }>(
-        'select pgq.register_consumer_at($1, $2, $3::int8) as "isNew"',
-        [this.#settings.queueName, this.#settings.consumerName, options.atTick ?? null],
-      );
-      return isNew === 1;
-    });
+  async register(options: RegisterOptions = {}): Promise<boolean> {
+    const { queueName, consumerName } = this.#settings;
+    return this.#once((connection) =>
+      connection.transaction(async (tx) => {
+        if (options.afterDrop === true) await forgetDropped(tx, queueName, consumerName);
+        else await assertNotDropped(tx, queueName, consumerName);
+        const { isNew } = await tx.one<{ isNew: number }>(
+          'select pgq.register_consumer_at($1, $2, $3::int8) as "isNew"',
+          [queueName, consumerName, options.atTick ?? null],
+        );
+        return isNew === 1;
+      }),
+    );
   }
 
   /** Removes the consumer with its position and the events it wanted again. False when it was not registered. */
@@ -107,7 +123,7 @@ export class Consumer {
    * growing pauses; inside the body its loss is thrown to the body (see `run`).
    *
    * Throws what connecting throws when the first connection fails; PC600 when another process reads under this name;
-   * PC601 when the consumer is not registered; PC603 when somebody else closed the batch.
+   * PC601 when the consumer is not registered; PC606 when it was dropped from the queue; PC603 when somebody else closed the batch.
    */
   async *batches(options: RunOptions = {}): AsyncGenerator<ConsumerBatch, void, undefined> {
     const signal = options.signal ?? new AbortController().signal;

@@ -5,6 +5,7 @@ import { type Batch, finishBatch } from './batches.js';
 import type { ConsumerBatch, ConsumerEvent, TargetClient, Transaction } from './consumer-batch.js';
 import { CONSUMER_EVENT } from './consumer-events.js';
 import type { ConsumerSession } from './consumer-session.js';
+import { assertNotDropped } from './dropped-consumer.js';
 import type { BatchId, TickId } from './ids.js';
 import { readEventBlocks } from './read-events.js';
 import { isTransient } from './reconnect-pauses.js';
@@ -75,7 +76,7 @@ export class OpenBatch implements ConsumerBatch {
         try {
           const value = await work(tx);
           // Before finish_batch nothing keeps a second process out; after it the row's lock does until the commit.
-          if (!(await finishBatch(tx, this.#batch))) throw this.#closedByOthers();
+          if (!(await finishBatch(tx, this.#batch))) throw await this.#closedByOthers(tx);
           await failpoint('consumer-before-commit');
           return value;
         } finally {
@@ -131,7 +132,7 @@ export class OpenBatch implements ConsumerBatch {
       if (main === undefined) return false;
       try {
         // Closed already, after an answer that did not arrive: most likely by that very call.
-        if (!(await finishBatch(main, this.#batch)) && !answerLost) throw this.#closedByOthers();
+        if (!(await finishBatch(main, this.#batch)) && !answerLost) throw await this.#closedByOthers(main);
         this.#state = 'finished';
         return true;
       } catch (error) {
@@ -167,8 +168,10 @@ export class OpenBatch implements ConsumerBatch {
     }
   }
 
-  #closedByOthers(): ReplicateError {
+  /** Why the batch is gone. Throws PC606 when the consumer was dropped from the queue. */
+  async #closedByOthers(connection: Connection): Promise<ReplicateError> {
     const { queueName, consumerName } = this.#session.settings;
+    await assertNotDropped(connection, queueName, consumerName);
     return new ReplicateError(
       'PC603',
       `Batch ${this.id} of consumer "${consumerName}" on queue "${queueName}" was closed by somebody else.`,

@@ -2,6 +2,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import { errorFields } from './error-fields.js';
+import { openSyslog, type Syslog, type SyslogOptions } from './syslog.js';
 
 /** A log of one component: `log.info({ queue, tick }, 'Batch applied')`: a constant sentence and fields. */
 export type Logger = PinoLogger;
@@ -14,13 +15,15 @@ export interface LogOptions {
   readonly logfile?: string | undefined;
   /** Readable lines are handed to this, one at a time, without the line end. */
   readonly terminal?: { write(line: string): void; readonly colours: boolean } | undefined;
+  /** Readable lines without the time go to the system's log too. */
+  readonly syslog?: SyslogOptions | undefined;
   /** Takes passwords out of a text: applied to every text that is logged. */
   readonly redact: (text: string) => string;
 }
 
 export interface Log {
   readonly logger: Logger;
-  /** Opens the logfile anew, so that it can be moved away by log rotation. Goes on with the old one when it cannot. */
+  /** Opens the logfile and the way to the syslog anew, so that the file can be moved away by log rotation. Goes on with the old one when it cannot. */
   reopen(): void;
   /** Closes the logfile; what is logged after it goes to the terminal only. */
   close(): void;
@@ -33,22 +36,24 @@ export interface Log {
  */
 export function openLog(options: LogOptions): Log {
   const { logfile, terminal, redact } = options;
+  let syslog: Syslog | undefined;
   let file = logfile === undefined ? undefined : openSync(logfile, 'a');
+  const common = {
+    ignore: 'pid,hostname',
+    translateTime: 'SYS:standard',
+    singleLine: true,
+    errorLikeObjectKeys: [],
+  };
   const pretty =
-    terminal === undefined
-      ? undefined
-      : prettyFactory({
-          colorize: terminal.colours,
-          ignore: 'pid,hostname',
-          translateTime: 'SYS:standard',
-          singleLine: true,
-          errorLikeObjectKeys: [],
-        });
+    terminal === undefined ? undefined : prettyFactory({ ...common, colorize: terminal.colours });
+  const brief = prettyFactory({ ...common, colorize: false, ignore: 'pid,hostname,time,level' });
   const destination: DestinationStream = {
     write(raw) {
       const line = redactLine(raw, redact);
       if (file !== undefined) writeIfPossible(file, line);
       if (terminal !== undefined && pretty !== undefined) terminal.write(pretty(line).trimEnd());
+      // With --quiet and the like pino has left out the line already.
+      if (syslog !== undefined) syslog.write(levelOf(line), brief(line).trim());
     },
   };
   const hasStacks = options.level === 'debug' || options.level === 'trace';
@@ -62,9 +67,15 @@ export function openLog(options: LogOptions): Log {
     },
     destination,
   );
+  if (options.syslog !== undefined) {
+    syslog = openSyslog(options.syslog, (reason) => {
+      logger.warn({ reason }, 'Nothing is written to the syslog');
+    });
+  }
   return {
     logger,
     reopen() {
+      syslog?.reopen();
       if (logfile === undefined || file === undefined) return;
       try {
         const reopened = openSync(logfile, 'a');
@@ -75,10 +86,15 @@ export function openLog(options: LogOptions): Log {
       }
     },
     close() {
+      syslog?.close();
       if (file !== undefined) closeSync(file);
       file = undefined;
     },
   };
+}
+
+function levelOf(line: string): string {
+  return (JSON.parse(line) as { level: string }).level;
 }
 
 function writeIfPossible(file: number, line: string): void {

@@ -1,7 +1,9 @@
 import type { Connection } from '../db/connection.js';
 import { withDatabase } from '../db/conninfo.js';
+import { sqlstateOf } from '../db/sqlstate.js';
 import type { Logger } from '../runtime/log.js';
 import { sleep } from '../runtime/sleep.js';
+import { BudgetWatch } from './budget-watch.js';
 import { FailureStreak } from './failure-streak.js';
 import { type DatabaseKind, lookAtDatabase } from './look-at-database.js';
 import { makeTicks } from './make-ticks.js';
@@ -47,9 +49,12 @@ export async function tickDatabase(
     signal: AbortSignal.any([signal, failed.signal]),
     kind: undefined,
   };
+  const budgets = new BudgetWatch(task.log);
   const loops = [
     runTicks(task),
     runPeriodically(task, 'maintenance', options.maintenancePeriodMs, async (connection) => {
+      // First: a consumer that is dropped must not hold up this cycle's rotation.
+      await lookAtBudgets(budgets, connection, task.log);
       ports.counts.maint += await runMaintenance(connection, task.log, task.signal);
     }),
     runPeriodically(task, 'retry', options.retryPeriodMs, async (connection) => {
@@ -58,6 +63,16 @@ export async function tickDatabase(
   ];
   for (const loop of loops) loop.catch((error: unknown) => failed.abort(error));
   await Promise.all(loops);
+}
+
+/** What the server answers to this must not keep the tables from being rotated; the next cycle looks again. */
+async function lookAtBudgets(budgets: BudgetWatch, connection: Connection, log: Logger): Promise<void> {
+  try {
+    await budgets.look(connection);
+  } catch (error) {
+    if (sqlstateOf(error) === undefined) throw error;
+    log.error({ err: error }, 'Budgets of the queues cannot be looked at');
+  }
 }
 
 /** The tick loop: connects, looks, ticks; begins again after a failure. */

@@ -1,5 +1,6 @@
 import type { Connection } from '../db/connection.js';
 import { nextBatch } from '../queue/batches.js';
+import { assertNotDropped } from '../queue/dropped-consumer.js';
 import type { TickId } from '../queue/ids.js';
 import { copyConsumerName, lockTableState, setTableState } from './copy-data.js';
 import { processBatch } from './process-batch.js';
@@ -38,6 +39,8 @@ export async function catchUp(
     consumerName,
   ]);
   if (registered === undefined && tick < until()) {
+    // One that has dropped it for holding back too much is not asked to hold the same back again.
+    await assertNotDropped(ports.provider, options.queueName, consumerName);
     await ports.provider.query('select pgq.register_consumer_at($1, $2, $3)', [
       options.queueName,
       consumerName,

@@ -4,6 +4,7 @@ import { openTickSnapshot } from '../copy/tick-snapshot.js';
 import type { Connection } from '../db/connection.js';
 import { quoteName } from '../db/identifier.js';
 import { ReplicateError } from '../errors/replicate-error.js';
+import { forgetDropped } from '../queue/dropped-consumer.js';
 import type { TickId } from '../queue/ids.js';
 import { failpoint } from '../runtime/failpoint.js';
 import { dropForeignKeys } from './foreign-keys.js';
@@ -72,6 +73,7 @@ export async function copyData(ports: CopyDataPorts, table: RegisteredTable): Pr
         copyConsumer,
         snapshotTick,
       ]);
+      await forgetDropped(anchor, queueName, copyConsumer);
       await failpoint('copy-snapshot-taken');
       await copyTable({
         reader,

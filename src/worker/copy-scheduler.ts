@@ -4,7 +4,7 @@ import { type TickId, tickId } from '../queue/ids.js';
 import { backoffMs } from '../runtime/backoff.js';
 import { Lanes } from '../runtime/lanes.js';
 import type { Logger } from '../runtime/log.js';
-import { type CatchUpPorts, catchUp, handOver } from './catch-up.js';
+import { type CatchUpOutcome, type CatchUpPorts, catchUp, handOver } from './catch-up.js';
 import { copyConsumerName, copyData } from './copy-data.js';
 import { describeFailure, policyOf } from './failure.js';
 import { openSubscriber } from './open-subscriber.js';
@@ -189,7 +189,15 @@ export class CopyScheduler {
 
   async #finish(tableName: string, position: TickId, ports: BoundaryPorts): Promise<boolean> {
     const catching = this.#ports(ports.provider, ports.subscriber);
-    const outcome = await catchUp(catching, tableName, position, () => ports.state.completedTick);
+    let outcome: CatchUpOutcome;
+    try {
+      outcome = await catchUp(catching, tableName, position, () => ports.state.completedTick);
+    } catch (error) {
+      // Only this table has lost events: the copy's consumer was dropped.
+      if (!(error instanceof ReplicateError) || error.code !== 'PC606') throw error;
+      await this.#fail(tableName, error);
+      return false;
+    }
     if (outcome.kind === 'parked') {
       this.#entries.delete(tableName);
       return false;
@@ -240,7 +248,7 @@ export class CopyScheduler {
         queueName,
         tableName,
         this.#completedTick,
-        'PC502',
+        error instanceof ReplicateError && error.code === 'PC606' ? error.code : 'PC502',
         describeFailure(error),
       ]);
     } catch (parkError) {

@@ -1,5 +1,6 @@
 import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
+import { assertRegistered } from '../queue/dropped-consumer.js';
 import { type TickId, tickId } from '../queue/ids.js';
 import { TICK_CHANNEL } from '../queue/tick-channel.js';
 import type { Wake } from '../runtime/wake.js';
@@ -19,7 +20,10 @@ export class ProviderLink implements AsyncDisposable {
     this.#wake = wake;
   }
 
-  /** The open session to the provider that the state names. */
+  /**
+   * The open session to the provider that the state names. Throws PC606 when the provider has dropped this node, PC305
+   * when it does not know its worker.
+   */
   async connection(state: WorkerState): Promise<Connection> {
     if (this.#connection?.isOpen !== true || this.#location !== state.providerLocation) {
       await this.close();
@@ -30,6 +34,7 @@ export class ProviderLink implements AsyncDisposable {
       });
       this.#connection = connection;
       this.#location = state.providerLocation;
+      await this.assertRegistered();
       this.#watermarkAt = Number.NEGATIVE_INFINITY;
       await takePosition(connection, this.#options, state.completedTick);
       await connection.listen(TICK_CHANNEL, () => this.#wake.call());
@@ -50,6 +55,21 @@ export class ProviderLink implements AsyncDisposable {
       watermark,
     ]);
     this.#watermarkAt = performance.now();
+  }
+
+  /**
+   * Throws PC606 when the provider has dropped this node because it held back more than the queue's budget, PC305 when the worker is not
+   * registered there. The worker never registers itself anew: the events that it missed would be lost silently.
+   */
+  async assertRegistered(): Promise<void> {
+    if (this.#connection?.isOpen !== true) return;
+    const { queueName, consumerName } = this.#options;
+    try {
+      await assertRegistered(this.#connection, queueName, consumerName);
+    } catch (error) {
+      if (!(error instanceof ReplicateError) || error.code !== 'PC601') throw error;
+      throw new ReplicateError('PC305', error.message, error.facts, { cause: error });
+    }
   }
 
   async close(): Promise<void> {

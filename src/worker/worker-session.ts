@@ -116,7 +116,13 @@ export class WorkerSession implements AsyncDisposable {
       try {
         if (!(await this.#step())) await this.#wake.wait(loopDelayMs, signal);
       } catch (error) {
-        if (signal.aborted || policyOf(error) !== 'retry' || !this.#subscriber.isOpen) throw error;
+        if (signal.aborted) throw error;
+        if (policyOf(error) !== 'retry') {
+          // Whatever failed: that the provider has dropped this node in the middle of a batch says it better.
+          await this.#provider.assertRegistered();
+          throw error;
+        }
+        if (!this.#subscriber.isOpen) throw error;
         await this.#waitAfter(error);
       }
       this.#statistics.logWhenDue();

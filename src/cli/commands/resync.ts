@@ -1,14 +1,16 @@
 import { ReplicateError } from '../../errors/replicate-error.js';
+import { isDropped, resubscribe } from '../../replica/resubscribe.js';
 import { resyncTable } from '../../replica/resync-table.js';
 import { readTables } from '../../replica/table-list.js';
 import { chooseNames } from '../choose-names.js';
 import type { CommandSpec } from '../command.js';
-import { withLocalNode } from '../local-node.js';
+import { withLocalNode, withProvider } from '../local-node.js';
 
 /** `replicate INI resync NAME…` */
 export const command: CommandSpec = {
   name: 'resync',
-  summary: 'Copy tables anew from the provider; a parked table is taken up again by that.',
+  summary:
+    'Copy tables anew from the provider; a parked table is taken up again by that, and with --all a node that its provider has dropped.',
   arguments: [{ name: 'tables', variadic: true, summary: 'Names or patterns with * and ?.' }],
   options: [{ flags: '--all', summary: 'All tables of this node.' }],
   async run(context, args, options) {
@@ -29,6 +31,19 @@ export const command: CommandSpec = {
         all: options['all'] === true ? present : undefined,
         candidates: present,
       });
+      if (options['all'] === true) {
+        // Only all of them: a node that was dropped has lost events of any of its tables.
+        const wasDropped = await withProvider(context, node, 'resync', async (provider) => {
+          if (!(await isDropped(provider, node))) return false;
+          await resubscribe(connection, provider, node, names);
+          return true;
+        });
+        if (wasDropped) {
+          output.print(
+            `The provider had dropped node "${node.nodeName}": it is registered anew. Start its worker if it does not run.`,
+          );
+        }
+      }
       for (const name of names) {
         await resyncTable(connection, config.queueName, name);
         output.print(`${name} will be copied anew`);

@@ -11,7 +11,14 @@ export const command: CommandSpec = {
   name: 'status',
   summary:
     'Show all nodes of the cascade: tables, position, lag and errors. Exit 3 when one cannot be reached.',
-  options: [{ flags: '--json', summary: 'Print one JSON document.' }],
+  options: [
+    { flags: '--json', summary: 'Print one JSON document.' },
+    {
+      flags: '--retention',
+      summary:
+        'Show also without a budget how much each consumer of a queue holds back. --json always has it.',
+    },
+  ],
   async run(context, _args, options) {
     const { config, connect, signal, output } = context;
     await using local = await openLocal(context, 'status');
@@ -23,7 +30,8 @@ export const command: CommandSpec = {
       signal,
     });
     if (options['json'] === true) output.print(JSON.stringify(report, writeNumber, 2));
-    else for (const line of statusTree(report)) output.print(line);
+    else
+      for (const line of statusTree(report, { retention: options['retention'] === true })) output.print(line);
     return report.isComplete ? 0 : INCOMPLETE;
   },
 };

@@ -147,13 +147,15 @@ test('a file that is not there is PC101', () => {
 });
 
 test('an ini file of pgqd is one of the ticker', () => {
-  const text = '[pgqd]\nbase_connstr = host=h\ndatabase_list = a, b\nticker_period = 0.05\nsyslog = 0\n';
+  const text = '[pgqd]\nbase_connstr = host=h\ndatabase_list = a, b\nticker_period = 0.05\nsyslog = 1\n';
   const { config, ignoredKeys } = loadConfig(TICKER_SCHEMA, source(text));
   expect(config).toMatchObject({
     databaseList: ['a', 'b'],
     tickerPeriodMs: 50,
     maintPeriodMs: 120_000,
     initialDatabase: 'template1',
+    syslog: true,
+    syslogFacility: 'daemon',
   });
-  expect(ignoredKeys).toEqual(['syslog']);
+  expect(ignoredKeys).toEqual([]);
 });

@@ -20,6 +20,7 @@ function seen(name: string, provider: string | null, more: Partial<SeenEntry> = 
     ticker: provider === null ? { secondsSinceTick: 0.4, newEvents: 0n, isLate: false } : null,
     lag: provider === null ? null : { seconds: 0, events: 0n },
     subscribers: [],
+    retention: null,
     ...more,
   };
 }
@@ -63,6 +64,63 @@ test('what is not in order is told', () => {
   expect(lines).toContain('Lag: 3 min 20 s, 12 events, tick 81, PAUSED');
   expect(lines).toContain('ERROR: leaf_worker: disk full');
   expect(lines.at(-1)).toContain('public.t is parked: PC402 Row missing.');
+});
+
+const HELD = {
+  consumer: 'leaf_worker',
+  node: 'leaf',
+  isSystem: false,
+  lastTick: tickId(7n),
+  lagSeconds: 200,
+  events: 620n,
+  bytes: 12_000_000n,
+  share: 0.629,
+  holdsRotation: true,
+};
+const MARK = { ...HELD, consumer: '.leaf.watermark', isSystem: true };
+
+test('what is held back is told when there is a budget or when it is asked for, watermarks only then', () => {
+  const told = (budget: boolean, asked: boolean) =>
+    statusTree(
+      {
+        queueName: 'q',
+        localNode: 'b',
+        isComplete: true,
+        entries: [
+          seen('root', null, {
+            retention: {
+              budget: budget ? { maxEvents: 1000n, maxBytes: null, action: 'warn' } : null,
+              consumers: [MARK, budget ? HELD : { ...HELD, share: null, holdsRotation: false }],
+              dropped: [],
+            },
+          }),
+        ],
+      },
+      { retention: asked },
+    )
+      .map((line) => line.trim())
+      .filter((line) => line.startsWith('Held back'));
+  expect(told(false, false)).toEqual([]);
+  expect(told(true, false)).toEqual([
+    'Held back by leaf_worker: 620 events, 11.4 MB, 62 % of the budget, the last 3 min 20 s, rotation waits for it',
+  ]);
+  expect(told(false, true)).toHaveLength(2);
+  expect(told(false, true)[1]).toBe('Held back by leaf_worker: 620 events, 11.4 MB, the last 3 min 20 s');
+});
+
+test('a consumer that was dropped is told also without a budget', () => {
+  const dropped = {
+    consumer: 'mailer',
+    node: null,
+    lastTick: tickId(7n),
+    droppedAt: '2026-01-02 03:04:05+00',
+    reason: 'It held back 20 events (16 kB); the budget is 10 events.',
+  };
+  const lines = tree(seen('root', null, { retention: { budget: null, consumers: [], dropped: [dropped] } }));
+  expect(lines.at(-1)?.trim()).toBe(
+    'ERROR: mailer was dropped at 2026-01-02 03:04:05+00 and needs a resync: it has lost the events after tick 7. ' +
+      'It held back 20 events (16 kB); the budget is 10 events.',
+  );
 });
 
 test('a node that cannot be reached is shown in its place with the reason', () => {
