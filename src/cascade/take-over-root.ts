@@ -40,11 +40,8 @@ export async function takeOverRoot(sessions: MemberSessions, options: TakeOverOp
   if (before.node.nodeType !== 'root') {
     const old = await sessions.look(options.oldName);
     await checkCandidate(old, before);
-    const started = performance.now();
     await switchRoot(sessions, old, before, options);
-    report(
-      `Node "${newName}" is the root. Writes were refused for ${Math.round(performance.now() - started)} ms at most.`,
-    );
+    report(`Node "${newName}" is the root.`);
   }
   await failpoint('takeover-promoted');
   await joinOldRoot(sessions, options);
