@@ -1,68 +1,12 @@
 import { expect } from 'vitest';
-import type { Connection, Row } from '../../../src/db/connection.js';
+import type { Row } from '../../../src/db/connection.js';
 import { SQLSTATE, sqlstateOf } from '../../../src/db/sqlstate.js';
 import { type EventRow, QueueModel, sortedTexts } from './interleavings-model.js';
-import { pidOf } from './queue-fixture.js';
+import type { Seat, Seats } from './interleavings-seats.js';
 
 const TICK_LOCK_CLASS = 1885827445;
-const WRITERS = 4;
-const TICKERS = 2;
 /** The first two are registered from the start. */
 const CONSUMERS = ['one', 'two', 'late'];
-
-/** A session that can be cut and opened again. */
-class Seat {
-  readonly #open: () => Promise<Connection>;
-  session: Connection;
-
-  private constructor(open: () => Promise<Connection>, session: Connection) {
-    this.#open = open;
-    this.session = session;
-  }
-
-  static async take(open: () => Promise<Connection>): Promise<Seat> {
-    return new Seat(open, await open());
-  }
-
-  /** Cuts the connection as a process that dies does. Returns when the server has noticed. */
-  async cut(): Promise<void> {
-    const pid = await pidOf(this.session);
-    this.session.destroy();
-    this.session = await this.#open();
-    for (let left = 10_000; left > 0; left--) {
-      const rows = await this.session.query('select from pg_catalog.pg_stat_activity where pid = $1', [pid]);
-      if (rows.length === 0) return;
-    }
-    throw new Error(`Server process ${pid} does not end.`);
-  }
-}
-
-/** The sessions, used by one run after the other. */
-export interface Seats {
-  readonly admin: Seat;
-  readonly rotation: Seat;
-  readonly writers: readonly Seat[];
-  readonly tickers: readonly Seat[];
-  readonly consumers: readonly Seat[];
-}
-
-/** Nobody waits for a lock: what would have to is left out of the run. */
-export async function takeSeats(open: () => Promise<Connection>): Promise<Seats> {
-  const take = () =>
-    Seat.take(async () => {
-      const session = await open();
-      await session.execute("set lock_timeout = '40ms'; set client_min_messages = 'error'");
-      return session;
-    });
-  const many = (count: number) => Promise.all(Array.from({ length: count }, take));
-  return {
-    admin: await take(),
-    rotation: await take(),
-    writers: await many(WRITERS),
-    tickers: await many(TICKERS),
-    consumers: await many(CONSUMERS.length),
-  };
-}
 
 interface Writer {
   readonly seat: Seat;
@@ -537,9 +481,12 @@ export class QueueRun implements AsyncDisposable {
   }
 
   async retry(consumer: Consumer, nr: number): Promise<void> {
+    if (!(await this.openBatch(consumer))) return;
     const { subscription } = consumer;
     if (subscription?.batch === undefined) return;
-    const events = this.#expected(subscription);
+    const all = this.#expected(subscription);
+    const again = all.filter((event) => event.retry > 0);
+    const events = again.length > 0 && nr % 2 === 0 ? again : all;
     if (events.length === 0) return;
     const { id } = at(events, nr);
     const { session } = consumer.seat;
@@ -557,7 +504,7 @@ export class QueueRun implements AsyncDisposable {
       [subscription.subId, id],
     );
     // The same event may be there twice, when it was put back while its batch was open.
-    const same = events.filter((event) => event.id === id && event.data === asked.data);
+    const same = all.filter((event) => event.id === id && event.data === asked.data);
     expect(same.map(({ retry }) => retry + 1)).toContain(asked.retry);
     const row = { ...at(same, 0), retry: asked.retry, owner: subscription.subId };
     if (consumer.transaction !== undefined) consumer.transaction.retries.push(row);
