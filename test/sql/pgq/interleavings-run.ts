@@ -337,7 +337,7 @@ export class QueueRun implements AsyncDisposable {
 
   async rotate(): Promise<void> {
     if (this.#isRotating) return;
-    await this.#maintain('pgq.maint_rotate_tables_step1($1)');
+    await this.#maintain(`pgq.maint_rotate_tables_step1('${this.#queueName}')`);
   }
 
   /** A tick, all consumers that can read to the end, and a rotation: what lets the tables go round. */
@@ -354,7 +354,8 @@ export class QueueRun implements AsyncDisposable {
     if (this.#isRotating) return;
     await this.#seats.rotation.session.execute('begin');
     this.#isRotating = true;
-    if (!(await this.#maintain('pgq.maint_rotate_tables_step1($1)'))) await this.endRotate(false);
+    if (!(await this.#maintain(`pgq.maint_rotate_tables_step1('${this.#queueName}')`)))
+      await this.endRotate(false);
   }
 
   async endRotate(commits: boolean): Promise<void> {
@@ -365,7 +366,7 @@ export class QueueRun implements AsyncDisposable {
 
   async rotateSecond(): Promise<void> {
     if (this.#isRotating) return;
-    await this.#maintain('pgq.maint_rotate_tables_step2() where $1 <> $$$$');
+    await this.#maintain('pgq.maint_rotate_tables_step2()');
   }
 
   async putBackRetries(): Promise<void> {
@@ -400,7 +401,7 @@ export class QueueRun implements AsyncDisposable {
   }
 
   async #maintain(call: string): Promise<boolean> {
-    return done(this.#seats.rotation.session.query(`select ${call}`, [this.#queueName]));
+    return done(this.#seats.rotation, `select ${call}`);
   }
 
   // Consumers
@@ -408,10 +409,11 @@ export class QueueRun implements AsyncDisposable {
   async register(consumer: Consumer): Promise<void> {
     if (consumer.subscription !== undefined) return;
     const { session } = consumer.seat;
-    if (
-      !(await this.#try(consumer, 'select pgq.register_consumer($1, $2)', [this.#queueName, consumer.name]))
-    )
+    const call = `select pgq.register_consumer('${this.#queueName}', '${consumer.name}')`;
+    if (!(await done(consumer.seat, call))) {
+      await this.consumerEnds(consumer, 'rollback');
       return;
+    }
     const { subId, tick } = await session.one<{ subId: number; tick: bigint }>(
       `select s.sub_id as "subId", s.sub_last_tick as tick
          from pgq.subscription as s
@@ -428,12 +430,8 @@ export class QueueRun implements AsyncDisposable {
     // A registration that is not committed cannot be seen by others.
     if (consumer.transaction !== undefined && consumer.transaction.before === undefined) return;
     const { subId } = consumer.subscription;
-    const call = this.#seats.admin.session.one<{ count: number }>(
-      'select pgq.unregister_consumer($1, $2) as count',
-      [this.#queueName, consumer.name],
-    );
-    if (!(await done(call))) return;
-    expect((await call).count).toBe(1);
+    const call = `select pgq.unregister_consumer('${this.#queueName}', '${consumer.name}')`;
+    if (!(await done(this.#seats.admin, call))) return;
     await this.consumerEnds(consumer, 'rollback');
     consumer.subscription = undefined;
     for (const [key, { owner }] of this.#model.retries) {
@@ -634,19 +632,12 @@ export class QueueRun implements AsyncDisposable {
     else for (const row of transaction.retries) this.#model.retries.set(`${row.owner} ${row.id}`, row);
     consumer.transaction = undefined;
   }
-
-  /** False when a lock is held by somebody else; a transaction is rolled back then. */
-  async #try(consumer: Consumer, sql: string, values: readonly unknown[]): Promise<boolean> {
-    if (await done(consumer.seat.session.query(sql, values))) return true;
-    await this.consumerEnds(consumer, 'rollback');
-    return false;
-  }
 }
 
-/** False when it would have had to wait for a lock. */
-async function done(work: Promise<unknown>): Promise<boolean> {
+/** Runs a statement; false when it would have had to wait for a lock. A transaction that is open has failed then. */
+async function done({ session }: Seat, sql: string): Promise<boolean> {
   try {
-    await work;
+    await session.execute(`set lock_timeout = '40ms'; ${sql}; set lock_timeout = 0`);
     return true;
   } catch (error) {
     if (sqlstateOf(error) !== SQLSTATE.lockNotAvailable) throw error;

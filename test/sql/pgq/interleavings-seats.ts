@@ -41,12 +41,11 @@ export interface Seats {
   readonly consumers: readonly Seat[];
 }
 
-/** Nobody waits for a lock: what would have to is left out of the run. */
 export async function takeSeats(open: () => Promise<Connection>): Promise<Seats> {
   const take = () =>
     Seat.take(async () => {
       const session = await open();
-      await session.execute("set lock_timeout = '40ms'; set client_min_messages = 'error'");
+      await session.execute("set client_min_messages = 'error'");
       return session;
     });
   const many = (count: number) => Promise.all(Array.from({ length: count }, take));

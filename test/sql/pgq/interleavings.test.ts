@@ -6,7 +6,7 @@ import { takeSeats } from './interleavings-seats.js';
 import { MAJORS, openQueue } from './queue-fixture.js';
 
 /** More for a long run: PROPERTY_RUNS=3000. The seed that a failure prints goes into PROPERTY_SEED. */
-const RUNS = Number(env['PROPERTY_RUNS'] ?? 60);
+const RUNS = Number(env['PROPERTY_RUNS'] ?? 40);
 const SEED = env['PROPERTY_SEED'];
 /** A failure is made smaller for so long, then the smallest so far is shown. */
 const SHRINK_LIMIT_MS = 60_000;
