@@ -6,7 +6,7 @@ import { takeSeats } from './interleavings-seats.js';
 import { MAJORS, openQueue } from './queue-fixture.js';
 
 /** More for a long run: PROPERTY_RUNS=3000. The seed that a failure prints goes into PROPERTY_SEED. */
-const RUNS = Number(env['PROPERTY_RUNS'] ?? 40);
+const RUNS = Number(env['PROPERTY_RUNS'] ?? 30);
 const SEED = env['PROPERTY_SEED'];
 /** A failure is made smaller for so long, then the smallest so far is shown. */
 const SHRINK_LIMIT_MS = 60_000;
@@ -32,10 +32,10 @@ const WEIGHTS: Readonly<Record<StepKind, number>> = {
   'begin rotate 1': 2,
   'end rotate 1': 2,
   'rotate 2': 7,
-  'put back retries': 4,
+  'put back retries': 8,
   'open batch': 5,
   'read batch': 4,
-  'retry event': 5,
+  'retry event': 14,
   'finish batch': 5,
   'read a whole batch': 16,
   'consumer begins': 3,
