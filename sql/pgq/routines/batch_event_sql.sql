@@ -16,6 +16,7 @@ create or replace function pgq.batch_event_sql(
 )
 returns text
 language plpgsql
+set enable_seqscan = off
 as $$
 declare
     v_columns  constant text := 'e.ev_id, e.ev_time, e.ev_txid, e.ev_retry, e.ev_type, e.ev_data, '
@@ -33,10 +34,9 @@ declare
 begin
     select s.sub_id, p.tick_snapshot, n.tick_snapshot
       into v_sub_id, v_prev, v_next
-      from pgq.subscription as s
+      from (select * from pgq.subscription as b where b.sub_batch = x_batch_id limit 1) as s
       left join pgq.tick as p on p.tick_queue = s.sub_queue and p.tick_id = s.sub_last_tick
-      left join pgq.tick as n on n.tick_queue = s.sub_queue and n.tick_id = s.sub_next_tick
-     where s.sub_batch = x_batch_id;
+      left join pgq.tick as n on n.tick_queue = s.sub_queue and n.tick_id = s.sub_next_tick;
     if not found then
         raise exception 'batch not found';
     end if;

@@ -11,28 +11,29 @@ create or replace function pgq.batch_event_tables(
 )
 returns setof text
 language plpgsql
+set enable_seqscan = off
 as $$
 declare
-    v_queue  pgq.queue%rowtype;
-    v_min    bigint;
-    v_max    bigint;
+    v_queue_id  int4;
+    v_queue     pgq.queue%rowtype;
+    v_min       bigint;
+    v_max       bigint;
 begin
-    select pg_catalog.txid_snapshot_xmin(p.tick_snapshot),
+    select s.sub_queue,
+           pg_catalog.txid_snapshot_xmin(p.tick_snapshot),
            pg_catalog.txid_snapshot_xmax(n.tick_snapshot)
-      into v_min, v_max
-      from pgq.subscription as s
+      into v_queue_id, v_min, v_max
+      from (select * from pgq.subscription as b where b.sub_batch = x_batch_id limit 1) as s
       join pgq.tick as p on p.tick_queue = s.sub_queue and p.tick_id = s.sub_last_tick
-      join pgq.tick as n on n.tick_queue = s.sub_queue and n.tick_id = s.sub_next_tick
-     where s.sub_batch = x_batch_id;
+      join pgq.tick as n on n.tick_queue = s.sub_queue and n.tick_id = s.sub_next_tick;
     if not found then
         raise exception 'Cannot find data for batch %', x_batch_id;
     end if;
 
-    select q.*
+    select *
       into v_queue
-      from pgq.subscription as s
-      join pgq.queue as q on q.queue_id = s.sub_queue
-     where s.sub_batch = x_batch_id;
+      from pgq.queue as q
+     where q.queue_id = v_queue_id;
 
     if v_max < v_queue.queue_switch_step1
        or v_queue.queue_switch_step2 is null

@@ -23,6 +23,7 @@ returns bigint
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
 as $$
 declare
     v_queue_id  int4;
@@ -32,9 +33,16 @@ declare
 begin
     select q.queue_id, q.queue_event_seq, s.sub_id
       into v_queue_id, v_seq, v_sub_id
-      from pgq.queue as q
-      join pgq.subscription as s on s.sub_queue = q.queue_id
-      join pgq.consumer as c on c.co_id = s.sub_consumer
+      from pgq.consumer as c
+     cross join pgq.queue as q
+     cross join lateral (
+               select n.sub_id
+                 from pgq.subscription as n
+                where n.sub_queue = q.queue_id
+                  and n.sub_consumer = c.co_id
+                order by n.sub_active desc
+                limit 1
+           ) as s
      where q.queue_name = x_queue
        and c.co_name = x_consumer;
     if not found then

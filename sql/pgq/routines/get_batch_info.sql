@@ -19,6 +19,7 @@ returns record
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
 as $$
 begin
     select q.queue_name, c.co_name,
@@ -31,11 +32,10 @@ begin
            prev_tick_id, tick_id,
            lag,
            seq_start, seq_end
-      from pgq.subscription as s
+      from (select * from pgq.subscription as b where b.sub_batch = x_batch_id limit 1) as s
       join pgq.queue as q on q.queue_id = s.sub_queue
       join pgq.consumer as c on c.co_id = s.sub_consumer
       join pgq.tick as p on p.tick_queue = s.sub_queue and p.tick_id = s.sub_last_tick
-      join pgq.tick as n on n.tick_queue = s.sub_queue and n.tick_id = s.sub_next_tick
-     where s.sub_batch = x_batch_id;
+      join pgq.tick as n on n.tick_queue = s.sub_queue and n.tick_id = s.sub_next_tick;
 end;
 $$;

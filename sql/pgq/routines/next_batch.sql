@@ -26,24 +26,34 @@ returns record
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
 as $$
 declare
     v_queue_id     int4;
     v_consumer_id  int4;
     v_last_tick    int8;
+    v_active       timestamptz;
 begin
     loop
-        select s.sub_queue, s.sub_consumer, s.sub_last_tick,
+        -- The newest version of the consumer's row stands at the end of the index.
+        select s.sub_queue, s.sub_consumer, s.sub_last_tick, s.sub_active,
                s.sub_batch,
                p.tick_id, p.tick_time, p.tick_event_seq,
                n.tick_id, n.tick_time, n.tick_event_seq
-          into v_queue_id, v_consumer_id, v_last_tick,
+          into v_queue_id, v_consumer_id, v_last_tick, v_active,
                batch_id,
                prev_tick_id, prev_tick_time, prev_tick_event_seq,
                cur_tick_id, cur_tick_time, cur_tick_event_seq
           from pgq.consumer as c
-          join pgq.subscription as s on s.sub_consumer = c.co_id
-          join pgq.queue as q on q.queue_id = s.sub_queue
+         cross join pgq.queue as q
+         cross join lateral (
+                   select *
+                     from pgq.subscription as n
+                    where n.sub_queue = q.queue_id
+                      and n.sub_consumer = c.co_id
+                    order by n.sub_active desc
+                    limit 1
+               ) as s
           left join pgq.tick as p on p.tick_queue = s.sub_queue and p.tick_id = s.sub_last_tick
           left join pgq.tick as n on n.tick_queue = s.sub_queue and n.tick_id = s.sub_next_tick
          where q.queue_name = i_queue_name
@@ -92,6 +102,7 @@ begin
                sub_active = pg_catalog.now()
          where s.sub_queue = v_queue_id
            and s.sub_consumer = v_consumer_id
+           and s.sub_active = v_active
            and s.sub_last_tick = v_last_tick
            and s.sub_batch is null
         returning s.sub_batch into batch_id;

@@ -23,35 +23,45 @@ returns bigint
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
 as $$
 declare
     v_name    text := i_consumer_name || '.' || i_subconsumer_name;
+    v_ids     record;
     v_main    record;
     v_member  record;
     v_dead    record;
     v_next    record;
 begin
     for v_pass in 1 .. 2 loop
+        -- As in pgq.next_batch_custom: the newest version of a row is the last one in the index.
+        select q.queue_id,
+               (select c.co_id from pgq.consumer as c where c.co_name = i_consumer_name) as main,
+               (select c.co_id from pgq.consumer as c where c.co_name = v_name) as member
+          into v_ids
+          from pgq.queue as q
+         where q.queue_name = i_queue_name;
         select s.sub_queue, s.sub_id, s.sub_consumer, s.sub_batch
           into v_main
           from pgq.subscription as s
-          join pgq.queue as q on q.queue_id = s.sub_queue
-          join pgq.consumer as c on c.co_id = s.sub_consumer
-         where q.queue_name = i_queue_name
-           and c.co_name = i_consumer_name
-           for update of s;
+         where s.sub_queue = v_ids.queue_id
+           and s.sub_consumer = v_ids.main
+         order by s.sub_active desc
+         limit 1
+           for update;
         if found then
             if v_main.sub_batch is not null then
                 raise exception 'main consumer has batch open?';
             end if;
-            select s.sub_consumer, s.sub_batch
+            select s.sub_consumer, s.sub_batch, s.sub_active
               into v_member
               from pgq.subscription as s
-              join pgq.consumer as c on c.co_id = s.sub_consumer
              where s.sub_queue = v_main.sub_queue
                and s.sub_id = v_main.sub_id
-               and c.co_name = v_name
-               for update of s;
+               and s.sub_consumer = v_ids.member
+             order by s.sub_active desc
+             limit 1
+               for update;
         end if;
         exit when found;
         perform pgq_coop.register_subconsumer(i_queue_name, i_consumer_name, i_subconsumer_name);
@@ -62,7 +72,8 @@ begin
         update pgq.subscription as s
            set sub_active = pg_catalog.now()
          where s.sub_queue = v_main.sub_queue
-           and s.sub_consumer = v_member.sub_consumer;
+           and s.sub_consumer = v_member.sub_consumer
+           and s.sub_active = v_member.sub_active;
         return v_member.sub_batch;
     end if;
 
@@ -91,7 +102,8 @@ begin
                    sub_batch = v_dead.sub_batch,
                    sub_active = pg_catalog.now()
              where s.sub_queue = v_main.sub_queue
-               and s.sub_consumer = v_member.sub_consumer;
+               and s.sub_consumer = v_member.sub_consumer
+               and s.sub_active = v_member.sub_active;
             return v_dead.sub_batch;
         end if;
     end if;
@@ -109,7 +121,8 @@ begin
            sub_batch = v_next.batch_id,
            sub_active = pg_catalog.now()
      where s.sub_queue = v_main.sub_queue
-       and s.sub_consumer = v_member.sub_consumer;
+       and s.sub_consumer = v_member.sub_consumer
+       and s.sub_active = v_member.sub_active;
     return v_next.batch_id;
 end;
 $$;

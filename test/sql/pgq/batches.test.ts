@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { errorOf, MAJORS, openQueue, pidOf } from './queue-fixture.js';
+import { errorOf, MAJORS, openQueue, pidOf, type QueueFixture } from './queue-fixture.js';
 
 const NO_BATCH = {
   batch_id: null,
@@ -215,4 +215,52 @@ for (const major of MAJORS) {
     const [unknown] = await queue.rows('select * from pgq.get_batch_info(99)');
     expect(new Set(Object.values(unknown ?? {}))).toEqual(new Set([null]));
   });
+
+  test(`PostgreSQL ${major}: a batch looks at few versions of the consumer's row, also when none can be removed`, async () => {
+    await using queue = await openQueue(major);
+    // So that the planner knows the table as small.
+    await queue.rows('vacuum analyze pgq.subscription');
+    const dump = await queue.open();
+    await dump.execute('begin isolation level repeatable read');
+    await dump.query('select 1');
+    for (let round = 0; round < 300; round++) {
+      await queue.write('a');
+      await queue.tick();
+      expect(await queue.readBatch()).toEqual(['a']);
+    }
+    await queue.write('b');
+    await queue.tick();
+    await queue.session.execute('begin');
+    const before = await versionsRead(queue);
+    expect(await queue.readBatch()).toEqual(['b']);
+    const after = await versionsRead(queue);
+    expect(after.scans).toBe(before.scans);
+    expect(after.entries - before.entries).toBeLessThan(20n);
+    await queue.session.execute('commit');
+  });
+
+  test(`PostgreSQL ${major}: a consumer is on a queue only once, whoever writes the row`, async () => {
+    await using queue = await openQueue(major);
+    const again = `insert into pgq.subscription (sub_queue, sub_consumer, sub_last_tick)
+      select sub_queue, sub_consumer, sub_last_tick from pgq.subscription`;
+    expect(await errorOf(queue.rows(again))).toMatch(/^duplicate key value violates unique constraint/);
+    await queue.rows("set session_replication_role = 'replica'");
+    expect(await errorOf(queue.rows(again))).toMatch(/^duplicate key value violates unique constraint/);
+    await queue.rows("set session_replication_role = 'origin'");
+    expect(await queue.value("pgq.unregister_consumer('q', 'c')")).toBe(1);
+    expect(await queue.value("pgq.register_consumer('q', 'c')")).toBe(1);
+    await queue.rows('update pgq.subscription set sub_queue = sub_queue, sub_consumer = sub_consumer');
+    expect(await errorOf(queue.rows(again))).toMatch(/^duplicate key value violates unique constraint/);
+    await queue.rows('truncate pgq.subscription');
+    expect(await queue.value("pgq.register_consumer('q', 'c')")).toBe(1);
+  });
+}
+
+/** How often this transaction has read all of pgq.subscription, and how many index entries of it, dead ones too. */
+function versionsRead(queue: QueueFixture): Promise<{ scans: bigint; entries: bigint }> {
+  return queue.session.one<{ scans: bigint; entries: bigint }>(`
+    select pg_stat_get_xact_numscans('pgq.subscription'::regclass) as scans,
+           sum(pg_stat_get_xact_tuples_returned(indexrelid))::bigint as entries
+      from pg_index
+     where indrelid = 'pgq.subscription'::regclass`);
 }

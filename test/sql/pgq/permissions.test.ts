@@ -96,7 +96,7 @@ for (const major of MAJORS) {
           from pg_proc
          where pronamespace = 'pgq'::regnamespace
            and prosecdef
-           and proconfig is distinct from array['search_path=pg_catalog, pg_temp']`),
+           and ('search_path=pg_catalog, pg_temp' = any (proconfig)) is not true`),
     ).toEqual([]);
   });
 }

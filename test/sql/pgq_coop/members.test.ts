@@ -216,7 +216,7 @@ for (const major of MAJORS) {
           from pg_proc
          where pronamespace = 'pgq_coop'::regnamespace
            and proname <> 'version'
-           and (not prosecdef or proconfig is distinct from array['search_path=pg_catalog, pg_temp'])`),
+           and (not prosecdef or ('search_path=pg_catalog, pg_temp' = any (proconfig)) is not true)`),
     ).toEqual([]);
   });
 }
