@@ -1,0 +1,68 @@
+import { describe, expect, test } from 'vitest';
+import { waitUntilSeen } from '../support/wait-until.js';
+import { batchesAreRead, endIsSeen, Writers, writeEvents } from './event-load.js';
+import { hangs, openQueue, openTickedQueue } from './our-queue.js';
+import { startPython } from './stock-program.js';
+import { stockTitle, whyNoStockPackages } from './stock-server.js';
+
+const reason = whyNoStockPackages();
+const ALL = 'select data, count(*) from %s group by data order by data';
+
+describe.skipIf(reason !== undefined)(stockTitle("PgQ's remote Python consumer on our SQL", reason), () => {
+  test.each([
+    [10, 18],
+    [15, 10],
+    [18, 15],
+  ])(
+    'it writes every event of concurrent writers once although it is killed before and after its commit, from PostgreSQL %i to %i',
+    async (from, to) => {
+      await using queue = await openTickedQueue(from);
+      await using target = await openQueue(to);
+      const { database } = queue;
+      const start = (keys: Readonly<Record<string, string>> = {}) =>
+        startPython('stock-consumer.py', {
+          kind: 'remote',
+          db: database.conninfo,
+          remote_db: target.conninfo,
+          ...keys,
+        });
+      await database.query("select pgq.register_consumer('q', 'reader')");
+      await using writers = new Writers(database);
+      {
+        await using killed = start({ hang: 'now-1' });
+        await batchesAreRead(target, 3n);
+        await writeEvents(database, 'now', 1);
+        await hangs(target, () => killed.output);
+        await killed.kill();
+      }
+      {
+        // The consumer's row is locked, so that its batch is committed in the target and cannot be finished here.
+        await using holder = await database.connect();
+        await using killed = start();
+        await waitUntilSeen(
+          'it goes on',
+          async () => ({
+            rows: await target.query("select 1 from public.seen where data = 'now-1'"),
+            output: killed.output,
+          }),
+          ({ rows }) => rows.length > 0,
+        );
+        await holder.execute('begin; select 1 from pgq.subscription for update');
+        await waitUntilSeen(
+          'it waits between the two commits',
+          () => database.query("select query from pg_stat_activity where wait_event_type = 'Lock'"),
+          (rows) => rows.length > 0,
+        );
+        await killed.kill();
+        await holder.execute('rollback');
+      }
+      await using program = start();
+      await batchesAreRead(target, 10n);
+      await writers.stop();
+      await endIsSeen(target, () => program.output);
+      expect(await target.query(ALL.replace('%s', 'public.seen'))).toEqual(
+        await database.query(ALL.replace('%s', 'public.written')),
+      );
+    },
+  );
+});
