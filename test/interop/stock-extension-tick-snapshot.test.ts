@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { openTickSnapshot } from '../../src/copy/tick-snapshot.js';
+import { openConnection } from '../../src/db/connect.js';
 import type { Connection } from '../../src/db/connection.js';
 import type { FreshDatabase } from '../support/cluster.js';
 import { waitUntilSeen } from '../support/wait-until.js';
@@ -10,7 +11,7 @@ import { openStockQueue, stopStockServer, unpackage } from './stock-queue.js';
 import { stockTitle, whyNoStockPackages } from './stock-server.js';
 
 const reason = whyNoStockPackages();
-const ROUNDS = 25;
+const ROUNDS = 15;
 
 describe.skipIf(reason !== undefined)(
   stockTitle('a tick that is a snapshot on the stock extension', reason),
@@ -27,7 +28,6 @@ describe.skipIf(reason !== undefined)(
       await using provider = await database.connect();
       await using reader = await database.connect();
       await using consumer = await database.connect();
-      // A second, busy ticker of the stock kind would be against its rules: this one alone, as fast as it can.
       await using _writers = new Writers(database, 3);
       const read: string[] = [];
       for (let round = 0; round < ROUNDS; round++) {
@@ -77,6 +77,24 @@ describe.skipIf(reason !== undefined)(
         expect(await disorder(database)).toEqual([]);
       },
     );
+
+    test('a role makes one when it is in pgq_admin, and hears that it must be when it is not', async () => {
+      await using database = await openStockQueue({ withOurs: true });
+      await database.query('create role plain_reader login in role pgq_reader');
+      await database.query('create role plain_admin login in role pgq_admin');
+      const attempt = async (user: string) => {
+        const { cluster, name } = database;
+        const parameters = { host: '127.0.0.1', port: cluster.port, database: name, user };
+        await using provider = await openConnection(parameters, { application: 'test' });
+        await using reader = await openConnection(parameters, { application: 'test' });
+        return await openTickSnapshot(provider, { queueName: 'q', readers: [reader] });
+      };
+      await expect(attempt('plain_reader')).rejects.toMatchObject({
+        code: 'PC204',
+        message: expect.stringContaining('pgq_admin'),
+      });
+      expect(await attempt('plain_admin')).toBeGreaterThan(0n);
+    });
   },
 );
 
