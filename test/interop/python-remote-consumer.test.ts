@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { FreshDatabase } from '../support/cluster.js';
 import { waitUntilSeen } from '../support/wait-until.js';
 import { batchesAreRead, endIsSeen, Writers, writeEvents } from './event-load.js';
 import { hangs, openQueue, openTickedQueue } from './our-queue.js';
@@ -36,23 +37,28 @@ describe.skipIf(reason !== undefined)(stockTitle("PgQ's remote Python consumer o
         await killed.kill();
       }
       {
-        // The consumer's row is locked, so that its batch is committed in the target and cannot be finished here.
+        // Held up in the target when its batch is open, and then here when it wants to finish that batch.
+        await using targetHolder = await target.connect();
         await using holder = await database.connect();
+        await targetHolder.execute('begin; lock table public.seen in share mode');
         await using killed = start();
-        await waitUntilSeen(
-          'it goes on',
-          async () => ({
-            rows: await target.query("select 1 from public.seen where data = 'now-1'"),
-            output: killed.output,
-          }),
-          ({ rows }) => rows.length > 0,
-        );
+        const waits = (where: FreshDatabase, statement: string) =>
+          waitUntilSeen(
+            `it waits in "${statement}"`,
+            async () => ({
+              sessions: await where.query(
+                `select pid from pg_stat_activity
+                  where datname = current_database() and wait_event_type = 'Lock' and query like $1`,
+                [`%${statement}%`],
+              ),
+              output: killed.output,
+            }),
+            ({ sessions }) => sessions.length > 0,
+          );
+        await waits(target, 'insert into public.seen');
         await holder.execute('begin; select 1 from pgq.subscription for update');
-        await waitUntilSeen(
-          'it waits between the two commits',
-          () => database.query("select query from pg_stat_activity where wait_event_type = 'Lock'"),
-          (rows) => rows.length > 0,
-        );
+        await targetHolder.execute('rollback');
+        await waits(database, 'pgq.finish_batch');
         await killed.kill();
         await holder.execute('rollback');
       }
