@@ -44,7 +44,7 @@ export type SnapshotName = string & { readonly snapshot: unique symbol };
  *
  * When it throws, no reader is left in a transaction; whether the tick is there is then unknown when the connection
  * was lost, else it is not. An additional tick does no harm, so the call may be repeated. Throws PC302 when the queue is not
- * there, PC208 when the tick lock is not free in time, PC500 when readers or `beforeCommit` are not done in time.
+ * there, PC204 when the queue is of a stock PgQ and the role is not in pgq_admin, PC208 when the tick lock is not free in time, PC500 when readers or `beforeCommit` are not done in time.
  */
 export async function openTickSnapshot(provider: Connection, options: TickSnapshotOptions): Promise<TickId> {
   options.signal?.throwIfAborted();
@@ -69,8 +69,8 @@ export async function openTickSnapshot(provider: Connection, options: TickSnapsh
         await tx.execute(
           `set local idle_in_transaction_session_timeout = ${2 * deadlineMs}; set local lock_timeout = ${deadlineMs}`,
         );
-        // The stock extension's ticker does not take the tick lock; its insert has to wait for ours.
-        if (queue.stock) await tx.execute('lock table pgq.tick in share row exclusive mode');
+        // The ticker of a stock PgQ does not take the tick lock; its insert has to wait for ours.
+        if (queue.stock) await lockTicks(tx, options.queueName);
         const tick = await insertTick(tx, options.queueName);
         await handOut(tick);
         return tick;
@@ -110,7 +110,9 @@ interface Queue {
 async function findQueue(provider: Connection, queueName: string): Promise<Queue> {
   const [queue] = await provider.query<{ id: number; external: boolean; stock: boolean }>(
     `select q.queue_id as id, q.queue_external_ticker as external,
-            exists (select 1 from pg_extension as e where e.extname = 'pgq') as stock
+            -- As pgcascade.is_foreign_schema('pgq'), which is for those who install.
+            exists (select 1 from pg_extension as e where e.extname = 'pgq')
+              or not exists (select 1 from pgcascade.migration as m where m.schema_name = 'pgq') as stock
        from pgq.queue as q
       where q.queue_name = $1`,
     [queueName],
@@ -121,6 +123,17 @@ async function findQueue(provider: Connection, queueName: string): Promise<Queue
     });
   }
   return queue;
+}
+
+/** Whoever may write ticks may take this lock; a routine of ours cannot take it, because its call would take the snapshot first. */
+async function lockTicks(tx: Connection, queueName: string): Promise<void> {
+  try {
+    await tx.execute('lock table pgq.tick in share row exclusive mode');
+  } catch (error) {
+    if (sqlstateOf(error) !== SQLSTATE.insufficientPrivilege) throw error;
+    const message = `The role at ${tx.target} may not lock pgq.tick of a PgQ that is not ours: it must be a member of pgq_admin.`;
+    throw new ReplicateError('PC204', message, { queueName }, { cause: error });
+  }
 }
 
 async function insertTick(tx: Connection, queueName: string): Promise<TickId> {

@@ -1,11 +1,18 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { type EmbeddedServer, startEmbeddedServer } from '../../src/demo/embedded-server.js';
+import { Cluster } from '../support/cluster.js';
 
-/** Debian's PostgreSQL 15 with its stock packages. */
+/** Debian's PostgreSQL 15 and Debian's programs of PgQ. */
 const PROGRAMS = '/usr/lib/postgresql/15';
-const PACKAGES = ['postgresql-15', 'postgresql-15-pgq3'];
-const FILES = [`${PROGRAMS}/bin/postgres`, '/usr/share/postgresql/15/extension/pgq.control'];
+const PACKAGES = ['postgresql-15', 'postgresql-15-pgq3', 'pgqd', 'python3-pgq'];
+const FILES = [
+  `${PROGRAMS}/bin/postgres`,
+  '/usr/share/postgresql/15/extension/pgq.control',
+  '/usr/bin/pgqd',
+  '/usr/bin/python3',
+  '/usr/lib/python3/dist-packages/pgq',
+];
 
 /**
  * Makes sure that the stock packages are there. Returns why they cannot be used, or undefined. They are installed when we
@@ -13,7 +20,7 @@ const FILES = [`${PROGRAMS}/bin/postgres`, '/usr/share/postgresql/15/extension/p
  */
 export function whyNoStockPackages(): string | undefined {
   if (arePackagesThere()) return undefined;
-  if (process.getuid?.() !== 0) return `not root, and ${PACKAGES.join(' and ')} are not installed`;
+  if (process.getuid?.() !== 0) return `not root, and ${PACKAGES.join(', ')} are not all installed`;
   if (!existsSync('/usr/bin/apt-get')) return 'this is not a Debian: there is no apt-get';
   const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const run = (words: readonly string[]) =>
@@ -28,9 +35,27 @@ export function whyNoStockPackages(): string | undefined {
   return arePackagesThere() ? undefined : 'the packages do not hold what they should';
 }
 
+/** The title of a suite that needs the stock packages: it says why it is skipped. */
+export function stockTitle(title: string, reason: string | undefined): string {
+  return reason === undefined ? title : `${title}: SKIPPED, ${reason}`;
+}
+
 /** A server of the stock programs with its own data folder, on a free port. The caller stops it. */
 export async function startStockServer(): Promise<EmbeddedServer> {
   return startEmbeddedServer({ major: 15, programs: PROGRAMS });
+}
+
+/** The same, as the tests have other servers. The caller stops it. */
+export async function startStockCluster(): Promise<Cluster> {
+  const server = await startStockServer();
+  return new Cluster(15, {
+    host: '127.0.0.1',
+    port: server.port,
+    user: 'postgres',
+    kill: () => server.kill(),
+    restart: () => server.restart(),
+    stop: () => server.stop(),
+  });
 }
 
 function arePackagesThere(): boolean {

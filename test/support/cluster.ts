@@ -9,6 +9,7 @@ export class Cluster implements AsyncDisposable {
   readonly major: number;
   readonly #server: TestServer;
   readonly #sessions = new Map<string, Promise<Connection>>();
+  readonly #lastQueries = new Map<string, Promise<unknown>>();
 
   /** Use `startCluster`, `sharedCluster` or `freshDatabase`. */
   constructor(major: number, server: TestServer) {
@@ -51,7 +52,13 @@ export class Cluster implements AsyncDisposable {
    * Statements of the same database wait for each other: for locks use `application`.
    */
   async query<R extends Row = Row>(dbname: string, sql: string, values?: readonly unknown[]): Promise<R[]> {
-    return (await this.#session(dbname)).query<R>(sql, values);
+    const last = this.#lastQueries.get(dbname) ?? Promise.resolve();
+    // Its failure was told to its caller.
+    const result = last
+      .catch(() => undefined)
+      .then(async () => (await this.#session(dbname)).query<R>(sql, values));
+    this.#lastQueries.set(dbname, result);
+    return result;
   }
 
   async createDatabase(name: string): Promise<void> {
@@ -146,7 +153,11 @@ export interface FreshDatabase extends AsyncDisposable {
 
 /** Makes an empty database on the shared server of this major version. Disposing drops it. */
 export async function freshDatabase(major: number, prefix = 'test'): Promise<FreshDatabase> {
-  const cluster = await sharedCluster(major);
+  return freshDatabaseOn(await sharedCluster(major), prefix);
+}
+
+/** Makes an empty database on a server. Disposing drops it. */
+export async function freshDatabaseOn(cluster: Cluster, prefix = 'test'): Promise<FreshDatabase> {
   const name = `${prefix}_${randomBytes(4).toString('hex')}`;
   await cluster.createDatabase(name);
   return {
