@@ -142,3 +142,59 @@ test('a takeover that cannot catch up lets the root take writes again', async ()
   await expectFlow(tree, branch);
   expect(root.worker?.isRunning).toBe(true);
 });
+
+test('a takeover of a dead root and its resurrection that are killed at any step are finished by the same commands', async () => {
+  written = 0;
+  await using tree = await openTree({
+    nodes: {
+      root: { major: 15 },
+      ahead: { major: 16, provider: 'root', isBranch: true },
+      branch: { major: 16, provider: 'root', isBranch: true },
+      leaf: { major: 16, provider: 'root' },
+    },
+    tables: TABLES,
+    ownServers: true,
+  });
+  const [root, ahead, branch, leaf] = tree.nodes as [TestNode, TestNode, TestNode, TestNode];
+  // One branch has got what the one that will take over has not, and something is known to nobody.
+  await Promise.all([branch, leaf].map((node) => node.stopWorker()));
+  await root.query("insert into public.counted (v) values ('only ahead has it')");
+  await tree.caughtUp(root, [ahead]);
+  written++;
+  await ahead.stopWorker();
+  await root.query(
+    "insert into public.counted (v) values ('lost'); update public.counted set v = 'lost too' where id = 1",
+  );
+  await root.query("select pgq.force_tick('app')");
+  await root.stopPrograms();
+  await root.cluster.kill();
+  for (const node of [ahead, branch, leaf]) node.startWorker();
+
+  for (const failpoint of ['takeover-tagged', 'move-changed', 'takeover-caught-up', 'takeover-promoted']) {
+    await branch.killedAt(failpoint, 'takeover', 'root', '--dead-root');
+  }
+  await branch.must('takeover', 'root', '--dead-root');
+  const living = [ahead, branch, leaf];
+  for (const node of [ahead, leaf]) {
+    expect(await node.query('select provider_node as provider from pgq_node.local_state')).toEqual([
+      { provider: 'branch' },
+    ]);
+  }
+  await expectFlow(tree, branch, living);
+
+  await root.cluster.restart();
+  root.startTicker();
+  root.startWorker();
+  for (const failpoint of [
+    'resurrect-closed',
+    'resurrect-saved',
+    'resurrect-rejoined',
+    'resurrect-registered',
+  ]) {
+    await root.killedAt(failpoint, 'resurrect');
+  }
+  await root.must('resurrect');
+  expect(await shape(tree)).toEqual({ branch: TOP, root: 'branch', ahead: 'branch', leaf: 'branch' });
+  await expectFlow(tree, branch);
+  expect(await branch.query('select node_name from pgq_node.node_location where dead')).toEqual([]);
+});

@@ -64,8 +64,8 @@ export class TestNode {
     }
   }
 
-  startWorker(): Program {
-    this.worker = startReplicate([this.ini, 'worker'], { folder: this.folder });
+  startWorker(environment: Readonly<Record<string, string>> = {}): Program {
+    this.worker = startReplicate([this.ini, 'worker'], { folder: this.folder, environment });
     return this.worker;
   }
 
