@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import type { Row } from '../../../src/db/connection.js';
 import { SQLSTATE, sqlstateOf } from '../../../src/db/sqlstate.js';
 import { type EventRow, QueueModel, sortedTexts } from './interleavings-model.js';
-import type { Seat, Seats } from './interleavings-seats.js';
+import { LOCK_TIMEOUT, type Seat, type Seats } from './interleavings-seats.js';
 
 const TICK_LOCK_CLASS = 1885827445;
 /** The first two are registered from the start. */
@@ -386,10 +386,15 @@ export class QueueRun implements AsyncDisposable {
   async #notePutBack(): Promise<void> {
     const txids = this.#putBackTxids.splice(0);
     if (txids.length === 0) return;
+    const { current } = await this.#seats.admin.session.one<{ current: number }>(
+      'select queue_cur_table as current from pgq.queue where queue_id = $1',
+      [this.#queueId],
+    );
+    // A rotation that is not committed holds the third table.
+    const tables = [current, (current + 2) % 3].map((nr) => `pgq.event_${this.#queueId}_${nr}`);
+    const select = 'select ev_id as id, ev_owner as owner, ev_txid as txid';
     const rows = await this.#seats.admin.session.query<{ id: bigint; owner: number; txid: bigint }>(
-      `select ev_id as id, ev_owner as owner, ev_txid as txid
-         from pgq.event_${this.#queueId}
-        where ev_txid = any ($1)`,
+      tables.map((name) => `${select} from ${name} where ev_txid = any ($1)`).join(' union all '),
       [txids],
     );
     for (const { id, owner, txid } of rows) {
@@ -637,7 +642,7 @@ export class QueueRun implements AsyncDisposable {
 /** Runs a statement; false when it would have had to wait for a lock. A transaction that is open has failed then. */
 async function done({ session }: Seat, sql: string): Promise<boolean> {
   try {
-    await session.execute(`set lock_timeout = '40ms'; ${sql}; set lock_timeout = 0`);
+    await session.execute(`set lock_timeout = '40ms'; ${sql}; set lock_timeout = '${LOCK_TIMEOUT}'`);
     return true;
   } catch (error) {
     if (sqlstateOf(error) !== SQLSTATE.lockNotAvailable) throw error;

@@ -4,6 +4,8 @@ import { pidOf } from './queue-fixture.js';
 const WRITERS = 4;
 const TICKERS = 2;
 const CONSUMERS = 3;
+/** Nobody waits for another session of the run; autovacuum lets go earlier. */
+export const LOCK_TIMEOUT = '10s';
 
 /** A session that can be cut and opened again. */
 export class Seat {
@@ -45,7 +47,7 @@ export async function takeSeats(open: () => Promise<Connection>): Promise<Seats>
   const take = () =>
     Seat.take(async () => {
       const session = await open();
-      await session.execute("set client_min_messages = 'error'");
+      await session.execute(`set lock_timeout = '${LOCK_TIMEOUT}'; set client_min_messages = 'error'`);
       return session;
     });
   const many = (count: number) => Promise.all(Array.from({ length: count }, take));
