@@ -53,6 +53,12 @@ export async function resurrect(sessions: MemberSessions, options: ResurrectOpti
       `${lost.count} row events after tick ${position} had not left this node; they are in ${options.file}.`,
     );
     await failpoint('resurrect-saved');
+    // The worker may look for its place on the new root as soon as this node is a branch.
+    await successor.connection.query('select pgq.register_consumer_at($1, $2, $3)', [
+      queueName,
+      self.node.workerName,
+      position,
+    ]);
     await rejoin(sessions, self, successor, position, lost, options);
     options.report(`Node "${localName}" is a branch below "${successorName}", at tick ${position}.`);
   }
@@ -182,23 +188,26 @@ async function forgetLostEvents(tx: Connection, queueName: string, position: Tic
   await tx.query('delete from pgq.tick where tick_queue = $1 and tick_id > $2', [queue_id, position]);
 }
 
+/** Makes a subscription of the gravestone, at the place where the worker is by now. */
 async function replaceGravestone(
   self: Member,
   { connection }: Member,
   { queueName, localName }: MemberSessions,
 ): Promise<void> {
-  const [gravestone] = await connection.query<{ last_tick: bigint }>(
-    'select last_tick from pgq.get_consumer_info($1, $2)',
-    [queueName, gravestoneName(localName)],
-  );
+  const { workerName } = self.node;
+  const readPosition = async (consumerName: string) => {
+    const [row] = await connection.query<{ last_tick: bigint }>(
+      'select last_tick from pgq.get_consumer_info($1, $2)',
+      [queueName, consumerName],
+    );
+    return row?.last_tick;
+  };
+  const gravestone = await readPosition(gravestoneName(localName));
   if (gravestone === undefined) return;
   await connection.transaction(async (tx) => {
+    const position = (await readPosition(workerName)) ?? gravestone;
     await callApi(tx, 'pgq_node.unregister_subscriber', [queueName, localName]);
-    await callApi(tx, 'pgq_node.register_subscriber', [
-      queueName,
-      localName,
-      self.node.workerName,
-      gravestone.last_tick,
-    ]);
+    // When the worker has gone on meanwhile, it is offered a batch again that it has, and knows that.
+    await callApi(tx, 'pgq_node.register_subscriber', [queueName, localName, workerName, position]);
   });
 }
