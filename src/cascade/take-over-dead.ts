@@ -23,7 +23,7 @@ export function gravestoneName(nodeName: string): string {
  * What had not left the dead root is lost here; `resurrect` on it saves those events. What any branch has got is not
  * lost: the new root reads it from there first. May be repeated.
  *
- * Throws PC312 when the dead root answers, when the node is no branch, or when a leaf has got more than every branch:
+ * Throws PC312 when the dead root answers, when the node is no branch, or when a leaf has got more events than every branch:
  * its rows then come from events that nobody can hand on.
  */
 export async function takeOverDeadRoot(sessions: MemberSessions, options: TakeOverOptions): Promise<void> {
@@ -60,6 +60,7 @@ export async function takeOverDeadRoot(sessions: MemberSessions, options: TakeOv
     await promote(sessions, candidate, options);
   }
   await failpoint('takeover-promoted');
+  await setBackLeaves(sessions, options);
   await takeOverSubscribers(sessions, options);
   // It may have read from a branch that was ahead.
   await releaseNode(sessions, { nodeName: newName, provider: null, report });
@@ -82,22 +83,61 @@ async function findMostAdvanced(
   if (others.length > 0) {
     report(`Nobody knows how far these are, because they cannot be reached: ${others.join(', ')}.`);
   }
-  const best = seen.reduce(
-    (most, member) => (member.node.lastTick > most.node.lastTick ? member : most),
-    candidate,
-  );
-  if (best.node.nodeName === newName) return undefined;
   const bestBranch = seen
     .filter(({ node }) => node.nodeType === 'branch')
     .reduce((most, member) => (member.node.lastTick > most.node.lastTick ? member : most), candidate);
-  if (bestBranch.node.lastTick < best.node.lastTick) {
+  for (const member of seen) {
+    const lastEvents = await readLastEventTick(member);
+    if (lastEvents <= bestBranch.node.lastTick) continue;
     throw new ReplicateError(
       'PC312',
-      `The leaf "${best.node.nodeName}" is at tick ${best.node.lastTick}, the best branch at ${bestBranch.node.lastTick}: ` +
+      `The leaf "${member.node.nodeName}" has events up to tick ${lastEvents}, the best branch is at ${bestBranch.node.lastTick}: ` +
         'it has rows that no other node can get. Drop that leaf and create it anew, or make the application write them again.',
     );
   }
   return bestBranch.node.nodeName === newName ? undefined : bestBranch;
+}
+
+/** The last tick that brought events to a node; where nobody has noted it, the last tick at all. */
+async function readLastEventTick({ connection, node }: Member): Promise<bigint> {
+  const { noted } = await connection.one<{ noted: boolean }>(
+    "select to_regclass('pgcascade.last_event_tick') is not null as noted",
+  );
+  if (!noted) return node.lastTick;
+  const [row] = await connection.query<{ tick_id: bigint }>(
+    'select tick_id from pgcascade.last_event_tick where queue_name = $1',
+    [node.queueName],
+  );
+  return row !== undefined && row.tick_id < node.lastTick ? row.tick_id : node.lastTick;
+}
+
+/** Sets nodes that are ahead of the new root, by empty ticks only, back to where it begins. */
+async function setBackLeaves(
+  sessions: MemberSessions,
+  { oldName, newName, report }: TakeOverOptions,
+): Promise<void> {
+  const { queueName } = sessions;
+  const { connection } = await sessions.look(newName);
+  const [gravestone] = await connection.query<{ last_tick: bigint }>(
+    'select last_tick from pgq.get_consumer_info($1, $2)',
+    [queueName, gravestoneName(oldName)],
+  );
+  // A root that was resurrected meanwhile has no gravestone, and nobody is behind any more.
+  if (gravestone === undefined) return;
+  const { seen } = await sessions.lookAtAll();
+  for (const member of seen) {
+    const { node } = member;
+    if (node.providerNode !== oldName || node.lastTick <= gravestone.last_tick) continue;
+    if ((await readLastEventTick(member)) > gravestone.last_tick) continue;
+    await callApi(member.connection, 'pgq_node.set_consumer_completed', [
+      queueName,
+      node.workerName,
+      gravestone.last_tick,
+    ]);
+    report(
+      `Node "${node.nodeName}" was ahead by ticks without events: set back to tick ${gravestone.last_tick}.`,
+    );
+  }
 }
 
 async function promote(

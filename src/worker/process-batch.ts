@@ -69,7 +69,9 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
       controlEvents: ports.controlEvents,
       park,
     };
+    let isEmpty = true;
     const work = async (block: readonly QueueEvent[]) => {
+      isEmpty = false;
       ports.signal.throwIfAborted();
       const { isLeftOut } = ports;
       const events = isLeftOut === undefined ? block : block.filter((event) => !isLeftOut(event));
@@ -86,6 +88,8 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
     } else {
       for await (const block of readEvents(ports.provider, batch, ports.reading)) await work(block);
     }
+    // The consumers of copies carry only a part; the position of the node is the worker's.
+    if (!isEmpty && ports.controlEvents) await noteEvents(tx, batch);
     await tx.query('select pgq_node.set_consumer_completed($1, $2, $3)', [
       batch.queueName,
       ports.consumerName,
@@ -97,6 +101,15 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
   if (eventCount > 0) await failpoint('worker-after-commit');
   await finishBatch(ports.provider, batch);
   return { applied, eventCount, conflicts };
+}
+
+/** After its provider has died a node that is ahead by empty ticks only can go back to where the others are. */
+async function noteEvents(tx: Connection, batch: Batch): Promise<void> {
+  await tx.query(
+    `insert into pgcascade.last_event_tick as t (queue_name, tick_id) values ($1, $2)
+         on conflict on constraint last_event_tick_pkey do update set tick_id = excluded.tick_id`,
+    [batch.queueName, batch.endTick],
+  );
 }
 
 /**

@@ -198,3 +198,37 @@ test('a takeover of a dead root and its resurrection that are killed at any step
   await expectFlow(tree, branch);
   expect(await branch.query('select node_name from pgq_node.node_location where dead')).toEqual([]);
 });
+
+test('a takeover of a dead branch that is killed at any step is finished by the same command', async () => {
+  written = 0;
+  await using tree = await openTree({
+    nodes: {
+      root: { major: 15 },
+      middle: { major: 16, provider: 'root', isBranch: true },
+      branch: { major: 15, provider: 'middle', isBranch: true },
+      leaf: { major: 15, provider: 'middle' },
+    },
+    tables: TABLES,
+    ownServers: true,
+  });
+  const [root, middle, branch, leaf] = tree.nodes as [TestNode, TestNode, TestNode, TestNode];
+  await middle.stopPrograms();
+  await middle.cluster.kill();
+  for (const failpoint of ['move-registered', 'move-changed', 'takeover-moved']) {
+    await branch.killedAt(failpoint, 'takeover', 'middle', '--dead-branch');
+  }
+  await branch.must('takeover', 'middle', '--dead-branch');
+  const living = [root, branch, leaf];
+  const providers = await Promise.all(
+    living.map((node) =>
+      node.query<{ provider: string }>('select provider_node as provider from pgq_node.local_state'),
+    ),
+  );
+  expect(providers.flat()).toEqual([{ provider: 'root' }, { provider: 'root' }, { provider: 'branch' }]);
+  await expectFlow(tree, root, living);
+
+  // Nobody waits for the dead node once it is dropped.
+  await root.must('drop-node', 'middle');
+  expect(await shape(tree, living)).toEqual({ root: TOP, branch: 'root', leaf: 'branch' });
+  await expectFlow(tree, root, living);
+});
