@@ -24,6 +24,8 @@ const MODULES: Readonly<Record<string, () => Promise<CommandModule>>> = {
   tables: () => import('./commands/tables.js'),
   seqs: () => import('./commands/seqs.js'),
   'add-table': () => import('./commands/add-table.js'),
+  'change-handler': () => import('./commands/change-handler.js'),
+  'show-handlers': () => import('./commands/show-handlers.js'),
   'remove-table': () => import('./commands/remove-table.js'),
   'add-seq': () => import('./commands/add-seq.js'),
   'remove-seq': () => import('./commands/remove-seq.js'),

@@ -1,3 +1,5 @@
+import type { HandlerSettings } from '../handlers/contract.js';
+import { bindHandler } from '../handlers/registry.js';
 import type { TickId } from '../queue/ids.js';
 import { type ReplicatedTable, readTables } from '../replica/table-list.js';
 import { runInLanes } from '../runtime/lanes.js';
@@ -12,6 +14,8 @@ export interface CompareOptions {
   readonly queueName: string;
   /** Names in the queue. */
   readonly tableNames: readonly string[];
+  /** What the ini file tells the handlers of the tables. */
+  readonly handlers: HandlerSettings;
   readonly countOnly: boolean;
   /** Connections that read on each side. */
   readonly jobs: number;
@@ -99,12 +103,14 @@ async function planTables(
     readSide(pair, 'subscriber', options),
   ]);
   return options.tableNames.map((tableName) => {
-    const obstacle = findObstacle(provider.tables.get(tableName), subscriber.tables.get(tableName));
+    const table = subscriber.tables.get(tableName);
+    const obstacle = findObstacle(provider.tables.get(tableName), table, options.handlers);
     if (obstacle !== undefined) return notChecked(tableName, obstacle);
     const shapes = { provider: provider.shapes.get(tableName), subscriber: subscriber.shapes.get(tableName) };
     if (shapes.provider === undefined) return notChecked(tableName, missing('provider'));
     if (shapes.subscriber === undefined) return notChecked(tableName, missing('subscriber'));
-    return planTable(tableName, { provider: shapes.provider, subscriber: shapes.subscriber });
+    const { selection } = bindHandler(tableName, table?.attrs ?? null, options.handlers);
+    return planTable(tableName, { provider: shapes.provider, subscriber: shapes.subscriber }, selection);
   });
 }
 

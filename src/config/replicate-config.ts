@@ -126,6 +126,13 @@ const KEYS = [
     minimum: 1024,
     sentence: 'Most bytes of events that are read and applied at a time.',
   },
+  {
+    name: 'obfuscator_key',
+    type: 'text',
+    example: 'a long random text',
+    sentence:
+      'Secret of the handler obfuscate: without it a hash cannot be looked up. The same on all nodes.',
+  },
 ] as const satisfies readonly KeyDeclaration[];
 
 /** Keys of Londiste that are accepted without effect, so that the ini files people have go on working. */
@@ -151,7 +158,6 @@ const IGNORED_KEYS: readonly string[] = [
   'logfmt_console_verbose',
   'logfmt_file',
   'logfmt_file_verbose',
-  'obfuscator_key',
   'obfuscator_map',
   'pgq_autocommit',
   'pgq_batch_collect_events',

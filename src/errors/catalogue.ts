@@ -185,6 +185,11 @@ export const ERRORS = {
   },
   PC405: { policy: 'refuse', exitCode: 1, advice: 'Add a primary key, or leave the table out.' },
   PC406: { policy: 'refuse', exitCode: 1, advice: 'Create it on this node first.' },
+  PC407: {
+    policy: 'park-table',
+    exitCode: 1,
+    advice: '"show-handlers" lists handlers and arguments; "change-handler TABLE" gives a table another one.',
+  },
 
   // 5xx: copy, compare, waiting
   PC500: {

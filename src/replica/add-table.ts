@@ -13,8 +13,10 @@ export interface AddTableOptions {
   readonly purpose: TriggerOptions['purpose'];
   /** The rows are here already: no copy. */
   readonly expectSync: boolean;
-  /** The copy adds to the rows that are here. */
-  readonly skipTruncate: boolean;
+  /** Urlencoded, as Londiste stores them. */
+  readonly attributes: string | null;
+  /** The table need not be here: no triggers, no copy. */
+  readonly isVirtual: boolean;
   readonly withTableLock: WithTableLock;
 }
 
@@ -33,21 +35,40 @@ export async function addTable(
   const { queueName, tableName, purpose } = options;
   const existing = (await readTables(connection, queueName)).find(({ name }) => name === tableName);
   if (existing?.isLocal === true) {
+    if (existing.attrs !== options.attributes && options.attributes?.includes('handler=') === true) {
+      throw new ReplicateError(
+        'PC400',
+        `Table ${tableName} is replicated here already, with other attributes: use change-handler.`,
+        { table: tableName },
+      );
+    }
     await completeTable(connection, existing.destTable, options);
     return 'exists';
   }
   const destTable = options.destTable ?? tableName;
+  if (options.isVirtual) {
+    await register(connection, options, ['virtual_table']);
+    return 'added';
+  }
   await options.withTableLock(destTable, async (tx) => {
     await createTriggers(tx, { queueName, tableName, destTable, purpose });
-    await callApi(tx, 'londiste.local_add_table', [
-      queueName,
-      tableName,
-      ['no_triggers', ...(options.expectSync ? ['expect_sync'] : [])],
-      options.skipTruncate ? 'skip_truncate=1' : null,
-      options.destTable ?? null,
-    ]);
+    await register(tx, options, ['no_triggers', ...(options.expectSync ? ['expect_sync'] : [])]);
   });
   return 'added';
+}
+
+async function register(
+  tx: Connection,
+  { queueName, tableName, attributes, destTable }: AddTableOptions,
+  triggerArguments: readonly string[],
+): Promise<void> {
+  await callApi(tx, 'londiste.local_add_table', [
+    queueName,
+    tableName,
+    triggerArguments,
+    attributes,
+    destTable ?? null,
+  ]);
 }
 
 /** A table that something else has registered, by the SQL alone, gets the triggers that are missing. */
@@ -64,7 +85,7 @@ async function completeTable(
       { table: tableName },
     );
   }
-  if ((await readCapturePlans(connection, queueName)).has(tableName)) return;
+  if (options.isVirtual || (await readCapturePlans(connection, queueName)).has(tableName)) return;
   // The triggers of a table that the original's Londiste has added do the same: two sets would double its events.
   if (await hasStockTrigger(connection, queueName, destTable)) return;
   await options.withTableLock(destTable, (tx) =>

@@ -1,10 +1,12 @@
 import { applyBlock, type TableConflict } from '../apply/apply-block.js';
+import type { RowRewrite } from '../apply/row-rewrite.js';
 import type { TargetTable } from '../apply/target-table.js';
 import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import type { QueueEvent } from '../queue/event.js';
 import { applyControlEvent, isControlEvent } from './control-event.js';
 import type { TableRegistry } from './table-registry.js';
+import type { TakenTables } from './taken-tables.js';
 
 export interface ApplyEventsPorts {
   readonly queueName: string;
@@ -13,6 +15,8 @@ export interface ApplyEventsPorts {
   readonly registry: TableRegistry;
   /** Which tables' events are applied here: all that are in sync, or the one that catches up. */
   readonly isApplied: (tableName: string) => boolean;
+  /** The tables whose handlers take their events over. */
+  readonly taken: TakenTables;
   /** False for a table that catches up: the worker itself sees to the cascade's events. */
   readonly controlEvents: boolean;
   /** Called in the transaction for each table that cannot go on. */
@@ -23,42 +27,53 @@ export interface ApplyEventsPorts {
 export async function applyEvents(ports: ApplyEventsPorts, block: readonly QueueEvent[]): Promise<number> {
   let applied = 0;
   let rows: QueueEvent[] = [];
+  let taken: QueueEvent[] = [];
   for (const event of block) {
     if (!isControlEvent(event)) {
-      if (event.extra1 !== null && ports.isApplied(event.extra1)) rows.push(event);
+      if (event.extra1 === null || !ports.isApplied(event.extra1)) continue;
+      if (ports.taken.has(event.extra1)) taken.push(event);
+      else rows.push(event);
     } else if (ports.controlEvents) {
       // A control event keeps its place between the rows.
-      applied += await applyRows(ports, rows);
+      applied += (await applyRows(ports, rows)) + (await ports.taken.write(taken));
       rows = [];
+      taken = [];
+      await ports.taken.finish();
       await applyControlEvent(ports.tx, ports.queueName, event);
     }
   }
-  return applied + (await applyRows(ports, rows));
+  return applied + (await applyRows(ports, rows)) + (await ports.taken.write(taken));
 }
 
 async function applyRows(ports: ApplyEventsPorts, events: readonly QueueEvent[]): Promise<number> {
   if (events.length === 0) return 0;
   const targets = new Map<string, TargetTable>();
+  const rewrites = new Map<string, RowRewrite | undefined>();
   const missing = new Set<string>();
   for (const event of events) {
     const name = event.extra1 as string;
     if (targets.has(name) || missing.has(name)) continue;
     try {
-      targets.set(name, await ports.registry.target(ports.tx, name));
+      const target = await ports.registry.target(ports.tx, name);
+      rewrites.set(name, ports.registry.rewrite(target));
+      targets.set(name, target);
     } catch (error) {
-      if (!(error instanceof ReplicateError) || (error.code !== 'PC406' && error.code !== 'PC403'))
+      if (!(error instanceof ReplicateError) || !['PC403', 'PC406', 'PC407'].includes(error.code))
         throw error;
       missing.add(name);
       await ports.park({
         queueTable: name,
         eventId: event.id,
-        code: 'PC403',
+        code: error.code === 'PC407' ? 'PC407' : 'PC403',
         message: error.message,
         key: event.extra3,
       });
     }
   }
-  const outcome = await applyBlock({ tx: ports.tx, tableOf: (name) => targets.get(name) }, events);
+  const outcome = await applyBlock(
+    { tx: ports.tx, tableOf: (name) => targets.get(name), rewriteOf: (name) => rewrites.get(name) },
+    events,
+  );
   for (const conflict of outcome.conflicts) {
     ports.registry.forgetTarget(conflict.queueTable);
     await ports.park(conflict);

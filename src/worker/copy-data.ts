@@ -36,6 +36,8 @@ export interface CopyDataPorts {
 export async function copyData(ports: CopyDataPorts, table: RegisteredTable): Promise<TickId> {
   const { options, signal } = ports;
   const { connect, queueName } = options;
+  const { handler } = table;
+  if (handler instanceof ReplicateError) throw handler;
   const application = `copy/${options.consumerName}`;
   const open: Connection[] = [];
   const keep = async (opening: Promise<Connection>) => {
@@ -80,6 +82,9 @@ export async function copyData(ports: CopyDataPorts, table: RegisteredTable): Pr
         writer: tx,
         sourceTable,
         destTable: table.destTable,
+        queueName,
+        tableName: table.tableName,
+        selection: handler.selection,
         skipTruncate: (table.attributes ?? '').split('&').includes('skip_truncate=1'),
         report: ports.report,
         signal,

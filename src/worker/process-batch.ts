@@ -10,6 +10,7 @@ import { failpoint } from '../runtime/failpoint.js';
 import { applyEvents } from './apply-events.js';
 import { BranchQueue } from './branch-queue.js';
 import type { TableRegistry } from './table-registry.js';
+import { TakenTables } from './taken-tables.js';
 
 export interface ProcessBatchPorts {
   readonly provider: Connection;
@@ -61,10 +62,12 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
         conflict.message,
       ]);
     };
+    const taken = new TakenTables({ tx, batch, registry: ports.registry, park });
     const applying = {
       queueName: batch.queueName,
       tx,
       registry: ports.registry,
+      taken,
       isApplied,
       controlEvents: ports.controlEvents,
       park,
@@ -88,6 +91,7 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
     } else {
       for await (const block of readEvents(ports.provider, batch, ports.reading)) await work(block);
     }
+    await taken.finish();
     // The consumers of copies carry only a part; the position of the node is the worker's.
     if (!isEmpty && ports.controlEvents) await noteEvents(tx, batch);
     await tx.query('select pgq_node.set_consumer_completed($1, $2, $3)', [

@@ -1,6 +1,13 @@
 import { loadTargetTable } from '../apply/load-target-table.js';
+import type { RowRewrite } from '../apply/row-rewrite.js';
 import type { TargetTable } from '../apply/target-table.js';
 import type { Connection } from '../db/connection.js';
+import { ReplicateError } from '../errors/replicate-error.js';
+import type { HandlerSettings } from '../handlers/contract.js';
+import { type BoundHandler, bindHandler, NO_HANDLER } from '../handlers/registry.js';
+import { isWholeTable } from '../handlers/row-selection.js';
+import { SelectedRows } from '../handlers/selected-rows.js';
+import { readSourceColumns, type SourceColumn } from '../handlers/source-columns.js';
 
 /** One table that is registered on the queue, as this node sees it. */
 export interface RegisteredTable {
@@ -13,6 +20,8 @@ export interface RegisteredTable {
   /** As Londiste stores it: null, in-copy, catching-up, wanna-sync:T, do-sync:T, ok. */
   readonly mergeState: string | null;
   readonly attributes: string | null;
+  /** How it is replicated here; an error when its attributes name no handler that there is. */
+  readonly handler: BoundHandler | ReplicateError;
   /** Set while the table is parked. */
   readonly errorCode: string | null;
 }
@@ -23,12 +32,16 @@ export interface RegisteredTable {
  */
 export class TableRegistry {
   readonly #queueName: string;
+  readonly #settings: HandlerSettings;
   #version = -1n;
   #tables = new Map<string, RegisteredTable>();
   #targets = new Map<string, TargetTable>();
+  #sourceColumns = new Map<string, readonly SourceColumn[]>();
+  #rewrites = new Map<string, RowRewrite>();
 
-  constructor(queueName: string) {
+  constructor(queueName: string, settings: HandlerSettings) {
     this.#queueName = queueName;
+    this.#settings = settings;
   }
 
   /** Reads the list when `version`, as pgcascade.worker_state gives it, is not the one that is held. */
@@ -51,11 +64,12 @@ export class TableRegistry {
           local: row.local,
           mergeState: row.merge_state,
           attributes: row.table_attrs,
+          handler: row.local ? this.#bind(row.table_name, row.table_attrs) : NO_HANDLER,
           errorCode: row.error_code,
         },
       ]),
     );
-    this.#targets.clear();
+    this.#forgetShapes();
     this.#version = version;
     return true;
   }
@@ -63,7 +77,22 @@ export class TableRegistry {
   /** Forgets what is held: the next refresh reads everything. */
   forget(): void {
     this.#version = -1n;
+    this.#forgetShapes();
+  }
+
+  #forgetShapes(): void {
     this.#targets.clear();
+    this.#sourceColumns.clear();
+    this.#rewrites.clear();
+  }
+
+  #bind(tableName: string, attributes: string | null): BoundHandler | ReplicateError {
+    try {
+      return bindHandler(tableName, attributes, this.#settings);
+    } catch (error) {
+      if (error instanceof ReplicateError && error.code === 'PC407') return error;
+      throw error;
+    }
   }
 
   get tables(): Iterable<RegisteredTable> {
@@ -91,8 +120,52 @@ export class TableRegistry {
     return target;
   }
 
+  /**
+   * Reads from the provider what the handlers of some tables need to know of their columns there. To be called between
+   * two batches: a batch that is read keeps the connection busy.
+   */
+  async prepareHandlers(
+    provider: Connection,
+    isWanted: (tableName: string) => boolean = (tableName) => this.isApplied(tableName),
+  ): Promise<void> {
+    const wanted = [...this.#tables.values()]
+      .filter(({ handler }) => !(handler instanceof ReplicateError) && !isWholeTable(handler.selection))
+      .map(({ tableName }) => tableName)
+      .filter((tableName) => isWanted(tableName) && !this.#sourceColumns.has(tableName));
+    if (wanted.length === 0) return;
+    const found = await readSourceColumns(provider, this.#queueName, wanted);
+    for (const tableName of wanted) this.#sourceColumns.set(tableName, found.get(tableName) ?? []);
+  }
+
+  /** Throws PC407 when a table of this node has a handler that there is not. */
+  requireHandlers(): void {
+    for (const { tableName } of this.#tables.values()) this.handler(tableName);
+  }
+
+  /** The handler of a table. Throws PC407 when there is none such. */
+  handler(tableName: string): BoundHandler {
+    const handler = this.#tables.get(tableName)?.handler ?? NO_HANDLER;
+    if (handler instanceof ReplicateError) throw handler;
+    return handler;
+  }
+
+  /** What the table's handler makes of its rows; undefined when nothing. Throws PC407. */
+  rewrite(target: TargetTable): RowRewrite | undefined {
+    const { queueTable } = target;
+    const { selection } = this.handler(queueTable);
+    if (isWholeTable(selection) && !selection.ignoresTruncate) return undefined;
+    let rewrite = this.#rewrites.get(queueTable);
+    if (rewrite === undefined) {
+      rewrite = new SelectedRows(selection, this.#sourceColumns.get(queueTable) ?? [], target);
+      this.#rewrites.set(queueTable, rewrite);
+    }
+    return rewrite;
+  }
+
   /** Forgets one table's shape, which may have changed under us. */
   forgetTarget(tableName: string): void {
     this.#targets.delete(tableName);
+    this.#sourceColumns.delete(tableName);
+    this.#rewrites.delete(tableName);
   }
 }

@@ -56,7 +56,7 @@ export class WorkerSession implements AsyncDisposable {
     this.#nodeType = nodeType;
     this.#options = { ...options, signal: AbortSignal.any([options.signal, this.#ending.signal]) };
     this.#subscriber = subscriber;
-    this.#registry = new TableRegistry(options.queueName);
+    this.#registry = new TableRegistry(options.queueName, options.handlers);
     this.#provider = new ProviderLink(this.#options, this.#wake);
     this.#copies = new CopyScheduler(this.#options, this.#registry, () => {
       this.#staleCheckAt ??= performance.now() + STALE_CHECK_PAUSE_MS;
@@ -175,6 +175,8 @@ export class WorkerSession implements AsyncDisposable {
     await this.#acknowledge(state);
     if (state.paused) return false;
     if (await this.#registry.refresh(this.#subscriber, state.registryVersion)) {
+      // What a branch is to hand on is for the handler to say.
+      if (state.nodeType === 'branch') this.#registry.requireHandlers();
       this.#staleCheckAt ??= performance.now() + STALE_CHECK_PAUSE_MS;
       if (this.#copies.isIdle) this.#restoreForeignKeys();
     }
@@ -201,6 +203,7 @@ export class WorkerSession implements AsyncDisposable {
       this.#failures = 0;
       return false;
     }
+    await this.#registry.prepareHandlers(provider);
     const started = performance.now();
     const outcome = await processBatch(
       {

@@ -131,4 +131,5 @@ const DEFAULTS: Omit<ReplicateConfig, 'db' | 'jobName' | 'consumerName'> = {
   keepaliveStatsMs: 300_000,
   maxBlockRows: 20_000,
   maxBlockBytes: 8_000_000,
+  obfuscatorKey: undefined,
 };

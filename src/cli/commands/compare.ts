@@ -12,6 +12,7 @@ import type { ExitCode } from '../../errors/catalogue.js';
 import { ReplicateError } from '../../errors/replicate-error.js';
 import { readTables } from '../../replica/table-list.js';
 import type { CommandContext, CommandSpec } from '../command.js';
+import { handlerSettings } from '../handler-settings.js';
 import { withLocalNode } from '../local-node.js';
 import type { Output } from '../output.js';
 import { outputStream } from '../output-stream.js';
@@ -55,6 +56,7 @@ export const command: CommandSpec = {
           {
             queueName,
             tableNames,
+            handlers: handlerSettings(context.config),
             countOnly: options['countOnly'] === true,
             jobs,
             chunkRows,

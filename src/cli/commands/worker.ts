@@ -1,5 +1,6 @@
 import { runWorker } from '../../worker/run-worker.js';
 import type { CommandSpec } from '../command.js';
+import { handlerSettings } from '../handler-settings.js';
 
 export const command: CommandSpec = {
   name: 'worker',
@@ -17,6 +18,7 @@ export const command: CommandSpec = {
         loopDelayMs: config.loopDelayMs,
         exceptionSleepMs: config.exceptionSleepMs,
         parallelCopies: config.parallelCopies,
+        handlers: handlerSettings(config),
         maxBlockRows: config.maxBlockRows,
         maxBlockBytes: config.maxBlockBytes,
         localWmPublishPeriodMs: config.localWmPublishPeriodMs,

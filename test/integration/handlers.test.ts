@@ -1,0 +1,191 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { TestNode } from '../support/test-node.js';
+import { openTree, type Tree } from '../support/tree.js';
+
+/* Every handler over real workers: copy, apply, compare. One tree for all of them, from the oldest server to the newest. */
+
+let tree: Tree;
+let root: TestNode;
+let leaf: TestNode;
+
+beforeAll(async () => {
+  tree = await openTree({ nodes: { root: { major: 10 }, leaf: { major: 18, provider: 'root' } } });
+  root = tree.node('root');
+  leaf = tree.node('leaf');
+}, 60_000);
+
+afterAll(async () => {
+  await tree?.[Symbol.asyncDispose]();
+});
+
+/** The rows of a query as one text a row, sorted. */
+async function rows(node: TestNode, query: string): Promise<string[]> {
+  const found = await node.query<{ r: string }>(`select q::text as r from (${query}) as q order by 1`);
+  return found.map(({ r }) => r);
+}
+
+async function expectSame(selected: string, here: string): Promise<void> {
+  await tree.caughtUp(root, [leaf]);
+  expect(await rows(leaf, here)).toEqual(await rows(root, selected));
+}
+
+/** Writes on the leaf as nobody should. */
+async function tamper(sql: string): Promise<void> {
+  await leaf.query(`set session_replication_role = replica; ${sql}; reset session_replication_role`);
+}
+
+async function addTable(name: string, ...handlerWords: string[]): Promise<void> {
+  await root.must('add-table', name);
+  await leaf.must('add-table', name, ...handlerWords, '--wait-sync');
+}
+
+test('plain copies, applies and compares the rows and columns that are asked for', async () => {
+  await root.query(`
+    create table orders (id bigint primary key, "Region" text, total numeric(10,2), note text, secret json, at timestamptz);
+    insert into orders
+      select i, case i % 3 when 0 then 'eu' when 1 then 'us' end, i / 7.0, 'copied ''' || i || ''' \\ é', '{"a": 1}', now()
+        from generate_series(1, 3000) as i`);
+  // The filter's column and the secret are not here; a column of the leaf's own is.
+  await leaf.query(
+    "create table orders (note text, id bigint primary key, total numeric(10,2), own text default 'own')",
+  );
+  await addTable(
+    'orders',
+    '--handler-arg',
+    `where="Region" = 'eu' and total < 500`,
+    '--handler-arg=columns=id,total,note',
+  );
+  const selected = `select id, total, note from orders where "Region" = 'eu' and total < 500`;
+  const here = 'select id, total, note from orders';
+  await expectSame(selected, here);
+  expect((await rows(leaf, here)).length).toBeGreaterThan(900);
+
+  await root.query(`
+    insert into orders select i, case i % 3 when 0 then 'eu' else 'us' end, 1, 'applied' from generate_series(3001, 3600) as i;
+    update orders set "Region" = 'us' where id between 100 and 200;
+    update orders set "Region" = 'eu' where id between 150 and 250;
+    update orders set note = 'touched' where id between 200 and 300;
+    update orders set total = 600 where id between 290 and 310;
+    delete from orders where id between 320 and 360;
+    update orders set id = id + 10000 where id between 400 and 450;
+    update orders set "Region" = null where id between 500 and 510`);
+  // Within one transaction rows go out and come in again, under the same key.
+  await root.query(`
+    begin;
+    insert into orders values (20001, 'us', 1, 'never here'), (20002, 'eu', 1, 'here and gone');
+    update orders set "Region" = 'eu' where id = 20001;
+    update orders set "Region" = 'us' where id = 20002;
+    delete from orders where id in (600, 601, 602);
+    insert into orders values (600, 'eu', 1, 'anew'), (601, 'us', 1, 'anew');
+    update orders set "Region" = 'us' where id = 603;
+    update orders set "Region" = 'eu' where id = 603;
+    commit`);
+  await expectSame(selected, here);
+  await leaf.must('compare', 'orders');
+  // A row that stays keeps what only the leaf has.
+  await tamper("update orders set own = 'kept' where id = 900");
+  await root.query("update orders set note = 'again' where id = 900");
+  await expectSame(selected, here);
+  expect(await leaf.query('select own, note from orders where id = 900')).toEqual([
+    { own: 'kept', note: 'again' },
+  ]);
+
+  await tamper(
+    "update orders set note = 'wrong' where id = 900; insert into orders (id, note) values (1, 'extra'); delete from orders where id = 903",
+  );
+  const { stdout, exitCode } = await leaf.run('compare', 'orders');
+  expect(exitCode).toBe(2);
+  expect(stdout).toMatch(
+    /changed: 1 row, key 900\s+missing on the subscriber: 1 row, key 903\s+extra on the subscriber: 1 row, key 1\s/,
+  );
+  await leaf.must('resync', 'orders');
+  await leaf.must('wait-sync');
+  await leaf.must('compare', 'orders');
+
+  await root.query("truncate orders; insert into orders values (1, 'eu', 1, 'after'), (2, 'us', 1, 'after')");
+  await expectSame(selected, here);
+  expect(await rows(leaf, here)).toHaveLength(1);
+  await leaf.must('compare', 'orders');
+}, 60_000);
+
+test('a filter is exact for tables without a key, with keys of many texts, and without a unique key here', async () => {
+  await root.query(`
+    create table visits (who text, place json, n integer);
+    create table prices (k numeric primary key, v text, n integer);
+    create table loose (id integer primary key, n integer);
+    insert into visits select 'w' || i % 7, '{"p": 1}', i % 10 from generate_series(1, 200) as i;
+    insert into prices select i, 'v' || i, i from generate_series(1, 100) as i;
+    insert into loose select i, i % 4 from generate_series(1, 100) as i`);
+  await leaf.query(`
+    create table visits (who text, place json, n integer);
+    create table prices (k numeric primary key, v text, n integer);
+    create table loose (id integer, n integer)`);
+  for (const name of ['visits', 'prices', 'loose']) await addTable(name, '--handler-arg=where=n % 2 = 0');
+  await root.query(`
+    update visits set n = n + 1 where who = 'w3';
+    update visits set who = 'w0' where n > 5;
+    delete from visits where n in (2, 3);
+    insert into visits select 'w9', null, i from generate_series(1, 20) as i;
+    update prices set k = k + 0.50, n = n + 1 where n < 20;
+    update prices set n = n + 1 where n > 50;
+    update prices set k = k * 1.00 where n = 30;
+    delete from prices where n between 60 and 70;
+    insert into prices values (1000.0, 'new', 2), (1001.00, 'new', 3);
+    update loose set n = n + 1 where id < 30;
+    delete from loose where id > 90;
+    update loose set n = n * 2 where id > 50`);
+  for (const name of ['visits', 'prices', 'loose']) {
+    await expectSame(`select * from ${name} where n % 2 = 0`, `select * from ${name}`);
+  }
+  await leaf.must('compare', 'visits', 'prices', 'loose');
+  await tamper("update visits set who = 'wrong' where ctid = (select min(ctid) from visits)");
+  expect((await leaf.run('compare', 'visits')).exitCode).toBe(2);
+}, 60_000);
+
+test('a handler is checked before it is stored, and its errors name what there is', async () => {
+  await root.query('create table checked (a integer, b integer, v integer, primary key (a, b))');
+  await leaf.query('create table checked (a integer, b integer, v integer, primary key (a, b))');
+  await root.must('add-table', 'checked');
+  const refused = async (...words: string[]) => {
+    const outcome = await leaf.run('add-table', 'checked', ...words);
+    expect(outcome.exitCode).toBe(1);
+    return outcome.stderr + outcome.stdout;
+  };
+  expect(await refused('--handler=odd')).toMatch(/no handler "odd".*plain/);
+  expect(await refused('--handler-arg=weher=1')).toMatch(/no argument "weher".*where/);
+  expect(await refused('--handler-arg=columns=a,v')).toMatch(/b is missing/);
+  expect(await refused('--handler-arg=columns=a,b,w')).toMatch(/no column w/);
+  expect(await refused('--handler-arg=where=w > 1')).toMatch(/column "w" does not exist/);
+  expect(await refused('--handler-arg=where=v + 1')).toMatch(/boolean/);
+  expect(await refused('--handler-arg=where=exists (select 1)')).toMatch(/one row/);
+  expect(
+    await leaf.query("select from londiste.table_info where table_name = 'public.checked' and local"),
+  ).toEqual([]);
+
+  // What the SQL alone has stored is met by the worker: that table is parked, and change-handler takes it up again.
+  await leaf.must('add-table', 'checked', '--handler-arg=where=v > 0', '--wait-sync');
+  await leaf.query(
+    "update londiste.table_info set table_attrs = 'handler=odd' where table_name = 'public.checked'",
+  );
+  await root.query('insert into checked values (1, 1, 1), (2, 2, -1)');
+  await tree.caughtUp(root, [leaf]);
+  expect(
+    await leaf.query("select error_code from pgcascade.table_error where table_name = 'public.checked'"),
+  ).toEqual([{ error_code: 'PC407' }]);
+  await leaf.must('change-handler', 'checked', '--handler-arg=where=v < 0');
+  await leaf.must('wait-sync');
+  await expectSame('select * from checked where v < 0', 'select * from checked');
+  // An expression that fails for a row parks the table too.
+  await leaf.must('change-handler', 'checked', '--handler-arg=where=10 / v > 0');
+  await leaf.must('wait-sync');
+  await root.query('insert into checked values (3, 3, 0)');
+  await tree.caughtUp(root, [leaf]);
+  const [parked] = await leaf.query<{ message: string }>(
+    "select message from pgcascade.table_error where table_name = 'public.checked'",
+  );
+  expect(parked?.message).toContain('22012');
+  await leaf.must('change-handler', 'checked');
+  await leaf.must('wait-sync');
+  await leaf.must('compare', 'checked');
+  expect((await leaf.must('show-handlers', 'plain')).stdout).toMatch(/plain.*where/s);
+}, 60_000);
