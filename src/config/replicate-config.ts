@@ -133,6 +133,20 @@ const KEYS = [
     sentence:
       'Secret of the handler obfuscate: without it a hash cannot be looked up. The same on all nodes.',
   },
+  {
+    name: 'shard_info_sql',
+    type: 'text',
+    example: 'select shard_nr, shard_count from partconf.conf',
+    sentence:
+      'Tells add-table which part of a table of the handler shard this node has: shard_nr, shard_count.',
+  },
+  {
+    name: 'shard_hash_func',
+    type: 'text',
+    example: 'partconf.get_hash_raw',
+    sentence:
+      'Function of the key for the handler shard, the same on all servers; without it a hash of our own is taken.',
+  },
 ] as const satisfies readonly KeyDeclaration[];
 
 /** Keys of Londiste that are accepted without effect, so that the ini files people have go on working. */
@@ -169,8 +183,6 @@ const IGNORED_KEYS: readonly string[] = [
   'register_skip_seqs',
   'register_skip_tables',
   'remote_extra_connstr',
-  'shard_hash_func',
-  'shard_info_sql',
   'skylog_locations',
   'sql_retry',
   'sql_retry_formula_a',

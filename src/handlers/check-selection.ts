@@ -55,13 +55,28 @@ export async function checkSelection(
 
 function checkNames({ selection, tableName }: SelectionToCheck, source: readonly SourceColumn[]): void {
   const known = new Set(source.map(({ name }) => name));
-  const named = [...(selection.columns ?? []), ...selection.values.keys()];
+  const named = [...(selection.columns ?? []), ...selection.values.keys(), ...selection.textColumns];
   const unknown = [...new Set(named.filter((name) => !known.has(name)))];
-  if (unknown.length === 0) return;
+  if (unknown.length === 0) {
+    checkTexts(source.filter(({ name }) => selection.textColumns.includes(name)));
+    return;
+  }
   throw new ReplicateError(
     'PC407',
     `Table ${tableName} of the provider sends no column ${unknown.join(', ')}. It has: ${[...known].join(', ')}.`,
     { table: tableName },
+  );
+}
+
+/** Types whose text depends on the version or the locale of the server. */
+const UNSTEADY_TYPES = /^(?:real|double precision|money|point|line|lseg|box|path|polygon|circle)(?:\[\])?$/;
+
+function checkTexts(columns: readonly SourceColumn[]): void {
+  const unsteady = columns.find(({ type }) => UNSTEADY_TYPES.test(type));
+  if (unsteady === undefined) return;
+  throw new ReplicateError(
+    'PC407',
+    `Column ${unsteady.name} cannot be hashed: the text of a value of type ${unsteady.type} is not the same everywhere.`,
   );
 }
 

@@ -35,6 +35,7 @@ export function bothSelections(one: RowSelection, other: RowSelection): RowSelec
       columns === undefined ? one.columns : (one.columns ?? columns).filter((name) => columns.includes(name)),
     values: new Map([...other.values, ...one.values]),
     settings: new Map([...other.settings, ...one.settings]),
+    textColumns: [...one.textColumns, ...other.textColumns],
     ignoresTruncate: one.ignoresTruncate || other.ignoresTruncate,
   };
 }

@@ -14,6 +14,9 @@ export interface HandlerArgument {
 /** What handlers are told by the ini file of their node. */
 export interface HandlerSettings {
   readonly obfuscatorKey?: string | undefined;
+  /** Tells which shard this node is: one row with shard_nr and shard_count. */
+  readonly shardInfoSql?: string | undefined;
+  readonly shardHashFunc?: string | undefined;
 }
 
 /** A kind of handler. One file each, listed in registry.ts. */

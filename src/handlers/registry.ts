@@ -4,9 +4,10 @@ import type { HandlerSettings, HandlerSpec, TableHandler } from './contract.js';
 import { type HandlerText, readHandlerText } from './handler-text.js';
 import { plain } from './plain.js';
 import { type RowSelection, WHOLE_TABLE } from './row-selection.js';
+import { shard } from './shard.js';
 
 /** Every kind of handler, in the order in which `show-handlers` lists them. */
-export const HANDLERS: readonly HandlerSpec[] = [plain];
+export const HANDLERS: readonly HandlerSpec[] = [plain, shard];
 
 /** The handler of one table, with the selection that its own and the common arguments make together. */
 export interface BoundHandler extends TableHandler {

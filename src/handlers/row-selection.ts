@@ -13,6 +13,8 @@ export interface RowSelection {
   readonly values: ReadonlyMap<string, ColumnValue>;
   /** Session settings that the SQL reads: name → value. Not part of the SQL, so that no log shows them. */
   readonly settings: ReadonlyMap<string, string>;
+  /** Columns whose texts the SQL looks at: they must be the same on every server and version. */
+  readonly textColumns: readonly string[];
   /** TRUNCATE on the provider is not done here. */
   readonly ignoresTruncate: boolean;
 }
@@ -42,6 +44,7 @@ export const WHOLE_TABLE: RowSelection = {
   columns: undefined,
   values: new Map(),
   settings: new Map(),
+  textColumns: [],
   ignoresTruncate: false,
 };
 

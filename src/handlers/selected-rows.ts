@@ -29,7 +29,7 @@ export class SelectedRows implements RowRewrite {
   readonly #reader = new RowReader();
   readonly #texts: { readonly rows: Evaluation; readonly keys: Evaluation };
 
-  /** `source`: the provider's columns; those that are known here too are read as they are here. */
+  /** `source`: the provider's columns. Where their types are not PostgreSQL's own they are read as they are here. */
   constructor(selection: RowSelection, source: readonly SourceColumn[], target: TargetTable) {
     this.#selection = selection;
     this.isPartial = isPartial(selection);
@@ -150,6 +150,8 @@ interface FoundRow extends Row {
   readonly here: boolean;
 }
 
+const TEXT_TYPES: ReadonlySet<string> = new Set(['text', 'character varying', 'bpchar']);
+
 function eventColumns(
   source: readonly SourceColumn[],
   target: TargetTable,
@@ -158,7 +160,10 @@ function eventColumns(
   const columns = new Map<string, EventColumn>();
   for (const { name, type } of source) {
     const column = here.get(name);
-    columns.set(name, eventColumn(name, type, column?.typeSql ?? type, column?.collateSql ?? ''));
+    // With our search_path only types of other schemas have a dot in their names.
+    const typeSql = type.includes('.') ? (column?.typeSql ?? type) : type;
+    const collateSql = TEXT_TYPES.has(type) ? (column?.collateSql ?? '') : '';
+    columns.set(name, eventColumn(name, type, typeSql, collateSql));
   }
   for (const { name, typeSql, collateSql } of target.columns) {
     if (!columns.has(name)) columns.set(name, eventColumn(name, typeSql, typeSql, collateSql));

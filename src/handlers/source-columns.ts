@@ -53,7 +53,7 @@ const SOURCE_COLUMNS_SQL = `
                 on t.oid = b.type
              where t.typtype = 'd'
          )
-    select b.table_name, b.name, format_type(b.type, null) as type
+    select b.table_name, b.name, format_type(b.type, -1) as type
       from below as b
       join pg_type as t
         on t.oid = b.type

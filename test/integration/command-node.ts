@@ -132,4 +132,6 @@ const DEFAULTS: Omit<ReplicateConfig, 'db' | 'jobName' | 'consumerName'> = {
   maxBlockRows: 20_000,
   maxBlockBytes: 8_000_000,
   obfuscatorKey: undefined,
+  shardInfoSql: undefined,
+  shardHashFunc: undefined,
 };

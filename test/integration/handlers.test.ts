@@ -7,11 +7,19 @@ import { openTree, type Tree } from '../support/tree.js';
 let tree: Tree;
 let root: TestNode;
 let leaf: TestNode;
+let second: TestNode;
 
 beforeAll(async () => {
-  tree = await openTree({ nodes: { root: { major: 10 }, leaf: { major: 18, provider: 'root' } } });
+  tree = await openTree({
+    nodes: {
+      root: { major: 10 },
+      leaf: { major: 18, provider: 'root' },
+      second: { major: 10, provider: 'root' },
+    },
+  });
   root = tree.node('root');
   leaf = tree.node('leaf');
+  second = tree.node('second');
 }, 60_000);
 
 afterAll(async () => {
@@ -189,3 +197,77 @@ test('a handler is checked before it is stored, and its errors name what there i
   await leaf.must('compare', 'checked');
   expect((await leaf.must('show-handlers', 'plain')).stdout).toMatch(/plain.*where/s);
 }, 60_000);
+
+test('the parts of a sharded table are together the table, and rows move between them', async () => {
+  await root.query(`
+    create table parts (id integer, name char(12), n integer, at date, primary key (id));
+    create table pairs (a text, b timestamptz, n integer);
+    insert into parts select i, case when i % 9 > 0 then 'name ' || i % 500 end, 0, current_date from generate_series(1, 2000) as i;
+    insert into pairs select 'a' || i % 50, '2020-01-01'::timestamptz + i % 40 * interval '1 hour', i from generate_series(1, 500) as i`);
+  const shards = [leaf, second];
+  for (const [i, node] of shards.entries()) {
+    await node.query(`
+      create table parts (id bigint primary key, name text, n integer, at date);
+      create table pairs (a text, b timestamptz, n integer);
+      create schema partconf; create table partconf.conf as select ${i} as shard_nr, 1 as shard_mask, 2 as shard_count`);
+  }
+  await root.must('add-table', 'parts', 'pairs', '--handler=shard', '--handler-arg=hash_key=id');
+  for (const [i, node] of shards.entries()) {
+    // As Londiste: the database knows which part it is. Else the arguments say it.
+    await node.must('add-table', 'parts', '--handler=part', '--handler-arg=hash_key=name');
+    await node.must(
+      'add-table',
+      'pairs',
+      '--handler=shard',
+      '--handler-arg=key=a,b',
+      `--handler-arg=shard=${i}`,
+      '--handler-arg=count=2',
+    );
+    await node.must('wait-sync');
+  }
+  const expectTogether = async () => {
+    await tree.caughtUp(root, shards);
+    for (const table of ['parts', 'pairs']) {
+      const query = `select * from ${table}`;
+      const [one, other] = await Promise.all(shards.map((node) => rows(node, query)));
+      expect(one?.length).toBeGreaterThan(100);
+      expect(other?.length).toBeGreaterThan(100);
+      expect([...(one ?? []), ...(other ?? [])].toSorted()).toEqual((await rows(root, query)).toSorted());
+    }
+  };
+  await expectTogether();
+  await root.query(`
+    insert into parts select i, 'name ' || i % 700, 1, null from generate_series(3000, 3500) as i;
+    update parts set n = n + 1 where id % 3 = 0;
+    update parts set name = 'moved ' || id where id % 5 = 0;
+    update parts set id = id + 100000 where id % 7 = 0;
+    delete from parts where id % 11 = 0;
+    update pairs set a = a || 'x' where n % 3 = 0;
+    update pairs set b = null where n % 10 = 0;
+    delete from pairs where n % 11 = 0`);
+  await expectTogether();
+  for (const node of shards) await node.must('compare', 'parts', 'pairs');
+  await tamper('update parts set n = -1 where id = (select min(id) from parts)');
+  expect((await leaf.run('compare', 'parts')).stdout).toMatch(/changed: 1 row/);
+  await root.query(
+    'truncate parts; insert into parts select i, i::text, 0 from generate_series(1, 500) as i; truncate pairs; insert into pairs select i from generate_series(1, 500) as i',
+  );
+  await expectTogether();
+}, 60_000);
+
+test('a shard refuses a key whose text is not the same everywhere, and a place that is not there', async () => {
+  await root.query('create table inexact (id integer primary key, f double precision)');
+  await leaf.query('create table inexact (id integer primary key, f double precision)');
+  await root.must('add-table', 'inexact');
+  const words = ['add-table', 'inexact', '--handler=shard', '--handler-arg=count=2'];
+  expect((await leaf.run(...words, '--handler-arg=key=f', '--handler-arg=shard=1')).stderr).toMatch(
+    /double precision/,
+  );
+  expect((await leaf.run(...words, '--handler-arg=key=id', '--handler-arg=shard=2')).stderr).toMatch(
+    /no shard=2/,
+  );
+  expect((await leaf.run(...words, '--handler-arg=shard=1')).stderr).toMatch(/needs the argument key/);
+  expect(
+    await leaf.query("select from londiste.table_info where table_name = 'public.inexact' and local"),
+  ).toEqual([]);
+});
