@@ -1,10 +1,10 @@
 import type { NodeType } from '../cascade/node-info.js';
 import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
-import type { HandlerSettings } from '../handlers/contract.js';
+import { ELSEWHERE, type HandlerSettings } from '../handlers/contract.js';
 import { describeHandler, type HandlerText } from '../handlers/handler-text.js';
 import { type BoundHandler, bindHandler, bindText, findHandler, NO_HANDLER } from '../handlers/registry.js';
-import { isWholeTable, type RowSelection } from '../handlers/row-selection.js';
+import { isPartial, isWholeTable, type RowSelection } from '../handlers/row-selection.js';
 import type { OptionSpec } from './command.js';
 
 export const HANDLER_OPTIONS: readonly OptionSpec[] = [
@@ -71,7 +71,7 @@ export async function chooseHandler(choice: HandlerChoice): Promise<ChosenHandle
   }
   const notes: string[] = [];
   if (above !== undefined && above.nodeType !== 'root') {
-    const provider = bindHandler(tableName, above.attributes, settings);
+    const provider = bindHandler(tableName, above.attributes, ELSEWHERE);
     if (provider.forwards !== 'selected rows' && !isWholeTable(provider.selection)) {
       text = withinProvider(tableName, provider.selection, text);
       notes.push(
@@ -80,6 +80,13 @@ export async function chooseHandler(choice: HandlerChoice): Promise<ChosenHandle
     }
   }
   const bound = text === undefined ? NO_HANDLER : bindText(tableName, text, settings);
+  if (nodeType === 'branch' && bound.forwards === 'selected rows' && isPartial(bound.selection)) {
+    throw new ReplicateError(
+      'PC407',
+      `On a branch the handler ${bound.name} goes without where=: nodes below could not tell which rows came and went.`,
+      { table: tableName },
+    );
+  }
   return { text, bound, notes };
 }
 

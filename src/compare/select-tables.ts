@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../errors/catalogue.js';
 import { ReplicateError } from '../errors/replicate-error.js';
-import type { HandlerSettings } from '../handlers/contract.js';
+import { ELSEWHERE, type HandlerSettings } from '../handlers/contract.js';
 import { bindHandler } from '../handlers/registry.js';
 import { expandNames, isPattern } from '../replica/expand-names.js';
 import type { ReplicatedTable } from '../replica/table-list.js';
@@ -44,7 +44,7 @@ export function findObstacle(
     stateObstacle(subscriber, 'on this node') ??
     stateObstacle(provider, 'on the provider') ??
     handlerObstacle(subscriber, settings) ??
-    handlerObstacle(provider, settings)
+    handlerObstacle(provider, ELSEWHERE)
   );
 }
 

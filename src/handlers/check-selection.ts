@@ -1,6 +1,7 @@
 import { loadTargetTable } from '../apply/load-target-table.js';
+import type { TargetTable } from '../apply/target-table.js';
 import type { Connection } from '../db/connection.js';
-import { quoteName } from '../db/identifier.js';
+import { quoteIdentifier, quoteLiteral, quoteName } from '../db/identifier.js';
 import { sqlstateOf } from '../db/sqlstate.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import {
@@ -10,6 +11,7 @@ import {
   kindOfType,
   type RowSelection,
   selectedSql,
+  type ValueKind,
 } from './row-selection.js';
 import { SelectedRows } from './selected-rows.js';
 import { useSettings } from './selection-settings.js';
@@ -49,6 +51,7 @@ export async function checkSelection(
   });
   await explainFailure(table, local, async () => {
     const target = await loadTargetTable(local, tableName, table.destTable);
+    await checkValues(local, table, columns, target);
     await new SelectedRows(selection, source, target).check(local);
   });
 }
@@ -112,6 +115,40 @@ async function readKey(provider: Connection, sourceTable: string): Promise<reado
     [quoteName(sourceTable)],
   );
   return columns ?? [];
+}
+
+const SAMPLES: Readonly<Record<ValueKind, string>> = {
+  integer: '-9223372036854775807',
+  uuid: 'ffffffff-ffff-ffff-ffff-ffffffffffff',
+  text: 'ffffffffffffffffffffffffffffffff',
+};
+
+/** Whether the columns here can hold the values that are made for them. */
+async function checkValues(
+  local: Connection,
+  { selection, tableName }: SelectionToCheck,
+  columns: readonly { readonly name: string; readonly kind: ValueKind }[],
+  target: TargetTable,
+): Promise<void> {
+  for (const { name, kind } of columns) {
+    const value = selection.values.get(name)?.(quoteIdentifier(name), kind);
+    const here = target.columns.find((column) => column.name === name);
+    if (value === undefined || here === undefined || value.isAlwaysNull === true) continue;
+    const sample = quoteLiteral(SAMPLES[value.kind]);
+    const isHeld = await local
+      .one<{ held: boolean }>(`select ${sample}::${here.storedTypeSql}::text = ${sample} as held`)
+      .then(({ held }) => held)
+      .catch((error: unknown) => {
+        if (sqlstateOf(error)?.startsWith('22') === true) return false;
+        throw error;
+      });
+    if (isHeld) continue;
+    throw new ReplicateError(
+      'PC407',
+      `Column ${name} of ${tableName} here is of type ${here.storedTypeSql}, which cannot hold what is made for it, such as ${SAMPLES[value.kind]}.`,
+      { table: tableName },
+    );
+  }
 }
 
 async function explainFailure(

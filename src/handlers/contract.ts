@@ -19,6 +19,9 @@ export interface HandlerSettings {
   readonly shardHashFunc?: string | undefined;
 }
 
+/** For the handler of a table on another node: it is only looked at, nothing runs by it. */
+export const ELSEWHERE: HandlerSettings = { obfuscatorKey: 'not known here' };
+
 /** A kind of handler. One file each, listed in registry.ts. */
 export interface HandlerSpec {
   readonly name: string;

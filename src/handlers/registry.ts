@@ -2,12 +2,13 @@ import { ReplicateError } from '../errors/replicate-error.js';
 import { bothSelections, COMMON_ARGUMENTS, commonSelection } from './common-arguments.js';
 import type { HandlerSettings, HandlerSpec, TableHandler } from './contract.js';
 import { type HandlerText, readHandlerText } from './handler-text.js';
+import { obfuscate } from './obfuscate.js';
 import { plain } from './plain.js';
 import { type RowSelection, WHOLE_TABLE } from './row-selection.js';
 import { shard } from './shard.js';
 
 /** Every kind of handler, in the order in which `show-handlers` lists them. */
-export const HANDLERS: readonly HandlerSpec[] = [plain, shard];
+export const HANDLERS: readonly HandlerSpec[] = [plain, shard, obfuscate];
 
 /** The handler of one table, with the selection that its own and the common arguments make together. */
 export interface BoundHandler extends TableHandler {

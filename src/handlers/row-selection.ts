@@ -36,6 +36,7 @@ export type ColumnValue = (
   readonly sql: string;
   /** A value of kind integer is a bigint. */
   readonly kind: ValueKind;
+  readonly isAlwaysNull?: true;
 };
 
 /** The table as it is. */

@@ -9,6 +9,7 @@ import { type ReadEventsOptions, readEvents, readTimedEvents } from '../queue/re
 import { failpoint } from '../runtime/failpoint.js';
 import { applyEvents } from './apply-events.js';
 import { BranchQueue } from './branch-queue.js';
+import { forwardedEvents } from './forward-events.js';
 import type { TableRegistry } from './table-registry.js';
 import { TakenTables } from './taken-tables.js';
 
@@ -84,7 +85,7 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
     if (ports.isBranch) {
       const queue = await BranchQueue.open(tx, batch);
       for await (const block of readTimedEvents(ports.provider, batch, ports.reading)) {
-        await queue.write(block);
+        await queue.write(await forwardedEvents(tx, block, ports.registry));
         await work(block);
       }
       await queue.tick();

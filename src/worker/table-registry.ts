@@ -36,7 +36,10 @@ export class TableRegistry {
   #version = -1n;
   #tables = new Map<string, RegisteredTable>();
   #targets = new Map<string, TargetTable>();
-  #sourceColumns = new Map<string, readonly SourceColumn[]>();
+  readonly #sourceColumns = new Map<string, readonly SourceColumn[]>();
+  /** Read again between two batches; in the middle of one the old ones do. */
+  readonly #staleSources = new Set<string>();
+  #hasForwardedSelections = false;
   #rewrites = new Map<string, RowRewrite>();
 
   constructor(queueName: string, settings: HandlerSettings) {
@@ -70,6 +73,7 @@ export class TableRegistry {
       ]),
     );
     this.#forgetShapes();
+    this.#hasForwardedSelections = [...this.#tables.keys()].some((name) => this.forwardsSelection(name));
     this.#version = version;
     return true;
   }
@@ -126,20 +130,41 @@ export class TableRegistry {
    */
   async prepareHandlers(
     provider: Connection,
-    isWanted: (tableName: string) => boolean = (tableName) => this.isApplied(tableName),
+    isWanted: (tableName: string) => boolean = (tableName) =>
+      this.isApplied(tableName) || this.forwardsSelection(tableName),
   ): Promise<void> {
     const wanted = [...this.#tables.values()]
       .filter(({ handler }) => !(handler instanceof ReplicateError) && !isWholeTable(handler.selection))
       .map(({ tableName }) => tableName)
-      .filter((tableName) => isWanted(tableName) && !this.#sourceColumns.has(tableName));
+      .filter(
+        (tableName) =>
+          isWanted(tableName) && (!this.#sourceColumns.has(tableName) || this.#staleSources.has(tableName)),
+      );
     if (wanted.length === 0) return;
     const found = await readSourceColumns(provider, this.#queueName, wanted);
-    for (const tableName of wanted) this.#sourceColumns.set(tableName, found.get(tableName) ?? []);
+    for (const tableName of wanted) {
+      this.#sourceColumns.set(tableName, found.get(tableName) ?? []);
+      this.#staleSources.delete(tableName);
+      this.#rewrites.delete(tableName);
+    }
   }
 
   /** Throws PC407 when a table of this node has a handler that there is not. */
   requireHandlers(): void {
     for (const { tableName } of this.#tables.values()) this.handler(tableName);
+  }
+
+  /** True when there is a table for which `forwardsSelection` is true. */
+  get hasForwardedSelections(): boolean {
+    return this.#hasForwardedSelections;
+  }
+
+  /** True when a branch hands the table's events on as this node has their rows. */
+  forwardsSelection(tableName: string): boolean {
+    const handler = this.#tables.get(tableName)?.handler;
+    return (
+      handler !== undefined && !(handler instanceof ReplicateError) && handler.forwards === 'selected rows'
+    );
   }
 
   /** The handler of a table. Throws PC407 when there is none such. */
@@ -156,7 +181,13 @@ export class TableRegistry {
     if (isWholeTable(selection) && !selection.ignoresTruncate) return undefined;
     let rewrite = this.#rewrites.get(queueTable);
     if (rewrite === undefined) {
-      rewrite = new SelectedRows(selection, this.#sourceColumns.get(queueTable) ?? [], target);
+      const source = this.#sourceColumns.get(queueTable) ?? [];
+      if (selection.values.size > 0 && source.length === 0) {
+        throw new ReplicateError('PC407', `What ${queueTable} is on the provider is not known.`, {
+          table: queueTable,
+        });
+      }
+      rewrite = new SelectedRows(selection, source, target);
       this.#rewrites.set(queueTable, rewrite);
     }
     return rewrite;
@@ -165,7 +196,7 @@ export class TableRegistry {
   /** Forgets one table's shape, which may have changed under us. */
   forgetTarget(tableName: string): void {
     this.#targets.delete(tableName);
-    this.#sourceColumns.delete(tableName);
+    this.#staleSources.add(tableName);
     this.#rewrites.delete(tableName);
   }
 }
