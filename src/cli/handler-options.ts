@@ -5,6 +5,8 @@ import { ELSEWHERE, type HandlerSettings } from '../handlers/contract.js';
 import { describeHandler, type HandlerText } from '../handlers/handler-text.js';
 import { type BoundHandler, bindHandler, bindText, findHandler, NO_HANDLER } from '../handlers/registry.js';
 import { isPartial, isWholeTable, type RowSelection } from '../handlers/row-selection.js';
+import { readRelation } from '../replica/relation.js';
+import type { TriggerOptions } from '../replica/table-triggers.js';
 import type { OptionSpec } from './command.js';
 
 export const HANDLER_OPTIONS: readonly OptionSpec[] = [
@@ -42,6 +44,8 @@ export function handlerOption(options: Readonly<Record<string, unknown>>): Handl
 
 export interface HandlerChoice {
   readonly tableName: string;
+  /** Its name in this database. */
+  readonly destTable: string;
   readonly option: HandlerText | undefined;
   readonly nodeType: NodeType;
   readonly local: Connection;
@@ -57,7 +61,7 @@ export interface HandlerChoice {
  * too: it would be sent changes of rows that it could not have copied. Throws PC407.
  */
 export async function chooseHandler(choice: HandlerChoice): Promise<ChosenHandler> {
-  const { tableName, local, settings, nodeType, above } = choice;
+  const { tableName, destTable, local, settings, nodeType, above } = choice;
   let text = choice.option;
   const spec = text === undefined ? undefined : findHandler(text.name);
   if (text !== undefined && nodeType === 'root' && spec?.worksOnRoot !== true) {
@@ -66,8 +70,15 @@ export async function chooseHandler(choice: HandlerChoice): Promise<ChosenHandle
     ];
     return { text: undefined, bound: NO_HANDLER, notes };
   }
+  if (nodeType === 'branch' && spec?.isForLeaves === true) {
+    throw new ReplicateError(
+      'PC407',
+      `The handler ${spec.name} is for leaves: nodes below a branch copy its tables as they are.`,
+      { table: tableName },
+    );
+  }
   if (text !== undefined && spec?.complete !== undefined) {
-    text = { ...text, args: await spec.complete(text.args, { local, settings }) };
+    text = { ...text, args: await spec.complete(text.args, { local, destTable, settings }) };
   }
   const notes: string[] = [];
   if (above !== undefined && above.nodeType !== 'root') {
@@ -116,4 +127,20 @@ function withinProvider(
     args.set('columns', wanted.join(','));
   }
   return { name: text?.name ?? 'plain', args };
+}
+
+/** The triggers that a table gets on this node, and whether it is to be here at all. */
+export async function chooseTriggers(
+  local: Connection,
+  nodeType: NodeType,
+  destTable: string,
+  { needsNoTable, triggers }: BoundHandler,
+): Promise<{ readonly purpose: TriggerOptions['purpose']; readonly isVirtual: boolean }> {
+  if (triggers === 'inserts only' && nodeType !== 'leaf') {
+    // A branch may become the root: then the table's inserts are events there.
+    return { purpose: 'inserts only', isVirtual: (await readRelation(local, destTable)) === undefined };
+  }
+  const isVirtual = needsNoTable === true;
+  if (nodeType !== 'leaf') return { purpose: 'capture', isVirtual };
+  return { purpose: triggers === 'none on a leaf' ? 'none' : 'deny', isVirtual };
 }

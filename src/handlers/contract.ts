@@ -33,6 +33,10 @@ export interface HandlerSpec {
   readonly arguments: readonly HandlerArgument[];
   /** Words of a command line. */
   readonly example: string;
+  /** Which of the arguments of every handler it has; all when undefined. */
+  readonly commonArguments?: readonly string[];
+  /** True when a branch cannot have it: nodes below copy from the table itself. */
+  readonly isForLeaves?: true;
   /** True when the handler does something on a root too. Else a root does not store it: it has all rows as they are. */
   readonly worksOnRoot?: true;
   /**
@@ -47,6 +51,8 @@ export interface HandlerSpec {
 export interface CompletePorts {
   /** This node's database. */
   readonly local: Connection;
+  /** Name of the table in it. */
+  readonly destTable: string;
   readonly settings: HandlerSettings;
 }
 
@@ -69,6 +75,13 @@ export interface TableHandler {
   readonly needsNoTable?: true;
   /** True when the rows are not copied: the table is in sync at once. */
   readonly needsNoCopy?: true;
+  /** True when its events are read with their times. */
+  readonly needsEventTime?: true;
+  /**
+   * Triggers of its own. `inserts only`: what is inserted is an event and no row, where this node is a root or may become
+   * one. `none on a leaf`: others may write to the table there too.
+   */
+  readonly triggers?: 'inserts only' | 'none on a leaf';
   /** Why the table is not what its provider's is, so that compare cannot look at it: a sentence. */
   readonly notComparable?: string;
   /** What a branch hands on of the table's events: as they came, or as `selection` makes them. */

@@ -1,14 +1,30 @@
 import { ReplicateError } from '../errors/replicate-error.js';
+import { applyfn } from './applyfn.js';
+import { bulk } from './bulk.js';
 import { bothSelections, COMMON_ARGUMENTS, commonSelection } from './common-arguments.js';
-import type { HandlerSettings, HandlerSpec, TableHandler } from './contract.js';
+import type { HandlerArgument, HandlerSettings, HandlerSpec, TableHandler } from './contract.js';
 import { type HandlerText, readHandlerText } from './handler-text.js';
+import { multimaster } from './multimaster.js';
 import { obfuscate } from './obfuscate.js';
 import { plain } from './plain.js';
+import { qsplitter } from './qsplitter.js';
+import { qtable } from './qtable.js';
 import { type RowSelection, WHOLE_TABLE } from './row-selection.js';
 import { shard } from './shard.js';
+import { vtable } from './vtable.js';
 
 /** Every kind of handler, in the order in which `show-handlers` lists them. */
-export const HANDLERS: readonly HandlerSpec[] = [plain, shard, obfuscate];
+export const HANDLERS: readonly HandlerSpec[] = [
+  plain,
+  shard,
+  obfuscate,
+  qtable,
+  qsplitter,
+  vtable,
+  applyfn,
+  multimaster,
+  bulk,
+];
 
 /** The handler of one table, with the selection that its own and the common arguments make together. */
 export interface BoundHandler extends TableHandler {
@@ -48,8 +64,14 @@ export function bindText(tableName: string, text: HandlerText, settings: Handler
   return { ...bound, name: spec.name, selection };
 }
 
+/** All arguments of a kind of handler, its own first. */
+export function argumentsOf({ arguments: own, commonArguments }: HandlerSpec): readonly HandlerArgument[] {
+  const common = COMMON_ARGUMENTS.filter(({ name }) => commonArguments?.includes(name) !== false);
+  return [...own, ...common];
+}
+
 function checkArguments(spec: HandlerSpec, { args }: HandlerText): void {
-  const all = [...spec.arguments, ...COMMON_ARGUMENTS];
+  const all = argumentsOf(spec);
   const names = all.map(({ name }) => name);
   for (const name of args.keys()) {
     if (names.includes(name)) continue;

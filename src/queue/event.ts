@@ -12,10 +12,11 @@ export interface QueueEvent {
   readonly extra2: string | null;
   readonly extra3: string | null;
   readonly extra4: string | null;
+  /** When its transaction began, as PostgreSQL's text; read only for the tables that need it. */
+  readonly time?: string | undefined;
 }
 
 /** An event with what a branch needs to write it into its own queue. */
 export interface TimedEvent extends QueueEvent {
-  /** When its transaction began, as PostgreSQL's text. */
   readonly time: string;
 }

@@ -16,6 +16,8 @@ export interface BlockLimits {
 export interface ReadEventsOptions extends BlockLimits {
   /** Only the events of this table (ev_extra1). */
   readonly onlyTable?: string | undefined;
+  /** Tables (ev_extra1) whose events are read with their times. */
+  readonly timedTables?: readonly string[] | undefined;
 }
 
 /** What is read of an event, and what becomes of it. */
@@ -47,7 +49,17 @@ export function readEvents(
 ): AsyncGenerator<QueueEvent[], void, undefined> {
   const filter =
     options.onlyTable === undefined ? '' : ` where ev_extra1 = ${quoteLiteral(options.onlyTable)}`;
-  return readEventBlocks(provider, batch, ROW_EVENT, options, filter);
+  return readEventBlocks(provider, batch, rowEvent(options.timedTables ?? []), options, filter);
+}
+
+/** The time costs a tenth more to read, so only of the tables that need it. */
+function rowEvent(timedTables: readonly string[]): EventShape<QueueEvent> {
+  if (timedTables.length === 0) return ROW_EVENT;
+  const names = timedTables.map(quoteLiteral).join(', ');
+  return {
+    columns: `${ROW_EVENT.columns}, case when ev_extra1 in (${names}) then ev_time end as ev_time`,
+    toEvent: (row) => ({ ...toEvent(row), time: row[8] ?? undefined }),
+  };
 }
 
 /** As `readEvents`, for the worker of a branch. */

@@ -52,7 +52,9 @@ export async function addTable(
   }
   await options.withTableLock(destTable, async (tx) => {
     await createTriggers(tx, { queueName, tableName, destTable, purpose });
-    await register(tx, options, ['no_triggers', ...(options.expectSync ? ['expect_sync'] : [])]);
+    const words = ['no_triggers', ...(options.expectSync ? ['expect_sync'] : [])];
+    // Other queues may feed a table that others write to.
+    await register(tx, options, purpose === 'none' ? [...words, 'no_merge'] : words);
   });
   return 'added';
 }
@@ -85,7 +87,12 @@ async function completeTable(
       { table: tableName },
     );
   }
-  if (options.isVirtual || (await readCapturePlans(connection, queueName)).has(tableName)) return;
+  if (
+    options.isVirtual ||
+    purpose === 'none' ||
+    (await readCapturePlans(connection, queueName)).has(tableName)
+  )
+    return;
   // The triggers of a table that the original's Londiste has added do the same: two sets would double its events.
   if (await hasStockTrigger(connection, queueName, destTable)) return;
   await options.withTableLock(destTable, (tx) =>

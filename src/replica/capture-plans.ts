@@ -59,3 +59,25 @@ export async function hasStockTrigger(
   );
   return found;
 }
+
+/** True when the table has a trigger that makes an insert an event and no row, for whichever queue. */
+export async function skipsWrites(connection: Connection, destTable: string): Promise<boolean> {
+  const { schema, name } = splitName(destTable);
+  const { found } = await connection.one<{ found: boolean }>(
+    String.raw`select exists (
+        select 1
+          from pg_trigger as t
+          join pg_proc as p on p.oid = t.tgfoid
+          join pg_namespace as pn on pn.oid = p.pronamespace
+          join pg_class as c on c.oid = t.tgrelid
+          join pg_namespace as cn on cn.oid = c.relnamespace
+         where pn.nspname = 'pgq'
+           and p.proname in ('logutriga', 'sqltriga', 'jsontriga')
+           and position('\x00534b495000'::bytea in t.tgargs) > 0
+           and cn.nspname = $1
+           and c.relname = $2
+    ) as found`,
+    [schema, name],
+  );
+  return found;
+}

@@ -1,10 +1,17 @@
 import { callApi } from '../cascade/call-api.js';
 import type { Connection } from '../db/connection.js';
+import { hasStockTrigger, readCapturePlans, skipsWrites } from './capture-plans.js';
+import {
+  createTriggers,
+  dropStockTriggers,
+  type TriggerOptions,
+  type WithTableLock,
+} from './table-triggers.js';
 
 /**
  * Gives a table of this node other attributes and a new state: with `ok` and `to be copied` a parked table is taken up
  * again. One transaction, so the worker never applies an event by the new attributes to rows that were copied by the
- * old ones. May be repeated.
+ * old ones; triggers that do not serve the new handler are replaced in it. May be repeated.
  *
  * Throws PC400 when the table is not replicated here.
  */
@@ -13,24 +20,41 @@ export async function changeHandler(
   options: {
     readonly queueName: string;
     readonly tableName: string;
+    readonly destTable: string;
     readonly attributes: string | null;
+    readonly purpose: TriggerOptions['purpose'];
+    readonly withTableLock: WithTableLock;
     readonly state: 'kept' | 'ok' | 'to be copied';
   },
 ): Promise<void> {
-  const { queueName, tableName, attributes, state } = options;
-  await connection.transaction(async (tx) => {
-    await callApi(
-      tx,
-      'londiste.local_change_handler',
-      // The triggers that pgcascade makes do not depend on the handler.
-      [queueName, tableName, ['no_triggers'], attributes],
-      { 404: 'PC400' },
-    );
+  const { queueName, tableName, destTable, attributes, purpose, state } = options;
+  const work = async (tx: Connection, hasOtherTriggers: boolean) => {
+    if (hasOtherTriggers) {
+      await dropStockTriggers(tx, queueName, tableName);
+      await createTriggers(tx, { queueName, tableName, destTable, purpose });
+    }
+    await callApi(tx, 'londiste.local_change_handler', [queueName, tableName, ['no_triggers'], attributes], {
+      404: 'PC400',
+    });
     if (state === 'kept') return;
     const mergeState = state === 'ok' ? 'ok' : null;
     await callApi(tx, 'londiste.local_set_table_state', [queueName, tableName, null, mergeState], {
       404: 'PC400',
     });
     await tx.query('select pgcascade.clear_table_state($1, $2)', [queueName, tableName]);
-  });
+  };
+  if (await hasTriggers(connection, options)) await connection.transaction((tx) => work(tx, false));
+  else await options.withTableLock(destTable, (tx) => work(tx, true));
+}
+
+/** True when the table's triggers serve this purpose already, so that it need not be locked. */
+async function hasTriggers(
+  connection: Connection,
+  { queueName, tableName, destTable, purpose }: Parameters<typeof changeHandler>[1],
+): Promise<boolean> {
+  const plan = (await readCapturePlans(connection, queueName)).get(tableName);
+  if (plan !== undefined) return plan.purpose === purpose;
+  const isStock = await hasStockTrigger(connection, queueName, destTable);
+  // Triggers of the original's Londiste capture too, and they stay.
+  return isStock ? purpose === 'capture' && !(await skipsWrites(connection, destTable)) : purpose === 'none';
 }

@@ -1,3 +1,4 @@
+import { callApi } from '../cascade/call-api.js';
 import type { Connection } from '../db/connection.js';
 
 /**
@@ -10,15 +11,41 @@ export interface TriggerOptions {
   readonly queueName: string;
   readonly tableName: string;
   readonly destTable: string;
-  /** A root captures the writes, a leaf refuses all but the worker's. */
-  readonly purpose: 'capture' | 'deny';
+  /**
+   * A root captures the writes, a leaf refuses all but the worker's. `inserts only`: an insert becomes an event and no
+   * row, as the tables that Londiste calls queue tables.
+   */
+  readonly purpose: 'capture' | 'deny' | 'inserts only' | 'none';
 }
 
-/** Makes the generated triggers of a table, in the caller's transaction. May be repeated: they are made anew. */
+/** Makes the triggers of a table, in the caller's transaction. May be repeated: they are made anew. */
 export async function createTriggers(tx: Connection, options: TriggerOptions): Promise<void> {
-  const { queueName, tableName, destTable } = options;
-  const routine = options.purpose === 'capture' ? 'create_capture' : 'create_deny';
-  await tx.query(`select pgcascade.${routine}($1, $2, $3)`, [queueName, tableName, destTable]);
+  const { queueName, tableName, destTable, purpose } = options;
+  switch (purpose) {
+    case 'capture':
+      await tx.query('select pgcascade.create_capture($1, $2, $3)', [queueName, tableName, destTable]);
+      return;
+    case 'deny':
+      await tx.query('select pgcascade.create_deny($1, $2, $3)', [queueName, tableName, destTable]);
+      return;
+    case 'none':
+      await dropTriggers(tx, queueName, tableName);
+      return;
+    case 'inserts only':
+      await dropTriggers(tx, queueName, tableName);
+      await callApi(tx, 'londiste.create_trigger', [
+        queueName,
+        tableName,
+        ['tgflags=BI', 'SKIP'],
+        destTable,
+        'root',
+      ]);
+  }
+}
+
+/** Takes the triggers of PgQ that write to the queue off the table, in the caller's transaction. May be repeated. */
+export async function dropStockTriggers(tx: Connection, queueName: string, tableName: string): Promise<void> {
+  await tx.query('select londiste.drop_table_triggers($1, $2)', [queueName, tableName]);
 }
 
 /** Takes the generated triggers of a table away, in the caller's transaction. May be repeated. */

@@ -90,7 +90,8 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
       }
       await queue.tick();
     } else {
-      for await (const block of readEvents(ports.provider, batch, ports.reading)) await work(block);
+      const reading = { ...ports.reading, timedTables: ports.registry.timedTables };
+      for await (const block of readEvents(ports.provider, batch, reading)) await work(block);
     }
     await taken.finish();
     // The consumers of copies carry only a part; the position of the node is the worker's.

@@ -40,6 +40,7 @@ export class TableRegistry {
   /** Read again between two batches; in the middle of one the old ones do. */
   readonly #staleSources = new Set<string>();
   #hasForwardedSelections = false;
+  #timedTables: readonly string[] = [];
   #rewrites = new Map<string, RowRewrite>();
 
   constructor(queueName: string, settings: HandlerSettings) {
@@ -74,6 +75,9 @@ export class TableRegistry {
     );
     this.#forgetShapes();
     this.#hasForwardedSelections = [...this.#tables.keys()].some((name) => this.forwardsSelection(name));
+    this.#timedTables = [...this.#tables.values()]
+      .filter(({ handler }) => !(handler instanceof ReplicateError) && handler.needsEventTime === true)
+      .map(({ tableName }) => tableName);
     this.#version = version;
     return true;
   }
@@ -152,6 +156,11 @@ export class TableRegistry {
   /** Throws PC407 when a table of this node has a handler that there is not. */
   requireHandlers(): void {
     for (const { tableName } of this.#tables.values()) this.handler(tableName);
+  }
+
+  /** The tables whose handlers want to know the times of events. */
+  get timedTables(): readonly string[] {
+    return this.#timedTables;
   }
 
   /** True when there is a table for which `forwardsSelection` is true. */

@@ -4,7 +4,7 @@ import type { Connection } from '../../db/connection.js';
 import { ReplicateError } from '../../errors/replicate-error.js';
 import { checkSelection } from '../../handlers/check-selection.js';
 import { type HandlerText, withHandlerText } from '../../handlers/handler-text.js';
-import { NO_HANDLER } from '../../handlers/registry.js';
+import { findHandler, NO_HANDLER } from '../../handlers/registry.js';
 import { addTable } from '../../replica/add-table.js';
 import { checkRootTable, checkSubscriberTable } from '../../replica/check-table.js';
 import { syncNames } from '../../replica/copy-names.js';
@@ -17,6 +17,7 @@ import type { CommandContext, CommandSpec } from '../command.js';
 import {
   type ChosenHandler,
   chooseHandler,
+  chooseTriggers,
   HANDLER_OPTIONS,
   type HandlerChoice,
   handlerOption,
@@ -91,12 +92,14 @@ async function addOnRoot(
     args,
     all: switches.all ? missing : undefined,
     candidates: [...missing, ...present.map(({ name }) => name), ...(await otherRelations(connection, args))],
-    acceptUnknown: switches.force || switches.destTable !== undefined,
+    // A handler that does something here may do without a table.
+    acceptUnknown: switches.force || switches.destTable !== undefined || isForRoot(switches.handler),
     skipUnknown: switches.skipNonExisting,
   });
   await addAll(context, connection, node, names, switches, async (tableName, destTable) => {
-    const handler = await choose(context, connection, node, tableName, switches);
-    if (handler.bound.needsNoTable !== true) {
+    const handler = await choose(context, connection, node, tableName, destTable, switches);
+    const { needsNoTable, triggers } = handler.bound;
+    if (needsNoTable !== true || triggers === 'inserts only') {
       await checkRootTable(connection, { tableName, destTable, allowPartition: switches.force });
     }
     return handler;
@@ -108,10 +111,16 @@ async function choose(
   local: Connection,
   { nodeType }: NodeInfo,
   tableName: string,
+  destTable: string,
   { handler: option }: AddTableSwitches,
   above?: HandlerChoice['above'],
 ): Promise<ChosenHandler> {
-  return chooseHandler({ tableName, option, nodeType, local, settings: handlerSettings(config), above });
+  const settings = handlerSettings(config);
+  return chooseHandler({ tableName, destTable, option, nodeType, local, settings, above });
+}
+
+function isForRoot(handler: HandlerText | undefined): boolean {
+  return handler !== undefined && findHandler(handler.name).worksOnRoot === true;
 }
 
 /** What is named and is there, but is no table that can be added: the check says why not. */
@@ -153,7 +162,7 @@ async function addOnSubscriber(
   const above = { connection: provider, nodeName: node.providerNode, tables: providerTables };
   await addAll(context, connection, node, names, switches, async (tableName, destTable) => {
     const source = providerTables.find(({ name, isLocal }) => name === tableName && isLocal);
-    const handler = await choose(context, connection, node, tableName, switches, {
+    const handler = await choose(context, connection, node, tableName, destTable, switches, {
       nodeType: upstream.nodeType,
       attributes: source?.attrs ?? null,
     });
@@ -205,11 +214,16 @@ async function addAll(
   if (!switches.skipNonExisting) refuseAll(context, [...refused.values()], names.length);
   for (const [tableName, error] of refused) output.print(`skipped ${tableName}: ${error.message}`);
 
-  const purpose = node.nodeType === 'leaf' ? 'deny' : 'capture';
   const withTableLock = tableLock(connection, config.lockTimeoutMs);
   for (const [tableName, handler] of accepted) {
     context.signal.throwIfAborted();
     for (const note of handler.notes) output.print(note);
+    const { purpose, isVirtual } = await chooseTriggers(
+      connection,
+      node.nodeType,
+      destTable ?? tableName,
+      handler.bound,
+    );
     const table = {
       queueName,
       tableName,
@@ -217,7 +231,7 @@ async function addAll(
       purpose,
       withTableLock,
       expectSync: switches.expectSync || handler.bound.needsNoCopy === true,
-      isVirtual: handler.bound.needsNoTable === true,
+      isVirtual,
       attributes: withHandlerText(switches.skipTruncate ? 'skip_truncate=1' : null, handler.text),
     } as const;
     const outcome = await addTable(connection, table);

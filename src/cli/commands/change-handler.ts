@@ -9,9 +9,16 @@ import { checkSubscriberTable } from '../../replica/check-table.js';
 import { type ReplicatedTable, readTables } from '../../replica/table-list.js';
 import { chooseNames } from '../choose-names.js';
 import type { CommandContext, CommandSpec } from '../command.js';
-import { type ChosenHandler, chooseHandler, HANDLER_OPTIONS, handlerOption } from '../handler-options.js';
+import {
+  type ChosenHandler,
+  chooseHandler,
+  chooseTriggers,
+  HANDLER_OPTIONS,
+  handlerOption,
+} from '../handler-options.js';
 import { handlerSettings } from '../handler-settings.js';
 import { withLocalNode, withProvider } from '../local-node.js';
+import { tableLock } from '../table-lock.js';
 
 /** `replicate INI change-handler TABLE [--handler=NAME] [--handler-arg=K=V…]` */
 export const command: CommandSpec = {
@@ -51,11 +58,12 @@ async function choose(
   { config }: CommandContext,
   local: Connection,
   { nodeType }: NodeInfo,
-  { name: tableName }: ReplicatedTable,
+  { name: tableName, destTable }: ReplicatedTable,
   option: HandlerText | undefined,
   above?: Parameters<typeof chooseHandler>[0]['above'],
 ): Promise<ChosenHandler> {
-  return chooseHandler({ tableName, option, nodeType, local, settings: handlerSettings(config), above });
+  const settings = handlerSettings(config);
+  return chooseHandler({ tableName, destTable, option, nodeType, local, settings, above });
 }
 
 async function chooseBelow(
@@ -89,19 +97,28 @@ async function chooseBelow(
 }
 
 async function change(
-  { config: { queueName }, output }: CommandContext,
+  { config: { queueName, lockTimeoutMs }, output }: CommandContext,
   connection: Connection,
   { nodeType }: NodeInfo,
   table: ReplicatedTable,
   { text, bound, notes }: ChosenHandler,
   expectSync: boolean,
 ): Promise<void> {
-  const { name: tableName, attrs } = table;
+  const { name: tableName, destTable, attrs } = table;
   for (const note of notes) output.print(note);
   const attributes = withHandlerText(attrs, text);
   const needsNoCopy = bound.needsNoCopy === true || bound.needsNoTable === true;
   const state = nodeType === 'root' || expectSync ? 'kept' : needsNoCopy ? 'ok' : 'to be copied';
-  await changeHandler(connection, { queueName, tableName, attributes, state });
+  const { purpose, isVirtual } = await chooseTriggers(connection, nodeType, destTable, bound);
+  await changeHandler(connection, {
+    queueName,
+    tableName,
+    destTable,
+    attributes,
+    state,
+    purpose: isVirtual ? 'none' : purpose,
+    withTableLock: tableLock(connection, lockTimeoutMs),
+  });
   output.print(`${tableName}: handler ${text === undefined ? 'plain' : describeHandler(text)}`);
   if (state === 'to be copied') output.print(`${tableName} will be copied anew`);
 }
