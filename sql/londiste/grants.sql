@@ -43,7 +43,8 @@ begin
               from (values ('londiste_reader'), ('londiste_writer')) as r(role_name)
             union all
             select 'londiste_writer',
-                   unnest(array['_advance_seq', '_elected_queue', '_partition_ancestors', 'create_trigger',
+                   unnest(array['_advance_seq', '_elected_queue', '_partition_ancestors', 'create_partition', 'create_trigger',
+                                'drop_obsolete_partitions', 'is_obsolete_partition', 'list_obsolete_partitions',
                                 'drop_table_fkey', 'drop_table_triggers', 'execute_finish', 'execute_start',
                                 'find_column_types', 'find_rel_oid', 'find_seq_oid', 'find_table_fkeys',
                                 'find_table_oid', 'get_table_pending_fkeys', 'get_valid_pending_fkeys',
