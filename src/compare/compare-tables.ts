@@ -109,8 +109,10 @@ async function planTables(
     const shapes = { provider: provider.shapes.get(tableName), subscriber: subscriber.shapes.get(tableName) };
     if (shapes.provider === undefined) return notChecked(tableName, missing('provider'));
     if (shapes.subscriber === undefined) return notChecked(tableName, missing('subscriber'));
-    const { selection } = bindHandler(tableName, table?.attrs ?? null, options.handlers);
-    return planTable(tableName, { provider: shapes.provider, subscriber: shapes.subscriber }, selection);
+    const { selection, hasParts } = bindHandler(tableName, table?.attrs ?? null, options.handlers);
+    const subscriberShape =
+      hasParts === true ? { ...shapes.subscriber, isPartitioned: true } : shapes.subscriber;
+    return planTable(tableName, { provider: shapes.provider, subscriber: subscriberShape }, selection);
   });
 }
 

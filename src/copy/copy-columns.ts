@@ -62,10 +62,13 @@ export function copyColumns(
   provider: CopySide,
   subscriber: CopySide,
   selection: RowSelection,
+  columnHere: (name: string) => string | undefined = (name) => name,
 ): readonly string[] {
-  const selected = provider.columns.filter((column) => hasColumn(selection, column));
+  const selected = provider.columns.filter(
+    (column) => hasColumn(selection, column) && columnHere(column) !== undefined,
+  );
   const there = new Set(subscriber.columns);
-  const missing = selected.filter((column) => !there.has(column));
+  const missing = selected.filter((column) => !there.has(columnHere(column) ?? column));
   if (missing.length > 0) {
     throw new ReplicateError(
       'PC403',

@@ -2,7 +2,8 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Connection } from '../db/connection.js';
 import { quoteIdentifier, quoteName } from '../db/identifier.js';
-import { isPartial, kindOfType, type RowSelection, selectedSql } from '../handlers/row-selection.js';
+import type { BoundHandler } from '../handlers/registry.js';
+import { isPartial, kindOfType, selectedSql } from '../handlers/row-selection.js';
 import { useSettings } from '../handlers/selection-settings.js';
 import { readSourceColumns } from '../handlers/source-columns.js';
 import { copyColumns, readCopySide } from './copy-columns.js';
@@ -29,8 +30,8 @@ export interface CopyTableOptions {
   readonly queueName: string;
   /** Name in the queue. */
   readonly tableName: string;
-  /** Which rows and columns are copied, and as what. */
-  readonly selection: RowSelection;
+  /** Which rows and columns are copied, as what and where to. */
+  readonly handler: Pick<BoundHandler, 'selection' | 'columnHere' | 'openCopy'>;
   /** Leave the rows that are there. */
   readonly skipTruncate: boolean;
   readonly report: (progress: CopyProgress) => void;
@@ -51,7 +52,9 @@ export async function copyTable(options: CopyTableOptions): Promise<CopyProgress
   const { reader, writer, sourceTable, destTable, report, signal } = options;
   const source = await readCopySide(reader, sourceTable);
   const dest = await readCopySide(writer, destTable);
-  const columns = copyColumns(sourceTable, source, dest, options.selection);
+  const { selection, columnHere, openCopy } = options.handler;
+  const columns = copyColumns(sourceTable, source, dest, selection, columnHere);
+  const columnsHere = columns.map((name) => columnHere?.(name) ?? name);
   const rowsExpected = Number(source.rowsExpected);
   const bytesExpected = Number(source.bytes);
   let bytesDone = 0;
@@ -65,11 +68,13 @@ export async function copyTable(options: CopyTableOptions): Promise<CopyProgress
   });
   report(progress('data'));
 
+  const target = await openCopy?.({ tx: writer, tableName: options.tableName, destTable, columns });
   if (!options.skipTruncate) {
-    await writer.execute(`truncate ${dest.relkind === 'r' ? 'only ' : ''}${quoteName(destTable)}`);
+    if (target !== undefined) await target.empty();
+    else await writer.execute(`truncate ${dest.relkind === 'r' ? 'only ' : ''}${quoteName(destTable)}`);
   }
   const indexes =
-    options.skipTruncate || source.rowsExpected < INDEXES_AFTER_ROWS
+    options.skipTruncate || target !== undefined || source.rowsExpected < INDEXES_AFTER_ROWS
       ? []
       : await findSecondaryIndexes(writer, destTable);
   for (const index of indexes) await writer.execute(index.drop);
@@ -86,14 +91,15 @@ export async function copyTable(options: CopyTableOptions): Promise<CopyProgress
   await pipeline(
     reader.copyTo(await copyOut(options, source.relkind, columns)),
     count,
-    writer.copyFrom(`copy ${quoteName(destTable)} ${columnList(columns)} from stdin`),
+    writer.copyFrom(`copy ${target?.tableSql ?? quoteName(destTable)} ${columnList(columnsHere)} from stdin`),
     { signal },
   );
 
   // The provider is not needed for the indexes: its table may be altered and its dead rows cleaned up again.
   await reader.execute('rollback');
 
-  if (indexes.length > 0) report(progress('indexes'));
+  if (indexes.length > 0 || target !== undefined) report(progress('indexes'));
+  await target?.finish();
   for (const index of indexes) {
     for (const statement of index.create) {
       signal.throwIfAborted();
@@ -108,7 +114,7 @@ function columnList(columns: readonly string[]): string {
 }
 
 async function copyOut(
-  { reader, sourceTable, queueName, tableName, selection }: CopyTableOptions,
+  { reader, sourceTable, queueName, tableName, handler: { selection } }: CopyTableOptions,
   relkind: 'r' | 'p',
   columns: readonly string[],
 ): Promise<string> {

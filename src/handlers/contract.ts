@@ -25,6 +25,8 @@ export const ELSEWHERE: HandlerSettings = { obfuscatorKey: 'not known here' };
 /** A kind of handler. One file each, listed in registry.ts. */
 export interface HandlerSpec {
   readonly name: string;
+  /** Set for one that is another with some arguments preset: `show-handlers` lists it by its name only. */
+  readonly presetOf?: string;
   /** Other names under which it is found, such as those of Londiste. */
   readonly aliases?: readonly string[];
   /** What it does with a table, in a sentence or two. */
@@ -86,6 +88,12 @@ export interface TableHandler {
   readonly notComparable?: string;
   /** What a branch hands on of the table's events: as they came, or as `selection` makes them. */
   readonly forwards?: 'events' | 'selected rows';
+  /** True when its rows are in tables below it, its partitions or children: all of them are compared. */
+  readonly hasParts?: true;
+  /** The name that a column of the provider has here; undefined when it is not here. Without it all are, under their names. */
+  readonly columnHere?: (name: string) => string | undefined;
+  /** Where the rows of a copy go, when not simply into the table. */
+  openCopy?(ports: CopyPorts): Promise<CopyTarget>;
   /**
    * The handler does everything with the table's events itself; apply does not see them. Called at the table's first
    * event in a batch, and again at the first after `finish`.
@@ -110,5 +118,25 @@ export interface TakenEvents {
   /** The table's events of one block in their order, TRUNCATE among them. */
   write(events: readonly QueueEvent[]): Promise<void>;
   /** The batch ends, or an event of the cascade (EXECUTE, …) comes that must find everything done. */
+  finish(): Promise<void>;
+}
+
+export interface CopyPorts {
+  /** The copy's transaction on this node. */
+  readonly tx: Connection;
+  readonly tableName: string;
+  /** Its name in this database. */
+  readonly destTable: string;
+  /** The provider's columns that are copied. */
+  readonly columns: readonly string[];
+}
+
+/** Where the rows of a copy go. Everything is in the copy's transaction. */
+export interface CopyTarget {
+  /** The table that COPY writes to, as SQL. */
+  readonly tableSql: string;
+  /** Takes the rows away that are there. */
+  empty(): Promise<void>;
+  /** All rows are there. */
   finish(): Promise<void>;
 }

@@ -3,6 +3,7 @@ import { applyfn } from './applyfn.js';
 import { bulk } from './bulk.js';
 import { bothSelections, COMMON_ARGUMENTS, commonSelection } from './common-arguments.js';
 import type { HandlerArgument, HandlerSettings, HandlerSpec, TableHandler } from './contract.js';
+import { DISPATCH_PRESETS, dispatch } from './dispatch.js';
 import { type HandlerText, readHandlerText } from './handler-text.js';
 import { multimaster } from './multimaster.js';
 import { obfuscate } from './obfuscate.js';
@@ -24,6 +25,8 @@ export const HANDLERS: readonly HandlerSpec[] = [
   applyfn,
   multimaster,
   bulk,
+  dispatch,
+  ...DISPATCH_PRESETS,
 ];
 
 /** The handler of one table, with the selection that its own and the common arguments make together. */
@@ -41,7 +44,9 @@ export function findHandler(name: string): HandlerSpec {
   const short = name.replace(/^londiste\.handlers\./, '');
   const found = HANDLERS.find((spec) => spec.name === short || spec.aliases?.includes(short) === true);
   if (found !== undefined) return found;
-  const known = HANDLERS.map((spec) => spec.name).join(', ');
+  const known = HANDLERS.filter(({ presetOf }) => presetOf === undefined)
+    .map((spec) => spec.name)
+    .join(', ');
   throw new ReplicateError('PC407', `There is no handler "${name}". There are: ${known}.`, { handler: name });
 }
 

@@ -11,6 +11,8 @@ export interface TableToCheck {
   readonly allowPartition: boolean;
   /** The columns of the provider that are to be here; undefined: all. */
   readonly columns?: readonly string[] | undefined;
+  /** The name that a column of the provider has here; undefined when it is not here. */
+  readonly columnHere?: ((name: string) => string | undefined) | undefined;
 }
 
 export interface ProviderTable {
@@ -55,6 +57,7 @@ export async function checkSubscriberTable(
   const missing = sent
     .map(({ name }) => name)
     .filter((name) => table.columns === undefined || table.columns.includes(name))
+    .flatMap((name) => (table.columnHere === undefined ? name : (table.columnHere(name) ?? [])))
     .filter((name) => !writable.has(name));
   if (missing.length === 0) return;
   throw new ReplicateError(

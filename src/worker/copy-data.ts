@@ -84,7 +84,7 @@ export async function copyData(ports: CopyDataPorts, table: RegisteredTable): Pr
         destTable: table.destTable,
         queueName,
         tableName: table.tableName,
-        selection: handler.selection,
+        handler,
         skipTruncate: (table.attributes ?? '').split('&').includes('skip_truncate=1'),
         report: ports.report,
         signal,

@@ -5,7 +5,7 @@ import { ReplicateError } from '../errors/replicate-error.js';
 import type { TakenEvents } from '../handlers/contract.js';
 import type { Batch } from '../queue/batches.js';
 import type { QueueEvent } from '../queue/event.js';
-import type { EventId } from '../queue/ids.js';
+import { type EventId, eventId } from '../queue/ids.js';
 import type { TableRegistry } from './table-registry.js';
 
 export interface TakenTablesPorts {
@@ -79,7 +79,7 @@ export class TakenTables {
   }
 
   /** False when the table was parked instead. */
-  async #underSavepoint(tableName: string, eventId: EventId, work: () => Promise<void>): Promise<boolean> {
+  async #underSavepoint(tableName: string, someEvent: EventId, work: () => Promise<void>): Promise<boolean> {
     const { tx, park } = this.#ports;
     await tx.execute('savepoint pgc_taken');
     try {
@@ -91,14 +91,19 @@ export class TakenTables {
       if (reason === undefined) throw error;
       await tx.execute('rollback to savepoint pgc_taken; release savepoint pgc_taken');
       this.#open.delete(tableName);
-      await park({ queueTable: tableName, eventId, key: null, ...reason });
+      await park({ queueTable: tableName, key: null, ...reason, eventId: reason.eventId ?? someEvent });
       return false;
     }
   }
 }
 
-function failureOf(error: unknown): Pick<TableConflict, 'code' | 'message'> | undefined {
+type Reason = Pick<TableConflict, 'code' | 'message'> & { readonly eventId?: EventId | undefined };
+
+/** A handler may name the event in `facts.eventId`; else it is one of the block. */
+function failureOf(error: unknown): Reason | undefined {
   if (!(error instanceof ReplicateError)) return writeFailureOf(error);
-  const { code, message } = error;
-  return code === 'PC402' || code === 'PC403' || code === 'PC407' ? { code, message } : undefined;
+  const { code, message, facts } = error;
+  if (code !== 'PC402' && code !== 'PC403' && code !== 'PC406' && code !== 'PC407') return undefined;
+  const named = typeof facts['eventId'] === 'bigint' ? eventId(facts['eventId']) : undefined;
+  return { code: code === 'PC406' ? 'PC403' : code, message, eventId: named };
 }

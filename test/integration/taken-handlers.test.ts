@@ -262,3 +262,206 @@ test('of two versions of a row the newer one stays, whichever comes last', async
   await expectSame('select * from people');
   await leaf.must('compare', 'people');
 }, 60_000);
+
+/** The rows with the table they are in. */
+async function inParts(table: string, columns: string, where = 'true'): Promise<string[]> {
+  await tree.caughtUp(root, [leaf]);
+  return rows(leaf, `select tableoid::regclass as part, ${columns} from ${table} where ${where}`);
+}
+
+test('rows go into the partitions of their date, move with it, and together are the table of the provider', async () => {
+  const columns = 'id integer primary key, at timestamptz, v text, n numeric';
+  await root.query(`
+    create table sales (${columns});
+    create table sold (id integer, at date not null, v text);
+    insert into sales select i, '2020-01-15'::timestamptz + i % 60 * interval '1 day', 'copied', i from generate_series(1, 500) as i;
+    insert into sold select i % 20, '2020-01-15'::date + i % 60, 'copied' from generate_series(1, 500) as i`);
+  await leaf.query(`
+    create table sales (${columns}, own text default 'own');
+    create index on sales (v);
+    create table sold (id integer, at date not null, v text) partition by range (at)`);
+  await root.must('add-table', 'sales', 'sold');
+  const words = ['--handler=dispatch', '--handler-arg=part_mode=date_field', '--handler-arg=period=month'];
+  expect((await leaf.run('add-table', 'sales', ...words)).stderr).toMatch(/needs the argument part_field/);
+  expect((await leaf.run('add-table', 'sales', ...words, '--handler-arg=part_field=v')).stderr).toMatch(
+    /no date or timestamp v/,
+  );
+  await leaf.must('add-table', 'sales', 'sold', ...words, '--handler-arg=part_field=at', '--wait-sync');
+  await leaf.must('compare', 'sales', 'sold');
+  expect(await rows(leaf, 'select count(*) from only sales')).toEqual(['(0)']);
+  expect(
+    await leaf.query(
+      "select inhrelid::regclass::text as part from pg_inherits where inhparent in ('sales'::regclass, 'sold'::regclass) order by 1",
+    ),
+  ).toEqual(
+    ['sales_2020_01', 'sales_2020_02', 'sales_2020_03', 'sold_2020_01', 'sold_2020_02', 'sold_2020_03'].map(
+      (part) => ({ part }),
+    ),
+  );
+
+  await root.query(`
+    update sales set v = 'stays' where id % 3 = 0;
+    update sales set at = at + '40 days', v = 'moved' where id % 5 = 0;
+    update sales set id = id + 1000 where id % 7 = 0;
+    delete from sales where id % 11 = 0;
+    insert into sales select i, '2020-12-31 23:59:59.9+00', 'new' from generate_series(2000, 2100) as i;
+    update sold set at = at + 40, v = 'moved' where id = 3;
+    update sold set v = 'stays' where id = 4;
+    delete from sold where id in (5, 6);
+    begin;
+    insert into sales values (3000, '2021-01-01', 'here and there'), (3001, '2021-01-01', 'gone');
+    update sales set at = '2021-02-01' where id = 3000;
+    update sales set at = '2021-03-01' where id = 3000;
+    delete from sales where id = 3001;
+    delete from sales where id = 2000;
+    insert into sales values (2000, '2021-05-05', 'anew');
+    commit`);
+  await expectSame('select * from sales', 'select id, at, v, n from sales');
+  await expectSame('select * from sold');
+  await leaf.must('compare', 'sales', 'sold');
+  expect(await inParts('sales', 'v, own', 'id in (2000, 2001, 3000)')).toEqual([
+    '(sales_2020_12,new,own)',
+    '(sales_2021_03,"here and there",own)',
+    '(sales_2021_05,anew,own)',
+  ]);
+  // Each partition has the index, and refuses rows of another month.
+  await expect(tamper("insert into sales_2020_12 values (1, '2020-11-30')")).rejects.toThrow(/check/);
+  await expect(leaf.query("insert into sales_2020_12 values (1, '2020-12-30')")).rejects.toThrow(
+    /not allowed/,
+  );
+  await tamper("delete from sales where id = 2050; update sales set v = 'wrong' where id = 2051");
+  expect((await leaf.run('compare', 'sales')).stdout).toMatch(
+    /changed: 1 row, key 2051\s+missing on the subscriber: 1 row, key 2050/,
+  );
+  await root.query("update sales set v = 'missing' where id = 2050");
+  const parked = await parkedAs('public.sales');
+  expect(parked).toMatchObject({
+    error_code: 'PC402',
+    message: expect.stringMatching(/not on the subscriber.*sales_2020_12/),
+  });
+  await leaf.must('resync', 'sales');
+  await leaf.must('wait-sync');
+  await root.query("truncate sales; insert into sales values (1, '2022-02-02', 'after')");
+  await expectSame('select * from sales', 'select id, at, v, n from sales');
+  await leaf.must('compare', 'sales');
+  // Without a date there is no partition.
+  await root.query('insert into sales values (2, null)');
+  expect((await parkedAs('public.sales'))?.message).toMatch(/no time in at/);
+  await leaf.must('remove-table', 'sales');
+}, 90_000);
+
+/** An event of a chosen time, as capture would have written it then. */
+function eventOf(table: string, type: string, time: string, row: object): string {
+  const { id } = row as { id: unknown };
+  const data = JSON.stringify(type === 'DELETE' ? { id } : row);
+  return `select pgq.insert_event_raw('app', null, '${time}', null, null, '{"op":"${type}","table":["public","${table}"],"pkey":["id"]}', '${data}', 'public.${table}', null, null, null);`;
+}
+
+test('rows stay in the partition of the event that brought them, and are found there', async () => {
+  const table = 'create table facts (id numeric primary key, v text)';
+  await root.query(`${table}; insert into facts select i, 'copied' from generate_series(1, 10) as i`);
+  await leaf.query(table);
+  await addTable(
+    'facts',
+    '--handler=dispatch',
+    '--handler-arg=part_mode=event_time',
+    '--handler-arg=period=year',
+    '--handler-arg=part_name=parts.facts_%(year)s',
+    '--handler-arg=part_template=create table %(dest)s (primary key (%(pkey)s)) inherits (%(parent)s)',
+    '--handler-arg=pre_part=create schema if not exists parts',
+    "--handler-arg=post_part=comment on table %(dest)s is 'from %(part_time)s, 100%%'",
+  );
+  const [now] = await leaf.query<{ year: string }>('select extract(year from now())::text as year');
+  await root.query(`
+    ${eventOf('facts', 'INSERT', '2001-05-05', { id: '100', v: 'old' })}
+    ${eventOf('facts', 'INSERT', '2002-12-31 23:30-01', { id: '101', v: 'later' })}
+    ${eventOf('facts', 'UPDATE', '2005-01-01', { id: '100.0', v: 'changed' })}
+    ${eventOf('facts', 'DELETE', '2005-01-01', { id: '101.0' })}
+    ${eventOf('facts', 'INSERT', '2002-12-31 23:30', { id: '101.00', v: 'again' })}
+    ${eventOf('facts', 'UPDATE', '2005-01-01', { id: '5', v: 'touched' })}
+    set session_replication_role = replica;
+    insert into facts values (100.0, 'changed'), (101.00, 'again');
+    update facts set v = 'touched' where id = 5`);
+  expect(await inParts('facts', 'id, v', 'id > 4 and id < 6 or id > 10')).toEqual([
+    '(parts.facts_2001,100.0,changed)',
+    '(parts.facts_2002,101.00,again)',
+    `(parts.facts_${now?.year},5,touched)`,
+  ]);
+  await leaf.must('compare', 'facts');
+  expect(await leaf.query("select obj_description('parts.facts_2001'::regclass) as comment")).toEqual([
+    { comment: 'from 2001-01-01 00:00:00, 100%' },
+  ]);
+}, 60_000);
+
+test('a partition can have the last or all versions of its period, other columns, and an end', async () => {
+  const table = (name: string) => `create table ${name} (id integer primary key, v text, n integer);`;
+  const names = ['latest', 'versions', 'kept', 'flat'];
+  await root.query(names.map(table).join(' '));
+  await leaf.query(`
+    ${['latest', 'kept'].map(table).join(' ')}
+    create table versions (key integer, v text);
+    create table flat (id integer primary key, value text)`);
+  await root.must('add-table', ...names);
+  await leaf.must('add-table', 'latest', '--handler=yearly_event');
+  await leaf.must(
+    'add-table',
+    'versions',
+    '--handler=bulk_yearly_event',
+    '--handler-arg=row_mode=keep_all',
+    '--handler-arg=fields=id:key,v',
+  );
+  await leaf.must(
+    'add-table',
+    'kept',
+    '--handler=dispatch',
+    '--handler-arg=part_mode=event_time',
+    '--handler-arg=period=year',
+    '--handler-arg=retention_period=5 years',
+    '--handler-arg=ignore_old_events=1',
+  );
+  await leaf.must(
+    'add-table',
+    'flat',
+    '--handler=direct',
+    '--handler-arg=fields=*,v:value',
+    '--handler-arg=skip_fields=n',
+    '--handler-arg=event_types=I,U',
+    '--wait-sync',
+  );
+  const [now] = await leaf.query<{ year: number }>('select extract(year from now())::int4 as year');
+  const year = now?.year ?? 0;
+  const history = (name: string) => `
+    ${eventOf(name, 'INSERT', '2001-05-05', { id: 1, v: 'a', n: 1 })}
+    ${eventOf(name, 'INSERT', '2001-05-05', { id: 2, v: 'b', n: 1 })}
+    ${eventOf(name, 'UPDATE', '2001-06-05', { id: 1, v: 'c', n: 1 })}
+    ${eventOf(name, 'UPDATE', `${year}-01-01`, { id: 1, v: 'd', n: 1 })}
+    ${eventOf(name, 'INSERT', `${year}-01-01`, { id: 3, v: 'e', n: 1 })}
+    ${eventOf(name, 'DELETE', `${year}-01-02`, { id: 2 })}
+    ${eventOf(name, 'DELETE', `${year}-01-02`, { id: 3 })}`;
+  await root.query(names.map(history).join(''));
+  expect(await inParts('latest', 'id, v')).toEqual([
+    '(latest_2001,1,c)',
+    '(latest_2001,2,b)',
+    `(latest_${year},1,d)`,
+  ]);
+  expect(await inParts('versions', 'key, v')).toEqual([
+    '(versions_2001,1,a)',
+    '(versions_2001,1,c)',
+    '(versions_2001,2,b)',
+    `(versions_${year},1,d)`,
+    `(versions_${year},3,e)`,
+  ]);
+  // What is older than it is kept never came; its later change does nothing.
+  expect(await inParts('kept', 'id, v')).toEqual([]);
+  expect(await inParts('flat', 'id, value')).toEqual(['(flat,1,d)', '(flat,2,b)', '(flat,3,e)']);
+  const { stdout, exitCode } = await leaf.run('compare', ...names);
+  expect(exitCode).toBe(3);
+  for (const word of ['row_mode=keep_latest', 'row_mode=keep_all', 'event_types', 'retention_period']) {
+    expect(stdout).toContain(word);
+  }
+  // An old partition goes when a new one is made.
+  await leaf.query('create table kept_2001 () inherits (kept)');
+  await root.query(eventOf('kept', 'INSERT', `${year - 2}-01-01`, { id: 9, v: 'x', n: 1 }));
+  expect(await inParts('kept', 'id, v')).toEqual([`(kept_${year - 2},9,x)`]);
+  expect(await leaf.query("select to_regclass('kept_2001') as old")).toEqual([{ old: null }]);
+}, 90_000);

@@ -166,12 +166,12 @@ async function addOnSubscriber(
       nodeType: upstream.nodeType,
       attributes: source?.attrs ?? null,
     });
-    const { needsNoTable, needsNoCopy, selection } = handler.bound;
+    const { needsNoTable, needsNoCopy, selection, columnHere } = handler.bound;
     if (needsNoTable === true) return handler;
     await checkSubscriberTable(
       connection,
       above,
-      { tableName, destTable, allowPartition: true, columns: selection.columns },
+      { tableName, destTable, allowPartition: true, columns: selection.columns, columnHere },
       switches.expectSync || needsNoCopy === true,
     );
     if (source !== undefined) {

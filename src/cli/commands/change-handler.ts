@@ -80,14 +80,14 @@ async function chooseBelow(
     const source = tables.find(({ name, isLocal }) => name === table.name && isLocal);
     const above = { nodeType, attributes: source?.attrs ?? null };
     const chosen = await choose(context, local, node, table, option, above);
-    const { needsNoTable, selection } = chosen.bound;
+    const { needsNoTable, selection, columnHere } = chosen.bound;
     if (source === undefined || needsNoTable === true) return chosen;
     const { name: tableName, destTable } = table;
     const { columns } = selection;
     await checkSubscriberTable(
       local,
       { connection: provider, nodeName: node.providerNode, tables },
-      { tableName, destTable, allowPartition: true, columns },
+      { tableName, destTable, allowPartition: true, columns, columnHere },
       false,
     );
     const sides = { queueName, tableName, sourceTable: source.destTable, destTable };

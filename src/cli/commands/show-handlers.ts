@@ -10,8 +10,8 @@ export const command: CommandSpec = {
   summary: 'List the ways in which a table can be replicated, with their arguments and an example of each.',
   arguments: [{ name: 'handlers', variadic: true, summary: 'Their names; by default all.' }],
   async run({ output }, args) {
-    const specs = args.length === 0 ? HANDLERS : args.map(findHandler);
-    for (const spec of specs) show(output, spec);
+    const all = HANDLERS.filter(({ presetOf }) => presetOf === undefined);
+    for (const spec of args.length === 0 ? all : args.map(findHandler)) show(output, spec);
     output.print('Arguments of every handler, where nothing else is said:');
     for (const argument of COMMON_ARGUMENTS) output.print(argumentLine(argument));
     return 0;
@@ -23,6 +23,10 @@ function show(output: Output, spec: HandlerSpec): void {
   output.print(`${spec.name}${aliases}`);
   output.print(`    ${spec.summary}`);
   for (const argument of spec.arguments) output.print(argumentLine(argument));
+  const presets = HANDLERS.filter(({ presetOf }) => presetOf === spec.name);
+  if (presets.length > 0) {
+    output.print(`    the same with some arguments set: ${presets.map(({ name }) => name).join(', ')}`);
+  }
   if (spec.commonArguments !== undefined) {
     const names = spec.commonArguments.length === 0 ? 'none' : spec.commonArguments.join(', ');
     output.print(`    of the arguments of every handler: ${names}`);
