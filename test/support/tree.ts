@@ -1,8 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type FreshDatabase, freshDatabase, startCluster } from './cluster.js';
+import { type FreshDatabase, freshDatabase, freshDatabaseOn, startCluster } from './cluster.js';
 import { findDifferences } from './differences.js';
+import { StockNode } from './stock-node.js';
+import { startStockCluster } from './stock-server.js';
 import { TestNode } from './test-node.js';
 import { waitUntilSeen } from './wait-until.js';
 
@@ -17,6 +19,8 @@ export interface TreeNodeOptions {
   readonly provider?: string;
   /** Other nodes will read from this one. */
   readonly isBranch?: boolean;
+  /** A node of the stock Londiste: its extensions on Debian's PostgreSQL 15, and its programs. */
+  readonly isStock?: boolean;
 }
 
 export interface TreeOptions {
@@ -94,7 +98,13 @@ export async function openTree(options: TreeOptions): Promise<Tree> {
     const folder = await mkdtemp(join(tmpdir(), 'pgcascade-tree-'));
     cleanUp.unshift(() => rm(folder, { recursive: true, force: true }));
     const nodes: TestNode[] = [];
-    for (const [name, { major }] of Object.entries(options.nodes)) {
+    for (const [name, { major, isStock }] of Object.entries(options.nodes)) {
+      if (isStock === true) {
+        const cluster = await startStockCluster();
+        cleanUp.unshift(() => cluster.stop());
+        nodes.push(new StockNode(name, folder, await freshDatabaseOn(cluster, name)));
+        continue;
+      }
       const database = await openDatabase(major, name, options.ownServers === true);
       cleanUp.unshift(() => database[Symbol.asyncDispose]());
       nodes.push(new TestNode(name, folder, database));
