@@ -30,6 +30,8 @@ export interface TreeOptions {
   readonly tables?: string | undefined;
   /** SQL run on the root only, after `tables` and before anything is added: the rows to copy. */
   readonly rows?: string | undefined;
+  /** Commands of the root, each its words, run when it has been created. */
+  readonly rootCommands?: readonly (readonly string[])[] | undefined;
   /** More lines for the ini files of all workers. */
   readonly ini?: readonly string[] | undefined;
   /** True for servers of their own, which may be killed; false shares those of the test file. */
@@ -128,6 +130,7 @@ async function setUp(tree: Tree, options: TreeOptions): Promise<void> {
     if (provider === undefined) {
       if (options.rows !== undefined) await node.query(options.rows);
       await node.must('create-root', node.name, location);
+      for (const words of options.rootCommands ?? []) await node.must(...words);
       await node.query("select pgq.set_queue_config($1, 'ticker_max_lag', '50 milliseconds')", [QUEUE]);
     } else {
       const verb = isBranch === true ? 'create-branch' : 'create-leaf';
