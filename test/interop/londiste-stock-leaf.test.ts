@@ -28,7 +28,7 @@ const LOAD = [
 ];
 
 describe.skipIf(reason !== undefined)(stockTitle('nodes of the stock Londiste below ours', reason), () => {
-  test('values of every type arrive exactly on a stock leaf, below the root and below a stock branch', {
+  test('values of every type arrive exactly on a stock leaf and on a stock branch and the leaf of ours below it', {
     timeout: 180_000,
   }, async () => {
     await using tree = await openTree({
@@ -36,21 +36,29 @@ describe.skipIf(reason !== undefined)(stockTitle('nodes of the stock Londiste be
         root: { major: 18 },
         branch: { major: 15, provider: 'root', isStock: true, isBranch: true },
         leaf: { major: 13, provider: 'branch' },
+        stock: { major: 15, provider: 'root', isStock: true },
       },
       rootCommands: [['capture-format', 'urlenc']],
       tables: `${STOCK_BANK_TABLES} ${TYPES}`,
       rows: `${BANK_ROWS}; ${row(1)}`,
     });
-    const [root, branch, leaf] = tree.nodes as [TestNode, TestNode, TestNode];
+    const [root, ...others] = tree.nodes as [TestNode, ...TestNode[]];
     const client = new BankClient(root.cluster, root.database.name, seededRandom(1), 1n, { pauseMs: 10 });
     for (const statement of LOAD) await root.query(statement);
     await waitUntil('transactions', () => client.acknowledged.length >= 100);
     await client.stop();
-    await tree.caughtUp(root, [branch, leaf]);
-    expect(await tree.differences(root, branch)).toEqual([]);
-    expect(await tree.differences(root, leaf)).toEqual([]);
-    const status = (await branch.must('status')).stdout;
-    expect(status).toMatch(/root \(root\).*branch \(branch\).*leaf \(leaf\)/s);
-    expect(status).not.toMatch(/ERR|PAUSED|NOT UPTODATE/);
+    await tree.caughtUp(root, others);
+    for (const node of others) {
+      expect(await tree.differences(root, node), node.name).toEqual([]);
+      const { stdout } = await node.must('status');
+      for (const member of ['root (root)', 'branch (branch)', 'leaf (leaf)', 'stock (leaf)']) {
+        expect(stdout).toContain(member);
+      }
+      expect(stdout).not.toMatch(/ERR|PAUSED|NOT UPTODATE|cannot/);
+    }
+    // One more proof that the rows were looked at: one digit of one number.
+    await tree.node('stock').query(`set session_replication_role = 'replica';
+      update public.every_type set n = n + 0.00000000000000000001 where id = 20; set session_replication_role = 'origin'`);
+    expect(await tree.differences(root, tree.node('stock'))).toHaveLength(1);
   });
 });

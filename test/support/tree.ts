@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type FreshDatabase, freshDatabase, freshDatabaseOn, startCluster } from './cluster.js';
+import { type Cluster, type FreshDatabase, freshDatabase, freshDatabaseOn, startCluster } from './cluster.js';
 import { findDifferences } from './differences.js';
 import { StockNode } from './stock-node.js';
 import { startStockCluster } from './stock-server.js';
@@ -19,7 +19,7 @@ export interface TreeNodeOptions {
   readonly provider?: string;
   /** Other nodes will read from this one. */
   readonly isBranch?: boolean;
-  /** A node of the stock Londiste: its extensions on Debian's PostgreSQL 15, and its programs. */
+  /** A node of the stock Londiste: its extensions on Debian's PostgreSQL 15, one server for all of a tree, and its programs. */
   readonly isStock?: boolean;
 }
 
@@ -100,11 +100,15 @@ export async function openTree(options: TreeOptions): Promise<Tree> {
     const folder = await mkdtemp(join(tmpdir(), 'pgcascade-tree-'));
     cleanUp.unshift(() => rm(folder, { recursive: true, force: true }));
     const nodes: TestNode[] = [];
+    let stockCluster: Cluster | undefined;
     for (const [name, { major, isStock }] of Object.entries(options.nodes)) {
       if (isStock === true) {
-        const cluster = await startStockCluster();
-        cleanUp.unshift(() => cluster.stop());
-        nodes.push(new StockNode(name, folder, await freshDatabaseOn(cluster, name)));
+        if (stockCluster === undefined) {
+          const cluster = await startStockCluster();
+          cleanUp.unshift(() => cluster.stop());
+          stockCluster = cluster;
+        }
+        nodes.push(new StockNode(name, folder, await freshDatabaseOn(stockCluster, name)));
         continue;
       }
       const database = await openDatabase(major, name, options.ownServers === true);
