@@ -3,7 +3,13 @@ import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { ELSEWHERE, type HandlerSettings } from '../handlers/contract.js';
 import { describeHandler, type HandlerText } from '../handlers/handler-text.js';
-import { type BoundHandler, bindHandler, bindText, findHandler, NO_HANDLER } from '../handlers/registry.js';
+import {
+  type BoundHandler,
+  bindText,
+  findHandler,
+  NO_HANDLER,
+  tryToBindHandler,
+} from '../handlers/registry.js';
 import { isPartial, isWholeTable, type RowSelection } from '../handlers/row-selection.js';
 import type { OptionSpec } from './command.js';
 
@@ -46,6 +52,8 @@ export interface HandlerChoice {
   readonly nodeType: NodeType;
   readonly local: Connection;
   readonly settings: HandlerSettings;
+  /** The rows are here already, or come by another way than the provider. */
+  readonly expectSync: boolean;
   /** The provider and its table; undefined on a root, and where the provider does not have it. */
   readonly above?: { readonly nodeType: NodeType; readonly attributes: string | null } | undefined;
 }
@@ -70,8 +78,8 @@ export async function chooseHandler(choice: HandlerChoice): Promise<ChosenHandle
     text = { ...text, args: await spec.complete(text.args, { local, settings }) };
   }
   const notes: string[] = [];
-  if (above !== undefined && above.nodeType !== 'root') {
-    const provider = bindHandler(tableName, above.attributes, ELSEWHERE);
+  const provider = above === undefined ? NO_HANDLER : handlerAbove(tableName, above);
+  if (above?.nodeType === 'branch') {
     if (provider.forwards !== 'selected rows' && !isWholeTable(provider.selection)) {
       text = withinProvider(tableName, provider.selection, text);
       notes.push(
@@ -80,6 +88,13 @@ export async function chooseHandler(choice: HandlerChoice): Promise<ChosenHandle
     }
   }
   const bound = text === undefined ? NO_HANDLER : bindText(tableName, text, settings);
+  if (!hasRows(provider) && hasRows(bound) && !choice.expectSync) {
+    throw new ReplicateError(
+      'PC401',
+      `The provider has no rows of ${tableName} (handler ${provider.name}) that could be copied.`,
+      { table: tableName },
+    );
+  }
   if (nodeType === 'branch' && bound.forwards === 'selected rows' && isPartial(bound.selection)) {
     throw new ReplicateError(
       'PC407',
@@ -88,6 +103,18 @@ export async function chooseHandler(choice: HandlerChoice): Promise<ChosenHandle
     );
   }
   return { text, bound, notes };
+}
+
+/** What a root has is not chosen by a handler, so one of the original's that is not known here does not matter. */
+function handlerAbove(tableName: string, above: NonNullable<HandlerChoice['above']>): BoundHandler {
+  const handler = tryToBindHandler(tableName, above.attributes, ELSEWHERE);
+  if (!(handler instanceof ReplicateError)) return handler;
+  if (above.nodeType === 'root') return NO_HANDLER;
+  throw handler;
+}
+
+function hasRows({ needsNoCopy, needsNoTable }: BoundHandler): boolean {
+  return needsNoCopy !== true && needsNoTable !== true;
 }
 
 function withinProvider(

@@ -6,9 +6,10 @@ import { obfuscate } from './obfuscate.js';
 import { plain } from './plain.js';
 import { type RowSelection, WHOLE_TABLE } from './row-selection.js';
 import { shard } from './shard.js';
+import { vtable } from './vtable.js';
 
 /** Every kind of handler, in the order in which `show-handlers` lists them. */
-export const HANDLERS: readonly HandlerSpec[] = [plain, shard, obfuscate];
+export const HANDLERS: readonly HandlerSpec[] = [plain, shard, obfuscate, vtable];
 
 /** The handler of one table, with the selection that its own and the common arguments make together. */
 export interface BoundHandler extends TableHandler {
@@ -37,6 +38,16 @@ export function bindHandler(
 ): BoundHandler {
   const text = readHandlerText(tableAttributes);
   return text === undefined ? NO_HANDLER : bindText(tableName, text, settings);
+}
+
+/** As `bindHandler`; PC407 is returned and not thrown. */
+export function tryToBindHandler(...args: Parameters<typeof bindHandler>): BoundHandler | ReplicateError {
+  try {
+    return bindHandler(...args);
+  } catch (error) {
+    if (error instanceof ReplicateError && error.code === 'PC407') return error;
+    throw error;
+  }
 }
 
 /** The same for a handler that is not stored yet. */

@@ -4,7 +4,7 @@ import type { TargetTable } from '../apply/target-table.js';
 import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import type { HandlerSettings } from '../handlers/contract.js';
-import { type BoundHandler, bindHandler, NO_HANDLER } from '../handlers/registry.js';
+import { type BoundHandler, NO_HANDLER, tryToBindHandler } from '../handlers/registry.js';
 import { isWholeTable } from '../handlers/row-selection.js';
 import { SelectedRows } from '../handlers/selected-rows.js';
 import { readSourceColumns, type SourceColumn } from '../handlers/source-columns.js';
@@ -67,7 +67,7 @@ export class TableRegistry {
           local: row.local,
           mergeState: row.merge_state,
           attributes: row.table_attrs,
-          handler: row.local ? this.#bind(row.table_name, row.table_attrs) : NO_HANDLER,
+          handler: row.local ? tryToBindHandler(row.table_name, row.table_attrs, this.#settings) : NO_HANDLER,
           errorCode: row.error_code,
         },
       ]),
@@ -88,15 +88,6 @@ export class TableRegistry {
     this.#targets.clear();
     this.#sourceColumns.clear();
     this.#rewrites.clear();
-  }
-
-  #bind(tableName: string, attributes: string | null): BoundHandler | ReplicateError {
-    try {
-      return bindHandler(tableName, attributes, this.#settings);
-    } catch (error) {
-      if (error instanceof ReplicateError && error.code === 'PC407') return error;
-      throw error;
-    }
   }
 
   get tables(): Iterable<RegisteredTable> {

@@ -151,6 +151,18 @@ test('a filter is exact for tables without a key, with keys of many texts, and w
     await expectSame(`select * from ${name} where n % 2 = 0`, `select * from ${name}`);
   }
   await leaf.must('compare', 'visits', 'prices', 'loose');
+  await leaf.must(
+    'change-handler',
+    'loose',
+    '--handler-arg=where=n % 2 = 0',
+    '--handler-arg=ignore_truncate=1',
+  );
+  await leaf.must('wait-sync');
+  const before = await rows(leaf, 'select * from loose');
+  await root.query('insert into loose values (500, 1); truncate loose; insert into loose values (1000, 0)');
+  await tree.caughtUp(root, [leaf]);
+  expect(await rows(leaf, 'select * from loose')).toEqual([...before, '(1000,0)'].toSorted());
+
   await tamper("update visits set who = 'wrong' where ctid = (select min(ctid) from visits)");
   expect((await leaf.run('compare', 'visits')).exitCode).toBe(2);
 }, 60_000);
@@ -216,7 +228,7 @@ test('the parts of a sharded table are together the table, and rows move between
       create table pairs (a text, b timestamptz, n integer);
       create schema partconf; create table partconf.conf as select ${i} as shard_nr, 1 as shard_mask, 2 as shard_count`);
   }
-  await branch.query('create table parts (id integer primary key, name text, n integer, at date)');
+  await branch.query('create table parts (id integer primary key, name char(12), n integer, at date)');
   await branch.query('create table pairs (a text, b timestamptz, n integer)');
   // Londiste wants it on the root too; here it has no effect there.
   await root.must('add-table', 'parts', 'pairs', '--handler=shard', '--handler-arg=hash_key=id');
@@ -398,4 +410,29 @@ test('below a branch that has a part of a table there is no more of it', async (
   expect(await rows(second, 'select * from part_below')).toEqual(await expected('n in (1, 2)'));
   await branch.must('compare', 'part_below');
   await second.must('compare', 'part_below');
+}, 60_000);
+
+test('of a virtual table there is only the name, and a branch hands its events on', async () => {
+  const table = 'create table noted (id integer primary key)';
+  await root.query(`${table}; insert into noted values (1)`);
+  await second.query(table);
+  await root.must('add-table', 'noted');
+  await branch.must('add-table', 'noted', '--handler=fake_local', '--wait-sync');
+  // The branch has no rows that could be copied.
+  expect((await second.run('add-table', 'noted')).stderr).toMatch(
+    /has no rows of public.noted \(handler vtable\)/,
+  );
+  await second.query('insert into noted values (1)');
+  await second.must('add-table', 'noted', '--expect-sync');
+  await root.query('insert into noted values (2); truncate noted; insert into noted values (3)');
+  await tree.caughtUp(root, [branch, second]);
+  expect(await rows(second, 'select * from noted')).toEqual(['(3)']);
+  expect((await branch.must('compare')).stdout).not.toContain('noted');
+  expect((await branch.run('compare', 'noted')).exitCode).toBe(3);
+  // Copying it anew is nothing to do.
+  await branch.must('resync', 'noted');
+  await branch.must('wait-sync');
+  // A name of which no table is anywhere.
+  await root.must('add-table', 'public.nowhere', '--handler=vtable');
+  expect((await root.must('tables')).stdout).toMatch(/public\.nowhere.*vtable/);
 }, 60_000);

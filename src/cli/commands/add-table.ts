@@ -5,6 +5,7 @@ import { ReplicateError } from '../../errors/replicate-error.js';
 import { checkSelection } from '../../handlers/check-selection.js';
 import { type HandlerText, withHandlerText } from '../../handlers/handler-text.js';
 import { NO_HANDLER } from '../../handlers/registry.js';
+import { vtable } from '../../handlers/vtable.js';
 import { addTable } from '../../replica/add-table.js';
 import { checkRootTable, checkSubscriberTable } from '../../replica/check-table.js';
 import { syncNames } from '../../replica/copy-names.js';
@@ -91,7 +92,8 @@ async function addOnRoot(
     args,
     all: switches.all ? missing : undefined,
     candidates: [...missing, ...present.map(({ name }) => name), ...(await otherRelations(connection, args))],
-    acceptUnknown: switches.force || switches.destTable !== undefined,
+    acceptUnknown:
+      switches.force || switches.destTable !== undefined || switches.handler?.name === vtable.name,
     skipUnknown: switches.skipNonExisting,
   });
   await addAll(context, connection, node, names, switches, async (tableName, destTable) => {
@@ -108,10 +110,11 @@ async function choose(
   local: Connection,
   { nodeType }: NodeInfo,
   tableName: string,
-  { handler: option }: AddTableSwitches,
+  { handler: option, expectSync }: AddTableSwitches,
   above?: HandlerChoice['above'],
 ): Promise<ChosenHandler> {
-  return chooseHandler({ tableName, option, nodeType, local, settings: handlerSettings(config), above });
+  const settings = handlerSettings(config);
+  return chooseHandler({ tableName, option, nodeType, local, settings, expectSync, above });
 }
 
 /** What is named and is there, but is no table that can be added: the check says why not. */

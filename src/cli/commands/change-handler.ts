@@ -9,7 +9,13 @@ import { checkSubscriberTable } from '../../replica/check-table.js';
 import { type ReplicatedTable, readTables } from '../../replica/table-list.js';
 import { chooseNames } from '../choose-names.js';
 import type { CommandContext, CommandSpec } from '../command.js';
-import { type ChosenHandler, chooseHandler, HANDLER_OPTIONS, handlerOption } from '../handler-options.js';
+import {
+  type ChosenHandler,
+  chooseHandler,
+  HANDLER_OPTIONS,
+  type HandlerChoice,
+  handlerOption,
+} from '../handler-options.js';
 import { handlerSettings } from '../handler-settings.js';
 import { withLocalNode, withProvider } from '../local-node.js';
 
@@ -24,6 +30,7 @@ export const command: CommandSpec = {
   ],
   async run(context, args, options) {
     const option = handlerOption(options);
+    const expectSync = options['expectSync'] === true;
     return withLocalNode(context, 'change-handler', async (connection, node) => {
       const tables = (await readTables(connection, context.config.queueName)).filter(
         ({ isLocal }) => isLocal,
@@ -39,9 +46,9 @@ export const command: CommandSpec = {
         throw new ReplicateError('PC400', `No table ${args[0] ?? ''} is replicated here.`);
       const chosen =
         node.nodeType === 'root'
-          ? await choose(context, connection, node, table, option)
-          : await chooseBelow(context, connection, node, table, option);
-      await change(context, connection, node, table, chosen, options['expectSync'] === true);
+          ? await choose(context, connection, node, table, option, expectSync)
+          : await chooseBelow(context, connection, node, table, option, expectSync);
+      await change(context, connection, node, table, chosen, expectSync);
       return 0;
     });
   },
@@ -53,9 +60,11 @@ async function choose(
   { nodeType }: NodeInfo,
   { name: tableName }: ReplicatedTable,
   option: HandlerText | undefined,
-  above?: Parameters<typeof chooseHandler>[0]['above'],
+  expectSync: boolean,
+  above?: HandlerChoice['above'],
 ): Promise<ChosenHandler> {
-  return chooseHandler({ tableName, option, nodeType, local, settings: handlerSettings(config), above });
+  const settings = handlerSettings(config);
+  return chooseHandler({ tableName, option, nodeType, local, settings, expectSync, above });
 }
 
 async function chooseBelow(
@@ -64,6 +73,7 @@ async function chooseBelow(
   node: NodeInfo,
   table: ReplicatedTable,
   option: HandlerText | undefined,
+  expectSync: boolean,
 ): Promise<ChosenHandler> {
   const { queueName } = context.config;
   return withProvider(context, node, 'change-handler', async (provider) => {
@@ -71,7 +81,7 @@ async function chooseBelow(
     const tables = await readTables(provider, queueName);
     const source = tables.find(({ name, isLocal }) => name === table.name && isLocal);
     const above = { nodeType, attributes: source?.attrs ?? null };
-    const chosen = await choose(context, local, node, table, option, above);
+    const chosen = await choose(context, local, node, table, option, expectSync, above);
     const { needsNoTable, selection } = chosen.bound;
     if (source === undefined || needsNoTable === true) return chosen;
     const { name: tableName, destTable } = table;
