@@ -5,7 +5,7 @@ import { ReplicateError } from '../errors/replicate-error.js';
 import { type Batch, finishBatch } from '../queue/batches.js';
 import type { QueueEvent } from '../queue/event.js';
 import { type TickId, tickId } from '../queue/ids.js';
-import { type ReadEventsOptions, readEvents, readTimedEvents } from '../queue/read-events.js';
+import { type ReadEventsOptions, readEvents, readForwardedEvents } from '../queue/read-events.js';
 import { failpoint } from '../runtime/failpoint.js';
 import { applyEvents } from './apply-events.js';
 import { BranchQueue } from './branch-queue.js';
@@ -84,7 +84,7 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
     };
     if (ports.isBranch) {
       const queue = await BranchQueue.open(tx, batch);
-      for await (const block of readTimedEvents(ports.provider, batch, ports.reading)) {
+      for await (const block of readForwardedEvents(ports.provider, batch, ports.reading)) {
         await queue.write(await forwardedEvents(tx, block, ports.registry));
         await work(block);
       }
