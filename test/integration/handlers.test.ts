@@ -442,3 +442,76 @@ test('of a virtual table there is only the name, and a branch hands its events o
   await must(root, 'add-table', 'public.nowhere', '--handler=vtable');
   expect(await must(root, 'tables')).toMatch(/public\.nowhere.*vtable/);
 });
+
+test('a branch stops rather than hand on what a handler that it does not know might hide', async () => {
+  const table = 'create table odd (id integer primary key)';
+  await root.query(table);
+  await branch.query(table);
+  await must(root, 'add-table', 'odd');
+  await must(branch, 'add-table', 'odd', '--wait-sync');
+  await branch.query(
+    "update londiste.table_info set table_attrs = 'handler=odd' where table_name = 'public.odd'",
+  );
+  const ended = await branch.worker?.ended;
+  expect(ended?.stderr).toContain('no handler "odd"');
+  await must(branch, 'change-handler', 'odd');
+  branch.startWorker();
+  await must(branch, 'wait-sync');
+  await root.query('insert into odd values (1)');
+  await tree.caughtUp(root, [branch, second]);
+  expect(await rows(branch, 'select * from odd')).toEqual(['(1)']);
+});
+
+test('handlers go with the events of logutriga too', async () => {
+  const table =
+    'create table encoded (id integer primary key, region text, total numeric, secret text, flag boolean, j json)';
+  await root.query(
+    `${table}; insert into encoded select i, 'eu', i, 'secret ' || i, true, '[1]' from generate_series(1, 50) as i`,
+  );
+  await leaf.query(table);
+  await branch.query(table);
+  await second.query(table);
+  await must(root, 'add-table', 'encoded');
+  await must(
+    leaf,
+    'add-table',
+    'encoded',
+    "--handler-arg=where=region = 'eu' and flag and j is not null",
+    '--wait-sync',
+  );
+  const hidden = [
+    '--handler=obfuscate',
+    '--handler-arg=keep=region,total,flag',
+    '--handler-arg=hash=id,secret',
+  ];
+  const tooSmall = await run(branch, 'add-table', 'encoded', ...hidden);
+  expect(tooSmall.text).toContain('Column id of public.encoded here is of type integer, which cannot hold');
+  await branch.query('alter table encoded alter column id type bigint');
+  await second.query('alter table encoded alter column id type bigint');
+  await must(branch, 'add-table', 'encoded', ...hidden, '--wait-sync');
+  await must(second, 'add-table', 'encoded', '--wait-sync');
+  await must(root, 'capture-format', 'urlenc');
+  await root.query(`
+    update encoded set region = 'us' where id < 10;
+    update encoded set flag = not flag where id between 10 and 20;
+    update encoded set region = 'eu', total = total + 0.50, j = '{"a": "x&y=z %"}' where id between 5 and 15;
+    delete from encoded where id > 45;
+    update encoded set secret = null where id = 40;
+    insert into encoded values (100, 'eu', 1, 'secret &=% +', true, '[]'), (101, 'us', 1, 'secret', true, null)`);
+  const where = "region = 'eu' and flag and j is not null";
+  await expectSame(
+    `select id, region, total, secret, flag, j::text from encoded where ${where}`,
+    'select id, region, total, secret, flag, j::text from encoded',
+  );
+  await must(leaf, 'compare', 'encoded');
+  await tree.caughtUp(root, [branch, second]);
+  await must(branch, 'compare', 'encoded');
+  await must(second, 'compare', 'encoded');
+  expect(await rows(second, 'select * from encoded')).toEqual(await rows(branch, 'select * from encoded'));
+  expect(
+    await branch.query(
+      "select ev_type from pgq.event_template where ev_extra1 = 'public.encoded' and concat_ws(' ', ev_data, ev_extra2) ~ 'secret [0-9&]'",
+    ),
+  ).toEqual([]);
+  await must(root, 'capture-format', 'json');
+});
