@@ -1,4 +1,5 @@
 import { withTableLock } from '../capture/with-table-lock.js';
+import { callRoutine } from '../cascade/call-api.js';
 import { type CopyProgress, copyTable } from '../copy/copy-table.js';
 import { openTickSnapshot } from '../copy/tick-snapshot.js';
 import type { Connection } from '../db/connection.js';
@@ -68,6 +69,7 @@ export async function copyData(ports: CopyDataPorts, table: RegisteredTable): Pr
         tables: [sourceTable],
         signal,
       });
+      await assertNoScriptAhead(reader, tx, options);
       await anchor.query('select pgq.register_consumer_at($1, $2, $3)', [
         queueName,
         copyConsumer,
@@ -102,6 +104,29 @@ export async function copyData(ports: CopyDataPorts, table: RegisteredTable): Pr
     signal.removeEventListener('abort', cut);
     await Promise.all(open.map((connection) => connection.close()));
   }
+}
+
+/**
+ * A copy shows the provider's table after every script up to its tick; here the table has the shape of the worker's position. Throws
+ * PC409 when a script lies between the two; the copy is then tried again, and the worker comes nearer.
+ */
+async function assertNoScriptAhead(
+  reader: Connection,
+  tx: Connection,
+  { queueName, consumerName }: WorkerOptions,
+): Promise<void> {
+  const { tick } = await tx.one<{ tick: bigint }>(
+    'select completed_tick as tick from pgq_node.get_consumer_state($1, $2)',
+    [queueName, consumerName],
+  );
+  const scripts = await callRoutine<{ name: string }>(
+    reader,
+    'select name from pgcascade.scripts_after($1, $2) as name order by name',
+    [queueName, tick],
+  );
+  if (scripts.length === 0) return;
+  const names = scripts.map(({ name }) => name).join(', ');
+  throw new ReplicateError('PC409', `The copy waits until the worker has come to these scripts: ${names}.`);
 }
 
 /** Sets a table's state. Throws PC400 when the table was removed meanwhile. */
