@@ -13,8 +13,7 @@ begin
         select format('grant execute on function %s to pgq_reader', p.oid::regprocedure)
           from pg_catalog.pg_proc as p
          where p.pronamespace = 'pgcascade'::regnamespace
-           and p.proname in ('insert_snapshot_tick', 'completed_tick', 'queue_retention', 'forget_dropped_consumer',
-                             'scripts_after')
+           and p.proname in ('insert_snapshot_tick', 'completed_tick', 'queue_retention', 'forget_dropped_consumer')
         union all
         -- What a producer does.
         select format('grant execute on function %s to pgq_writer', p.oid::regprocedure)

@@ -1,5 +1,4 @@
 import { withTableLock } from '../capture/with-table-lock.js';
-import { callRoutine } from '../cascade/call-api.js';
 import { type CopyProgress, copyTable } from '../copy/copy-table.js';
 import { openTickSnapshot } from '../copy/tick-snapshot.js';
 import type { Connection } from '../db/connection.js';
@@ -107,6 +106,24 @@ export async function copyData(ports: CopyDataPorts, table: RegisteredTable): Pr
 }
 
 /**
+ * The scripts that a node has run after one of its ticks, by plain SQL: a stock provider has nothing of ours. A row's xmin
+ * is its transaction without the epoch, and stays when the row is frozen: very old ones may look new, hence the time.
+ */
+const SCRIPTS_AFTER = `
+  select e.execute_file as name
+    from londiste.applied_execute as e
+    join pgq.queue as q on q.queue_name = e.queue_name
+    join pgq.tick as t on t.tick_queue = q.queue_id and t.tick_id = $2
+   cross join lateral (select txid_snapshot_xmax(txid_current_snapshot()) as next_txid) as s
+   where e.queue_name = $1
+     and e.execute_time > t.tick_time - interval '1 day'
+     and not txid_visible_in_snapshot(
+             s.next_txid - ((s.next_txid - e.xmin::text::bigint) % 4294967296 + 4294967296) % 4294967296,
+             t.tick_snapshot
+         )
+   order by 1`;
+
+/**
  * A copy shows the provider's table after every script up to its tick; here the table has the shape of the worker's position. Throws
  * PC409 when a script lies between the two; the copy is then tried again, and the worker comes nearer.
  */
@@ -119,11 +136,7 @@ async function assertNoScriptAhead(
     'select completed_tick as tick from pgq_node.get_consumer_state($1, $2)',
     [queueName, consumerName],
   );
-  const scripts = await callRoutine<{ name: string }>(
-    reader,
-    'select name from pgcascade.scripts_after($1, $2) as name order by name',
-    [queueName, tick],
-  );
+  const scripts = await reader.query<{ name: string }>(SCRIPTS_AFTER, [queueName, tick]);
   if (scripts.length === 0) return;
   const names = scripts.map(({ name }) => name).join(', ');
   throw new ReplicateError('PC409', `The copy waits until the worker has come to these scripts: ${names}.`);

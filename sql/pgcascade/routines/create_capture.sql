@@ -7,7 +7,7 @@
 -- user's trigger can write the same row again.
 --
 -- Returns: one row: mode and reason as pgcascade.capture_mode.
--- Raises:  PC302 when the queue is not there, PC400 when the table is not there.
+-- Raises:  PC302 when the queue is not there, PC400 when the table is not there or the queue's format cannot name its key.
 -- Locks:   the table, SHARE ROW EXCLUSIVE until commit: set lock_timeout before. May be repeated.
 create or replace function pgcascade.create_capture(
     p_queue_name  text,
@@ -20,6 +20,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    v_format    text := pgcascade.capture_format(p_queue_name);
     v_relation  oid;
     v_key       record;
     v_plan_no   integer;
@@ -31,17 +32,17 @@ begin
 
     perform pgcascade.drop_capture(p_queue_name, p_table_name);
     insert into pgcascade.capture_plan as p (
-        queue_name, table_name, dest_table, relation, purpose, mode, reason, key_columns, key_source
+        queue_name, table_name, dest_table, relation, purpose, mode, reason, key_columns, key_source, capture_format
     )
     values (
         p_queue_name, p_table_name, p_dest_table, v_relation, 'capture', create_capture.mode, create_capture.reason,
-        v_key.key_columns, v_key.key_source
+        v_key.key_columns, v_key.key_source, v_format
     )
     returning p.plan_no into v_plan_no;
 
     for v_part in
         select c.kind, c.source, c.settings
-          from pgcascade.capture_parts(p_queue_name, p_table_name, v_relation, mode) as c
+          from pgcascade.capture_parts(v_format, p_queue_name, p_table_name, v_relation, mode) as c
     loop
         perform pgcascade.capture_function(
             format('capture_%s_%s', v_plan_no, v_part.kind), v_part.source, v_part.settings
@@ -112,7 +113,9 @@ begin
     end if;
     for v_part in
         select c.kind, c.source, c.settings, format('capture_%s_%s', v_plan.plan_no, c.kind) as function_name
-          from pgcascade.capture_parts(p_queue_name, p_table_name, v_plan.relation, v_plan.mode) as c
+          from pgcascade.capture_parts(
+                   v_plan.capture_format, p_queue_name, p_table_name, v_plan.relation, v_plan.mode
+               ) as c
     loop
         continue when exists (
             select

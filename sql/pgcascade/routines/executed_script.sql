@@ -46,7 +46,9 @@ begin
          on f.pronamespace = 'pgcascade'::regnamespace
         and f.proname = format('capture_%s_truncate', p.plan_no)
         and strpos(f.prosrc, 'pgcascade.script') = 0
-      cross join lateral pgcascade.capture_parts(p.queue_name, p.table_name, p.relation, p.mode) as c
+      cross join lateral pgcascade.capture_parts(
+                     p.capture_format, p.queue_name, p.table_name, p.relation, p.mode
+                 ) as c
       where p.purpose = 'capture';
     perform set_config('pgcascade.script', p_queue_name, true);
 end;
@@ -218,39 +220,4 @@ begin
         end loop;
     end if;
 end;
-$$;
-
--- Function: pgcascade.scripts_after(2)
---
--- The scripts of a queue that this node has run after one of its ticks. A subscriber that stands at that tick has not run
--- them, so its tables and this node's may have different columns.
---
--- Returns: the names of the scripts, in no order; none when the tick is not here.
--- Raises:  nothing.
--- Locks:   none. May be repeated.
-create or replace function pgcascade.scripts_after(
-    p_queue_name  text,
-    p_tick_id     bigint
-)
-returns setof text
-language sql
-stable
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-    select e.execute_file
-      from londiste.applied_execute as e
-      join pgq.queue as q
-        on q.queue_name = e.queue_name
-      join pgq.tick as t
-        on t.tick_queue = q.queue_id
-       and t.tick_id = p_tick_id
-     cross join lateral (select txid_snapshot_xmax(txid_current_snapshot()) as next_txid) as s
-     where e.queue_name = p_queue_name
-       -- A row's xmin is the transaction without its epoch, and stays when the row is frozen: very old ones may look new.
-       and e.execute_time > t.tick_time - interval '1 day'
-       and not txid_visible_in_snapshot(
-               s.next_txid - ((s.next_txid - e.xmin::text::bigint) % 4294967296 + 4294967296) % 4294967296,
-               t.tick_snapshot
-           );
 $$;
