@@ -80,7 +80,7 @@ export async function executeScript(
           continue;
         }
         const busy = asBusy(error, script.name);
-        if (busy === undefined) throw error;
+        if (busy === undefined) throw asFailure(error, script.name);
         const wait = watch?.take();
         if (Date.now() + PAUSE_MS >= deadline) throw describeWait(busy, wait, options.lockTimeoutMs);
         if (wait !== undefined) tables = moveToFront(tables, wait.tableName);
@@ -188,6 +188,19 @@ async function assertSameScript(tx: Connection, { name, text }: Script): Promise
     'PC408',
     `Another script was executed as ${name} before, through queue "${queue_name}": give this one a name of its own.`,
     { file: name },
+  );
+}
+
+/** What the server says at the end of a script: a deferred constraint does not hold, say. */
+function asFailure(error: unknown, name: string): unknown {
+  const state = error instanceof ReplicateError ? undefined : sqlstateOf(error);
+  if (state === undefined) return error;
+  const { message } = error as Error;
+  return new ReplicateError(
+    'PC407',
+    `${name}: ${message}.`,
+    { file: name, sqlstate: state },
+    { cause: error },
   );
 }
 

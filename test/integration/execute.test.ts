@@ -179,6 +179,8 @@ describe.each([10, 18])('execute on a root of PostgreSQL %i', (major) => {
       'alter table item add x int;\ninsert into item values (1)',
     );
     expect(failing.message).toContain('bad.sql, line 2 (statement 2): duplicate key');
+    const late = 'alter table item add unique (n) deferrable initially deferred; update item set n = 1';
+    expect((await execute(root, 'bad.sql', late)).message).toContain('bad.sql: duplicate key');
     expect(await events()).toEqual([]);
     expect(
       await rows("select 1 from pg_attribute where attname = 'x' and attrelid = 'item'::regclass"),

@@ -23,20 +23,19 @@ describe.skipIf(reason !== undefined)(
   stockTitle('scripts in a cascade with the stock Londiste', reason),
   () => {
     test.each([
-      ['our root, over stock nodes and ours', false],
-      ['a stock root, over our nodes and stock ones', true],
+      ['our root, over a stock leaf', false],
+      ['a stock root, over our leaf', true],
     ])('%s, every node runs them', { timeout: 180_000 }, async (_what, isStock) => {
       await using tree = await openTree({
         nodes: {
           root: { major: 15, isStock },
-          branch: { major: 15, provider: 'root', isStock: !isStock, isBranch: true },
-          leaf: { major: 15, provider: 'branch', isStock },
+          leaf: { major: 15, provider: 'root', isStock: !isStock },
         },
         rootCommands: isStock ? [] : [['capture-format', 'urlenc']],
         tables: TABLES,
         rows: "insert into public.item select g, 'v', g from generate_series(1, 20) as g",
       });
-      const [root, ...others] = tree.nodes as [TestNode, ...TestNode[]];
+      const [root, leaf] = tree.nodes as [TestNode, TestNode];
       await root.query("update public.item set n = n + 1; insert into public.item values (30, 'a', 1)");
       for (const [name, sql] of Object.entries(SCRIPTS)) {
         await writeFile(join(tree.folder, name), sql);
@@ -45,13 +44,9 @@ describe.skipIf(reason !== undefined)(
       await root.query(
         "insert into public.item values (40, 'b', 1, 'more'); update public.item set amount = 0 where id = 7",
       );
-      await tree.caughtUp(root, others);
-      for (const node of others) {
-        expect(await tree.differences(root, node), node.name).toEqual([]);
-        expect(await node.query('select execute_file from londiste.applied_execute order by 1')).toHaveLength(
-          3,
-        );
-      }
+      await tree.caughtUp(root, [leaf]);
+      expect(await tree.differences(root, leaf)).toEqual([]);
+      expect(await leaf.query('select execute_file from londiste.applied_execute')).toHaveLength(3);
       expect(await root.query('select amount, v, more from public.item where id = 3')).toEqual([
         { amount: 8, v: "it's;", more: 'x' },
       ]);

@@ -101,9 +101,13 @@ as $$
            case when e.table_name is null then t.merge_state end,
            bool_or(r.is_written),
            bool_or(r.is_closed)
-      from londiste.table_info as t
-      join reached as r
-        on r.relation = to_regclass(pgq.quote_fqname(coalesce(t.dest_table, t.table_name)))
+      from reached as r
+      join pg_class as c
+        on c.oid = r.relation
+      join pg_namespace as n
+        on n.oid = c.relnamespace
+      join londiste.table_info as t
+        on coalesce(t.dest_table, t.table_name) = n.nspname || '.' || c.relname
       left join pgcascade.table_error as e
         on e.queue_name = t.queue_name
        and e.table_name = t.table_name
