@@ -31,7 +31,7 @@ export interface ChosenHandler {
   readonly notes: readonly string[];
 }
 
-/** The handler that the options of a command name; undefined when they name none. Throws PC100, PC407. */
+/** The handler that the options of a command name; undefined when they name none. Throws PC100, PC410. */
 export function handlerOption(options: Readonly<Record<string, unknown>>): HandlerText | undefined {
   const name = options['handler'] as string | undefined;
   const words = (options['handlerArg'] ?? []) as readonly string[];
@@ -62,7 +62,7 @@ export interface HandlerChoice {
  * Completes and checks a handler for one table.
  *
  * A provider that is a branch and has only a part of the table hands on all of its events, so the part is this node's
- * too: it would be sent changes of rows that it could not have copied. Throws PC407.
+ * too: it would be sent changes of rows that it could not have copied. Throws PC410.
  */
 export async function chooseHandler(choice: HandlerChoice): Promise<ChosenHandler> {
   const { tableName, local, settings, nodeType, above } = choice;
@@ -97,7 +97,7 @@ export async function chooseHandler(choice: HandlerChoice): Promise<ChosenHandle
   }
   if (nodeType === 'branch' && bound.forwards === 'selected rows' && isPartial(bound.selection)) {
     throw new ReplicateError(
-      'PC407',
+      'PC410',
       `On a branch the handler ${bound.name} goes without where=: nodes below could not tell which rows came and went.`,
       { table: tableName },
     );
@@ -136,7 +136,7 @@ function withinProvider(
         .map((name) => name.trim()) ?? columns;
     const missing = wanted.filter((name) => !columns.includes(name));
     if (missing.length > 0) {
-      throw new ReplicateError('PC407', `The provider has no column ${missing.join(', ')} of ${tableName}.`, {
+      throw new ReplicateError('PC410', `The provider has no column ${missing.join(', ')} of ${tableName}.`, {
         table: tableName,
       });
     }

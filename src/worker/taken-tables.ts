@@ -100,5 +100,5 @@ export class TakenTables {
 function failureOf(error: unknown): Pick<TableConflict, 'code' | 'message'> | undefined {
   if (!(error instanceof ReplicateError)) return writeFailureOf(error);
   const { code, message } = error;
-  return code === 'PC402' || code === 'PC403' || code === 'PC407' ? { code, message } : undefined;
+  return code === 'PC402' || code === 'PC403' || code === 'PC410' ? { code, message } : undefined;
 }

@@ -198,7 +198,7 @@ test('a handler is checked before it is stored, and its errors name what there i
   await tree.caughtUp(root, [leaf]);
   expect(
     await leaf.query("select error_code from pgcascade.table_error where table_name = 'public.checked'"),
-  ).toEqual([{ error_code: 'PC407' }]);
+  ).toEqual([{ error_code: 'PC410' }]);
   await must(leaf, 'change-handler', 'checked', '--handler-arg=where=v < 0');
   await must(leaf, 'wait-sync');
   await expectSame('select * from checked where v < 0', 'select * from checked');

@@ -33,6 +33,6 @@ test.each([
   [{ skip: 'a' }, 'No column'],
 ])('the arguments %j are refused', (args, message) => {
   expect(() => bind(args as unknown as Record<string, string>)).toThrow(
-    expect.objectContaining({ code: 'PC407', message: expect.stringContaining(message) }),
+    expect.objectContaining({ code: 'PC410', message: expect.stringContaining(message) }),
   );
 });

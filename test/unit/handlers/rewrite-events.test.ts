@@ -80,7 +80,7 @@ test('an event of logutriga becomes one of ours', async () => {
 test('what cannot be read is not handed on', async () => {
   const { rewrite } = rewriting();
   const sql = event({ type: 'U', data: "secret='x' where id='1'" });
-  await expect(rewriteEvents(NO_CONNECTION, [sql], rewrite)).rejects.toMatchObject({ code: 'PC407' });
+  await expect(rewriteEvents(NO_CONNECTION, [sql], rewrite)).rejects.toMatchObject({ code: 'PC410' });
   const noKey = event({ type: type('UPDATE', ['secret']), data: '{"id":1,"secret":"x"}' });
-  await expect(rewriteEvents(NO_CONNECTION, [noKey], rewrite)).rejects.toMatchObject({ code: 'PC407' });
+  await expect(rewriteEvents(NO_CONNECTION, [noKey], rewrite)).rejects.toMatchObject({ code: 'PC410' });
 });

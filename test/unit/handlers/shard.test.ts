@@ -23,6 +23,6 @@ test.each([
   [{ key: 'id', shard: '0', count: '2', hash_func: 'h(); drop table t' }, 'no function'],
 ])('the arguments %j are refused', (args, message) => {
   expect(() => bind(args as unknown as Record<string, string>)).toThrow(
-    expect.objectContaining({ code: 'PC407', message: expect.stringContaining(message) }),
+    expect.objectContaining({ code: 'PC410', message: expect.stringContaining(message) }),
   );
 });
