@@ -33,6 +33,8 @@ export interface HandlerSpec {
   readonly arguments: readonly HandlerArgument[];
   /** Words of a command line. */
   readonly example: string;
+  /** Which of the arguments of every handler it has; all when undefined. */
+  readonly commonArguments?: readonly string[];
   /** True when the handler does something on a root too. Else a root does not store it: it has all rows as they are. */
   readonly worksOnRoot?: true;
   /**

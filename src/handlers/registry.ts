@@ -1,6 +1,6 @@
 import { ReplicateError } from '../errors/replicate-error.js';
 import { bothSelections, COMMON_ARGUMENTS, commonSelection } from './common-arguments.js';
-import type { HandlerSettings, HandlerSpec, TableHandler } from './contract.js';
+import type { HandlerArgument, HandlerSettings, HandlerSpec, TableHandler } from './contract.js';
 import { type HandlerText, readHandlerText } from './handler-text.js';
 import { obfuscate } from './obfuscate.js';
 import { plain } from './plain.js';
@@ -59,8 +59,14 @@ export function bindText(tableName: string, text: HandlerText, settings: Handler
   return { ...bound, name: spec.name, selection };
 }
 
+/** All arguments of a kind of handler, its own first. */
+export function argumentsOf({ arguments: own, commonArguments }: HandlerSpec): readonly HandlerArgument[] {
+  const common = COMMON_ARGUMENTS.filter(({ name }) => commonArguments?.includes(name) !== false);
+  return [...own, ...common];
+}
+
 function checkArguments(spec: HandlerSpec, { args }: HandlerText): void {
-  const all = [...spec.arguments, ...COMMON_ARGUMENTS];
+  const all = argumentsOf(spec);
   const names = all.map(({ name }) => name);
   for (const name of args.keys()) {
     if (names.includes(name)) continue;

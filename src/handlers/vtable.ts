@@ -1,17 +1,20 @@
 import type { HandlerSpec } from './contract.js';
+import { PASSED_OVER } from './passed-over.js';
 
-/** A name in the queue without a table: branches hand its events on, nobody writes them. */
+/** A table that is only a name. */
 export const vtable: HandlerSpec = {
   name: 'vtable',
   aliases: ['fake_local'],
   summary:
-    'No table of this name is needed on this node: its events are passed over, and handed on by a branch.',
+    'A table that is only a name here: it need not exist, nothing is copied, its events do nothing. A branch hands them on.',
   arguments: [],
-  example: 'add-table public.audit --handler vtable',
+  commonArguments: [],
+  example: 'add-table orders --handler vtable',
   worksOnRoot: true,
   bind: () => ({
     needsNoTable: true,
-    notComparable: 'It is a name only on this node (handler vtable).',
-    takeOver: async () => ({ write: async () => undefined, finish: async () => undefined }),
+    needsNoCopy: true,
+    notComparable: 'It is only a name here: its handler is vtable.',
+    takeOver: () => Promise.resolve(PASSED_OVER),
   }),
 };

@@ -4,8 +4,7 @@ import type { Connection } from '../../db/connection.js';
 import { ReplicateError } from '../../errors/replicate-error.js';
 import { checkSelection } from '../../handlers/check-selection.js';
 import { type HandlerText, withHandlerText } from '../../handlers/handler-text.js';
-import { NO_HANDLER } from '../../handlers/registry.js';
-import { vtable } from '../../handlers/vtable.js';
+import { findHandler, NO_HANDLER } from '../../handlers/registry.js';
 import { addTable } from '../../replica/add-table.js';
 import { checkRootTable, checkSubscriberTable } from '../../replica/check-table.js';
 import { syncNames } from '../../replica/copy-names.js';
@@ -92,8 +91,8 @@ async function addOnRoot(
     args,
     all: switches.all ? missing : undefined,
     candidates: [...missing, ...present.map(({ name }) => name), ...(await otherRelations(connection, args))],
-    acceptUnknown:
-      switches.force || switches.destTable !== undefined || switches.handler?.name === vtable.name,
+    // A handler that does something here may do without a table.
+    acceptUnknown: switches.force || switches.destTable !== undefined || isForRoot(switches.handler),
     skipUnknown: switches.skipNonExisting,
   });
   await addAll(context, connection, node, names, switches, async (tableName, destTable) => {
@@ -115,6 +114,10 @@ async function choose(
 ): Promise<ChosenHandler> {
   const settings = handlerSettings(config);
   return chooseHandler({ tableName, option, nodeType, local, settings, expectSync, above });
+}
+
+function isForRoot(handler: HandlerText | undefined): boolean {
+  return handler !== undefined && findHandler(handler.name).worksOnRoot === true;
 }
 
 /** What is named and is there, but is no table that can be added: the check says why not. */

@@ -12,7 +12,7 @@ export const command: CommandSpec = {
   async run({ output }, args) {
     const specs = args.length === 0 ? HANDLERS : args.map(findHandler);
     for (const spec of specs) show(output, spec);
-    output.print('Arguments of every handler:');
+    output.print('Arguments of every handler, where nothing else is said:');
     for (const argument of COMMON_ARGUMENTS) output.print(argumentLine(argument));
     return 0;
   },
@@ -23,6 +23,10 @@ function show(output: Output, spec: HandlerSpec): void {
   output.print(`${spec.name}${aliases}`);
   output.print(`    ${spec.summary}`);
   for (const argument of spec.arguments) output.print(argumentLine(argument));
+  if (spec.commonArguments !== undefined) {
+    const names = spec.commonArguments.length === 0 ? 'none' : spec.commonArguments.join(', ');
+    output.print(`    of the arguments of every handler: ${names}`);
+  }
   output.print(`    example: ${spec.example}`);
   output.print('');
 }
