@@ -113,7 +113,7 @@ async function rewriteTable(
     const reason = writeFailureOf(error);
     if (reason === undefined) throw withCode(error);
     await tx.execute('rollback to savepoint pgc_rewrite; release savepoint pgc_rewrite');
-    const message = `The handler cannot be applied to this event or one after it: ${reason.message}`;
+    const message = `The table's handler cannot be applied to the events from this one on: ${reason.message}`;
     return { eventId: first.event.id, key: first.key || null, code: 'PC403', message };
   }
 }

@@ -39,7 +39,9 @@ export function planRewrite(target: SectionTarget, changes: readonly RowChange[]
   if (changes.every(({ operation }) => operation === 'insert')) return [target.step('insert', changes)];
   if (!columns.isWholeRow) return undefined;
   if (key === null) return contentSteps(target, changes);
-  const net = key.isUnique ? netChanges(changes, effectsOf(target)) : undefined;
+  // Of a part the row counts prove nothing, so equal keys must be seen to be equal.
+  const isProven = key.isUnique && (!target.isPartial || key.hasExactText);
+  const net = isProven ? netChanges(changes, effectsOf(target)) : undefined;
   if (net === undefined) return undefined;
   const replaced = [...net.update, ...net.replace];
   return setSteps(target, key, {

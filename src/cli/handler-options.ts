@@ -3,7 +3,13 @@ import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { ELSEWHERE, type HandlerSettings } from '../handlers/contract.js';
 import { describeHandler, type HandlerText } from '../handlers/handler-text.js';
-import { type BoundHandler, bindHandler, bindText, findHandler, NO_HANDLER } from '../handlers/registry.js';
+import {
+  type BoundHandler,
+  bindText,
+  findHandler,
+  NO_HANDLER,
+  tryToBindHandler,
+} from '../handlers/registry.js';
 import { isPartial, isWholeTable, type RowSelection } from '../handlers/row-selection.js';
 import { readRelation } from '../replica/relation.js';
 import type { TriggerOptions } from '../replica/table-triggers.js';
@@ -27,7 +33,7 @@ export interface ChosenHandler {
   readonly notes: readonly string[];
 }
 
-/** The handler that the options of a command name; undefined when they name none. Throws PC100, PC407. */
+/** The handler that the options of a command name; undefined when they name none. Throws PC100, PC410. */
 export function handlerOption(options: Readonly<Record<string, unknown>>): HandlerText | undefined {
   const name = options['handler'] as string | undefined;
   const words = (options['handlerArg'] ?? []) as readonly string[];
@@ -50,6 +56,8 @@ export interface HandlerChoice {
   readonly nodeType: NodeType;
   readonly local: Connection;
   readonly settings: HandlerSettings;
+  /** The rows are here already, or come by another way than the provider. */
+  readonly expectSync: boolean;
   /** The provider and its table; undefined on a root, and where the provider does not have it. */
   readonly above?: { readonly nodeType: NodeType; readonly attributes: string | null } | undefined;
 }
@@ -58,7 +66,7 @@ export interface HandlerChoice {
  * Completes and checks a handler for one table.
  *
  * A provider that is a branch and has only a part of the table hands on all of its events, so the part is this node's
- * too: it would be sent changes of rows that it could not have copied. Throws PC407.
+ * too: it would be sent changes of rows that it could not have copied. Throws PC410.
  */
 export async function chooseHandler(choice: HandlerChoice): Promise<ChosenHandler> {
   const { tableName, destTable, local, settings, nodeType, above } = choice;
@@ -72,7 +80,7 @@ export async function chooseHandler(choice: HandlerChoice): Promise<ChosenHandle
   }
   if (nodeType === 'branch' && spec?.isForLeaves === true) {
     throw new ReplicateError(
-      'PC407',
+      'PC410',
       `The handler ${spec.name} is for leaves: nodes below a branch copy its tables as they are.`,
       { table: tableName },
     );
@@ -81,8 +89,8 @@ export async function chooseHandler(choice: HandlerChoice): Promise<ChosenHandle
     text = { ...text, args: await spec.complete(text.args, { local, destTable, settings }) };
   }
   const notes: string[] = [];
-  if (above !== undefined && above.nodeType !== 'root') {
-    const provider = bindHandler(tableName, above.attributes, ELSEWHERE);
+  const provider = above === undefined ? NO_HANDLER : handlerAbove(tableName, above);
+  if (above?.nodeType === 'branch') {
     if (provider.forwards !== 'selected rows' && !isWholeTable(provider.selection)) {
       text = withinProvider(tableName, provider.selection, text);
       notes.push(
@@ -91,14 +99,33 @@ export async function chooseHandler(choice: HandlerChoice): Promise<ChosenHandle
     }
   }
   const bound = text === undefined ? NO_HANDLER : bindText(tableName, text, settings);
+  if (!hasRows(provider) && hasRows(bound) && !choice.expectSync) {
+    throw new ReplicateError(
+      'PC401',
+      `The provider has no rows of ${tableName} (handler ${provider.name}) that could be copied.`,
+      { table: tableName },
+    );
+  }
   if (nodeType === 'branch' && bound.forwards === 'selected rows' && isPartial(bound.selection)) {
     throw new ReplicateError(
-      'PC407',
+      'PC410',
       `On a branch the handler ${bound.name} goes without where=: nodes below could not tell which rows came and went.`,
       { table: tableName },
     );
   }
   return { text, bound, notes };
+}
+
+/** What a root has is not chosen by a handler, so one of the original's that is not known here does not matter. */
+function handlerAbove(tableName: string, above: NonNullable<HandlerChoice['above']>): BoundHandler {
+  const handler = tryToBindHandler(tableName, above.attributes, ELSEWHERE);
+  if (!(handler instanceof ReplicateError)) return handler;
+  if (above.nodeType === 'root') return NO_HANDLER;
+  throw handler;
+}
+
+function hasRows({ needsNoCopy, needsNoTable }: BoundHandler): boolean {
+  return needsNoCopy !== true && needsNoTable !== true;
 }
 
 function withinProvider(
@@ -120,7 +147,7 @@ function withinProvider(
         .map((name) => name.trim()) ?? columns;
     const missing = wanted.filter((name) => !columns.includes(name));
     if (missing.length > 0) {
-      throw new ReplicateError('PC407', `The provider has no column ${missing.join(', ')} of ${tableName}.`, {
+      throw new ReplicateError('PC410', `The provider has no column ${missing.join(', ')} of ${tableName}.`, {
         table: tableName,
       });
     }

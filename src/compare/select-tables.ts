@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../errors/catalogue.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { ELSEWHERE, type HandlerSettings } from '../handlers/contract.js';
-import { bindHandler } from '../handlers/registry.js';
+import { tryToBindHandler } from '../handlers/registry.js';
 import { expandNames, isPattern } from '../replica/expand-names.js';
 import type { ReplicatedTable } from '../replica/table-list.js';
 import { describeTableState } from '../replica/table-state.js';
@@ -60,11 +60,8 @@ function handlerObstacle(
   settings: HandlerSettings,
 ): Obstacle | undefined {
   if (table === undefined) return undefined;
-  try {
-    const { notComparable } = bindHandler(table.name, table.attrs, settings);
-    return notComparable === undefined ? undefined : { code: 'PC503', reason: notComparable };
-  } catch (error) {
-    if (!(error instanceof ReplicateError) || error.code !== 'PC407') throw error;
-    return { code: error.code, reason: error.message };
-  }
+  const handler = tryToBindHandler(table.name, table.attrs, settings);
+  if (handler instanceof ReplicateError) return { code: handler.code, reason: handler.message };
+  const { notComparable } = handler;
+  return notComparable === undefined ? undefined : { code: 'PC503', reason: notComparable };
 }

@@ -19,8 +19,8 @@ export const bulk: HandlerSpec = {
   },
 };
 
-/** Throws PC407 for a method that there is not. */
+/** Throws PC410 for a method that there is not. */
 export function checkMethod(method: string, methods: readonly string[]): void {
   if (methods.includes(method)) return;
-  throw new ReplicateError('PC407', `method=${method} is none of ${methods.join(', ')}.`);
+  throw new ReplicateError('PC410', `method=${method} is none of ${methods.join(', ')}.`);
 }

@@ -29,7 +29,7 @@ export interface SelectionToCheck {
 
 /**
  * Whether a selection can be copied from the provider and applied here, before anybody relies on it: names, the key
- * and the SQL itself, on both servers. Changes nothing. Throws PC407.
+ * and the SQL itself, on both servers. Changes nothing. Throws PC410.
  */
 export async function checkSelection(
   provider: Connection,
@@ -65,7 +65,7 @@ function checkNames({ selection, tableName }: SelectionToCheck, source: readonly
     return;
   }
   throw new ReplicateError(
-    'PC407',
+    'PC410',
     `Table ${tableName} of the provider sends no column ${unknown.join(', ')}. It has: ${[...known].join(', ')}.`,
     { table: tableName },
   );
@@ -78,7 +78,7 @@ function checkTexts(columns: readonly SourceColumn[]): void {
   const unsteady = columns.find(({ type }) => UNSTEADY_TYPES.test(type));
   if (unsteady === undefined) return;
   throw new ReplicateError(
-    'PC407',
+    'PC410',
     `Column ${unsteady.name} cannot be hashed: the text of a value of type ${unsteady.type} is not the same everywhere.`,
   );
 }
@@ -92,7 +92,7 @@ async function checkKey(
   const missing = key.filter((name) => selection.columns?.includes(name) === false);
   if (missing.length === 0) return;
   throw new ReplicateError(
-    'PC407',
+    'PC410',
     `The columns of ${tableName} must have its key: ${missing.join(', ')} is missing.`,
     {
       table: tableName,
@@ -144,7 +144,7 @@ async function checkValues(
       });
     if (isHeld) continue;
     throw new ReplicateError(
-      'PC407',
+      'PC410',
       `Column ${name} of ${tableName} here is of type ${here.storedTypeSql}, which cannot hold what is made for it, such as ${SAMPLES[value.kind]}.`,
       { table: tableName },
     );
@@ -163,7 +163,7 @@ async function explainFailure(
     if (state === undefined || !['22', '42'].includes(state.slice(0, 2)) || state === '42501') throw error;
     const what = isPartial(selection) ? ` (${conditionSql(selection).replaceAll('\n', '')})` : '';
     throw new ReplicateError(
-      'PC407',
+      'PC410',
       `The handler of ${tableName}${what} does not work at ${target}: ${(error as Error).message}.`,
       { table: tableName },
       { cause: error },

@@ -14,7 +14,7 @@ export const COMMON_ARGUMENTS: readonly HandlerArgument[] = [
   { name: 'ignore_truncate', summary: '1: a TRUNCATE on the provider is not done here.' },
 ];
 
-/** What the arguments of every handler select. Throws PC407. Pure. */
+/** What the arguments of every handler select. Throws PC410. Pure. */
 export function commonSelection(args: Attributes): RowSelection {
   const where = args.get('where');
   const columns = args.get('columns');
@@ -40,31 +40,31 @@ export function bothSelections(one: RowSelection, other: RowSelection): RowSelec
   };
 }
 
-/** Names separated by commas. Throws PC407 for a list without a name, and for a name that comes twice. Pure. */
+/** Names separated by commas. Throws PC410 for a list without a name, and for a name that comes twice. Pure. */
 export function nameList(argument: string, text: string | null): readonly string[] {
   const names = (text ?? '').split(',').map((name) => name.trim());
   if (names.includes('') || new Set(names).size < names.length) {
-    throw new ReplicateError('PC407', `${argument}=${text ?? ''} is no list of different names.`);
+    throw new ReplicateError('PC410', `${argument}=${text ?? ''} is no list of different names.`);
   }
   return names;
 }
 
-/** A switch as Londiste's handlers take it. Throws PC407 for anything else. Pure. */
+/** A switch as Londiste's handlers take it. Throws PC410 for anything else. Pure. */
 export function isTrue(args: Attributes, name: string): boolean {
   const value = args.get(name);
   if (value === undefined) return false;
   if (['1', 'true', 'yes', 'on'].includes(value?.toLowerCase() ?? '')) return true;
   if (['0', 'false', 'no', 'off', ''].includes(value?.toLowerCase() ?? '')) return false;
-  throw new ReplicateError('PC407', `${name}=${value} is neither 1 nor 0.`);
+  throw new ReplicateError('PC410', `${name}=${value} is neither 1 nor 0.`);
 }
 
 /** One row decides alone whether it is here: other rows and tables change without it being looked at again. */
 function requireCondition(text: string | null): string {
-  if (text === null || text.trim() === '') throw new ReplicateError('PC407', 'where= has no condition.');
+  if (text === null || text.trim() === '') throw new ReplicateError('PC410', 'where= has no condition.');
   const withoutTexts = text.replaceAll(/'(?:[^']|'')*'/g, "''");
   if (/\b(?:select|over)\b/i.test(withoutTexts)) {
     throw new ReplicateError(
-      'PC407',
+      'PC410',
       'where= can only look at the columns of one row, not at other rows or tables.',
     );
   }

@@ -43,10 +43,10 @@ export interface HandlerSpec {
   readonly worksOnRoot?: true;
   /**
    * Completes the arguments before a table is added or its handler changed, with what only this node's database knows.
-   * Throws PC407.
+   * Throws PC410.
    */
   complete?(args: Attributes, ports: CompletePorts): Promise<Attributes>;
-  /** Makes the handler of one table. Pure. Throws PC407 for arguments that do not fit. */
+  /** Makes the handler of one table. Pure. Throws PC410 for arguments that do not fit. */
   bind(args: HandlerArguments): TableHandler;
 }
 
@@ -111,7 +111,7 @@ export interface TakeOverPorts {
 }
 
 /**
- * The events of one table in one batch, in the hands of a handler. Throwing PC402, PC403 or PC407, or a server's error that is the
+ * The events of one table in one batch, in the hands of a handler. Throwing PC402, PC403 or PC410, or a server's error that is the
  * fault of the table, parks the table; nothing of the events since the last call is then kept. Everything else stops the batch.
  */
 export interface TakenEvents {

@@ -38,7 +38,7 @@ export const SQL_VALUES = ['dest', 'part', 'parent', 'pkey', 'schema_table', 'pa
 
 const OPERATIONS: Readonly<Record<string, KeyOperation>> = { I: 'insert', U: 'update', D: 'delete' };
 
-/** Throws PC407 for values that there are not, and for arguments that do not go together. Pure. */
+/** Throws PC410 for values that there are not, and for arguments that do not go together. Pure. */
 export function readDispatchSettings(own: Attributes): DispatchSettings {
   const text = (name: string) => own.get(name) ?? undefined;
   const tableMode = oneOf(own, 'table_mode', TABLE_MODES, 'part');
@@ -50,7 +50,7 @@ export function readDispatchSettings(own: Attributes): DispatchSettings {
   isTrue(own, 'analyze');
   const partField = text('part_field');
   if (tableMode === 'part' && partMode === 'date_field' && partField === undefined) {
-    throw new ReplicateError('PC407', 'part_mode=date_field needs the argument part_field.');
+    throw new ReplicateError('PC410', 'part_mode=date_field needs the argument part_field.');
   }
   const partName = text('part_name') ?? defaultPartName(period);
   checkTemplate('part_name', partName, NAME_VALUES);
@@ -83,13 +83,13 @@ function oneOf<T extends string>(own: Attributes, name: string, values: readonly
   const text = own.get(name) ?? otherwise;
   const found = values.find((value) => value === text);
   if (found !== undefined) return found;
-  throw new ReplicateError('PC407', `${name}=${text} is none of ${values.join(', ')}.`);
+  throw new ReplicateError('PC410', `${name}=${text} is none of ${values.join(', ')}.`);
 }
 
 function operations(text: string): ReadonlySet<KeyOperation> {
   const found = text.split(',').map((letter) => OPERATIONS[letter.trim().toUpperCase()]);
   if (found.includes(undefined)) {
-    throw new ReplicateError('PC407', `event_types=${text} is no list of I, U and D.`);
+    throw new ReplicateError('PC410', `event_types=${text} is no list of I, U and D.`);
   }
   return new Set(found.filter((operation) => operation !== undefined));
 }

@@ -128,7 +128,7 @@ function checkField({ destTable, columns }: TargetTable, { partField }: Dispatch
   if (partField === undefined) return;
   const type = columns.find(({ name }) => name === partField)?.typeSql;
   if (['date', 'timestamp', 'timestamptz'].some((name) => type === `"pg_catalog"."${name}"`)) return;
-  throw new ReplicateError('PC407', `Table ${destTable} has no date or timestamp ${partField}.`, {
+  throw new ReplicateError('PC410', `Table ${destTable} has no date or timestamp ${partField}.`, {
     table: destTable,
   });
 }

@@ -21,7 +21,7 @@ const ARGUMENT_COUNT = EVENT_COLUMNS.length + 2;
  * The query that calls a function for each of many events in their order. Parameters: configuration, tick, the events as
  * a JSON array of texts. Every argument is cast to the type of its parameter, as the server does with a literal.
  *
- * Throws PC407 when there is no such function of twelve arguments, or more than one.
+ * Throws PC410 when there is no such function of twelve arguments, or more than one.
  */
 export async function findEventFunction(connection: Connection, functionName: string): Promise<string> {
   const { schema, name } = splitName(functionName);
@@ -42,7 +42,7 @@ export async function findEventFunction(connection: Connection, functionName: st
   if (only === undefined || found.length > 1) {
     const problem = only === undefined ? 'no function' : 'more than one function';
     throw new ReplicateError(
-      'PC407',
+      'PC410',
       `There is ${problem} ${fullName(functionName)} with ${ARGUMENT_COUNT} arguments at ${connection.target}.`,
       { function: functionName },
     );

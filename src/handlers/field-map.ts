@@ -10,7 +10,7 @@ export interface FieldMap {
 
 export const ALL_FIELDS: FieldMap = { hasOthers: true, names: new Map(), skipped: new Set() };
 
-/** Reads `fields` (`*`, `name`, `name:name here`, commas between) and `skip_fields`. Throws PC407. Pure. */
+/** Reads `fields` (`*`, `name`, `name:name here`, commas between) and `skip_fields`. Throws PC410. Pure. */
 export function readFieldMap(fields: string | undefined, skipFields: string | undefined): FieldMap {
   const names = new Map<string, string>();
   let hasOthers = fields === undefined;
@@ -18,13 +18,13 @@ export function readFieldMap(fields: string | undefined, skipFields: string | un
     if (fields === undefined) break;
     const [name, here = name, ...more] = part.split(':').map((text) => text.trim());
     if (name === undefined || name === '' || here === undefined || here === '' || more.length > 0) {
-      throw new ReplicateError('PC407', `fields=${fields} is no list of *, column or column:column here.`);
+      throw new ReplicateError('PC410', `fields=${fields} is no list of *, column or column:column here.`);
     }
     if (name === '*') hasOthers = true;
     else names.set(name, here);
   }
   if (new Set(names.values()).size < names.size) {
-    throw new ReplicateError('PC407', `fields=${fields ?? ''} has two columns with one name here.`);
+    throw new ReplicateError('PC410', `fields=${fields ?? ''} has two columns with one name here.`);
   }
   const skipped = (skipFields ?? '').split(',').map((text) => text.trim());
   return { hasOthers, names, skipped: new Set(skipped.filter((name) => name !== '')) };

@@ -12,7 +12,7 @@ export interface HandlerText {
 }
 
 /**
- * The handler in the attributes of a table; undefined when they name none. Throws PC407 when the text is no handler.
+ * The handler in the attributes of a table; undefined when they name none. Throws PC410 when the text is no handler.
  * Between arguments a comma is taken as `&`: in a value it is encoded. Pure.
  */
 export function readHandlerText(tableAttributes: string | null): HandlerText | undefined {
@@ -23,7 +23,7 @@ export function readHandlerText(tableAttributes: string | null): HandlerText | u
   const [, name, args = ''] = match ?? [];
   if (name === undefined) {
     throw new ReplicateError(
-      'PC407',
+      'PC410',
       `"${text}" is no handler: it is written name or name(argument=value&…).`,
     );
   }

@@ -58,7 +58,7 @@ function checkTable({ destTable, columns }: TargetTable, { timeField, altKey }: 
   const names = columns.map(({ name }) => name);
   const missing = [timeField, ...(altKey ?? [])].filter((name) => !names.includes(name));
   if (missing.length === 0) return;
-  throw new ReplicateError('PC407', `Table ${destTable} has no column ${missing.join(', ')}.`, {
+  throw new ReplicateError('PC410', `Table ${destTable} has no column ${missing.join(', ')}.`, {
     table: destTable,
   });
 }

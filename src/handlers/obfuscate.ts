@@ -33,9 +33,9 @@ export const obfuscate: HandlerSpec = {
     const empty = names(args, 'null');
     const all = [...keep, ...hash, ...empty, ...names(args, 'skip')];
     const twice = all.find((name, i) => all.indexOf(name) < i);
-    if (twice !== undefined) throw new ReplicateError('PC407', `Column ${twice} is listed twice.`);
+    if (twice !== undefined) throw new ReplicateError('PC410', `Column ${twice} is listed twice.`);
     const columns = [...keep, ...hash, ...empty];
-    if (columns.length === 0) throw new ReplicateError('PC407', 'No column is kept, hashed or emptied.');
+    if (columns.length === 0) throw new ReplicateError('PC410', 'No column is kept, hashed or emptied.');
     return {
       forwards: 'selected rows',
       selection: {
@@ -68,10 +68,10 @@ const hashed: ColumnValue = (reference, kind) => {
   return kind === 'uuid' ? { sql: `${hex}::uuid`, kind } : { sql: hex, kind };
 };
 
-/** Throws PC407 without a key: a hash that anybody can compute hides nothing. */
+/** Throws PC410 without a key: a hash that anybody can compute hides nothing. */
 function pads(key: string | undefined): ReadonlyMap<string, string> {
   if (key === undefined || key === '') {
-    throw new ReplicateError('PC407', 'The handler obfuscate needs obfuscator_key in the ini file.');
+    throw new ReplicateError('PC410', 'The handler obfuscate needs obfuscator_key in the ini file.');
   }
   const block = Buffer.alloc(BLOCK_BYTES);
   createHash('sha512').update(key, 'utf8').digest().copy(block);

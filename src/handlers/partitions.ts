@@ -57,7 +57,7 @@ export class Partitions {
     this.#known = known;
   }
 
-  /** The name of the partition that a time belongs to. Pure but for what is kept. Throws PC407 when it is too long. */
+  /** The name of the partition that a time belongs to. Pure but for what is kept. Throws PC410 when it is too long. */
   nameOf(time: PartTime): string {
     const { period, partName } = this.#settings;
     const start = periodStart(time, period);
@@ -66,7 +66,7 @@ export class Partitions {
       name = fillTemplate(partName, { parent: this.#parent.destTable, ...time });
       if (!name.includes('.')) name = `public.${name}`;
       if (Buffer.byteLength(name.slice(name.indexOf('.') + 1)) > MAX_NAME_BYTES) {
-        throw new ReplicateError('PC407', `${name} is too long for the name of a partition.`);
+        throw new ReplicateError('PC410', `${name} is too long for the name of a partition.`);
       }
       this.#names.set(start, name);
     }

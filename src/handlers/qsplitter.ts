@@ -31,7 +31,7 @@ export const qsplitter: HandlerSpec = {
 async function requireQueue(local: CompletePorts['local'], queue: string): Promise<void> {
   const found = await local.query('select from pgq.queue where queue_name = $1', [queue]);
   if (found.length > 0) return;
-  throw new ReplicateError('PC407', `There is no queue "${queue}" at ${local.target}.`, { queue });
+  throw new ReplicateError('PC410', `There is no queue "${queue}" at ${local.target}.`, { queue });
 }
 
 const INSERT_SQL = `

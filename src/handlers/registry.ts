@@ -38,7 +38,7 @@ export interface BoundHandler extends TableHandler {
 /** The handler of a table that has none. */
 export const NO_HANDLER: BoundHandler = { name: plain.name, selection: WHOLE_TABLE };
 
-/** The kind of handler of this name. Throws PC407 naming those that there are. Pure. */
+/** The kind of handler of this name. Throws PC410 naming those that there are. Pure. */
 export function findHandler(name: string): HandlerSpec {
   // Londiste takes the module's name too: londiste.handlers.bulk.
   const short = name.replace(/^londiste\.handlers\./, '');
@@ -47,10 +47,10 @@ export function findHandler(name: string): HandlerSpec {
   const known = HANDLERS.filter(({ presetOf }) => presetOf === undefined)
     .map((spec) => spec.name)
     .join(', ');
-  throw new ReplicateError('PC407', `There is no handler "${name}". There are: ${known}.`, { handler: name });
+  throw new ReplicateError('PC410', `There is no handler "${name}". There are: ${known}.`, { handler: name });
 }
 
-/** The handler that the attributes of a table name. Throws PC407 when there is none such or its arguments do not fit. Pure. */
+/** The handler that the attributes of a table name. Throws PC410 when there is none such or its arguments do not fit. Pure. */
 export function bindHandler(
   tableName: string,
   tableAttributes: string | null,
@@ -58,6 +58,16 @@ export function bindHandler(
 ): BoundHandler {
   const text = readHandlerText(tableAttributes);
   return text === undefined ? NO_HANDLER : bindText(tableName, text, settings);
+}
+
+/** As `bindHandler`; PC410 is returned and not thrown. */
+export function tryToBindHandler(...args: Parameters<typeof bindHandler>): BoundHandler | ReplicateError {
+  try {
+    return bindHandler(...args);
+  } catch (error) {
+    if (error instanceof ReplicateError && error.code === 'PC410') return error;
+    throw error;
+  }
 }
 
 /** The same for a handler that is not stored yet. */
@@ -81,7 +91,7 @@ function checkArguments(spec: HandlerSpec, { args }: HandlerText): void {
   for (const name of args.keys()) {
     if (names.includes(name)) continue;
     throw new ReplicateError(
-      'PC407',
+      'PC410',
       `The handler ${spec.name} has no argument "${name}". It has: ${names.join(', ')}.`,
       { handler: spec.name, argument: name },
     );
@@ -89,7 +99,7 @@ function checkArguments(spec: HandlerSpec, { args }: HandlerText): void {
   const missing = spec.arguments.filter(({ name, isRequired }) => isRequired === true && !args.has(name));
   if (missing.length === 0) return;
   throw new ReplicateError(
-    'PC407',
+    'PC410',
     `The handler ${spec.name} needs the ${missing.length === 1 ? 'argument' : 'arguments'} ${missing.map(({ name }) => name).join(', ')}.`,
     { handler: spec.name },
   );

@@ -11,7 +11,7 @@ import type { QueueEvent } from '../queue/event.js';
  * The events of one table with the rows that a selection makes of them, in the format of our capture: what a branch
  * hands on that must not hand on what was written. TRUNCATE stays as it is.
  *
- * Throws PC407 for an event that cannot be read: it is handed on by nobody then. May be repeated.
+ * Throws PC410 for an event that cannot be read: it is handed on by nobody then. May be repeated.
  */
 export async function rewriteEvents<E extends QueueEvent>(
   tx: Connection,
@@ -42,7 +42,7 @@ function readType(event: QueueEvent): RowEventType {
   const isReadable = type !== undefined && (type.format !== 'sql' || type.operation === 'truncate');
   if (isReadable) return type;
   throw new ReplicateError(
-    'PC407',
+    'PC410',
     `Event ${event.id} of ${event.extra1 ?? 'no table'} is of a kind that its handler cannot rewrite, so it is not handed on.`,
     { eventId: event.id },
   );
@@ -70,7 +70,7 @@ function keyText(row: string, keyColumns: readonly string[]): string | null {
   const values = keyColumns.map((name) => {
     const place = names.indexOf(name);
     if (place < 0) {
-      throw new ReplicateError('PC407', `The key column ${name} is not handed on: keep or hash it.`);
+      throw new ReplicateError('PC410', `The key column ${name} is not handed on: keep or hash it.`);
     }
     return textOf(row.slice(spans[2 * place], spans[2 * place + 1]), keyColumns.length > 1);
   });

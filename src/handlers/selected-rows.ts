@@ -29,13 +29,21 @@ export class SelectedRows implements RowRewrite {
   readonly #reader = new RowReader();
   readonly #texts: { readonly rows: Evaluation; readonly keys: Evaluation };
 
-  /** `source`: the provider's columns. Where their types are not PostgreSQL's own they are read as they are here. */
-  constructor(selection: RowSelection, source: readonly SourceColumn[], target: TargetTable) {
+  /**
+   * `source`: the provider's columns. Where their types are not PostgreSQL's own, or may be old, they are read as they
+   * are here.
+   */
+  constructor(
+    selection: RowSelection,
+    source: readonly SourceColumn[],
+    target: TargetTable,
+    isSourceOld = false,
+  ) {
     this.#selection = selection;
     this.isPartial = isPartial(selection);
     this.ignoresTruncate = selection.ignoresTruncate;
     this.changesRows = !isWholeTable(selection);
-    this.#columns = eventColumns(source, target);
+    this.#columns = eventColumns(source, target, isSourceOld);
     const values = this.#valueColumns();
     this.#texts = { rows: this.#evaluation(this.isPartial, values), keys: this.#evaluation(false, values) };
   }
@@ -155,13 +163,14 @@ const TEXT_TYPES: ReadonlySet<string> = new Set(['text', 'character varying', 'b
 function eventColumns(
   source: readonly SourceColumn[],
   target: TargetTable,
+  isSourceOld: boolean,
 ): ReadonlyMap<string, EventColumn> {
   const here = new Map(target.columns.map((column) => [column.name, column]));
   const columns = new Map<string, EventColumn>();
   for (const { name, type } of source) {
     const column = here.get(name);
     // With our search_path only types of other schemas have a dot in their names.
-    const typeSql = type.includes('.') ? (column?.typeSql ?? type) : type;
+    const typeSql = isSourceOld || type.includes('.') ? (column?.typeSql ?? type) : type;
     const collateSql = TEXT_TYPES.has(type) ? (column?.collateSql ?? '') : '';
     columns.set(name, eventColumn(name, type, typeSql, collateSql));
   }

@@ -39,7 +39,7 @@ export const shard: HandlerSpec = {
     const columns = keyColumns(own);
     const count = wholeNumber(own, 'count', 1);
     const place = wholeNumber(own, 'shard', 0);
-    if (place >= count) throw new ReplicateError('PC407', `There is no shard=${place} among count=${count}.`);
+    if (place >= count) throw new ReplicateError('PC410', `There is no shard=${place} among count=${count}.`);
     const hash = hashSql(columns, own.get('hash_func') ?? undefined);
     // The remainder of a negative number is negative.
     const where = `((${hash}) % ${count} + ${count}) % ${count} = ${place}`;
@@ -49,7 +49,7 @@ export const shard: HandlerSpec = {
 
 function keyColumns(own: Attributes): readonly string[] {
   const text = own.get('key') ?? own.get('hash_key');
-  if (text === undefined) throw new ReplicateError('PC407', 'The handler shard needs the argument key.');
+  if (text === undefined) throw new ReplicateError('PC410', 'The handler shard needs the argument key.');
   return nameList('key', text);
 }
 
@@ -57,13 +57,13 @@ function wholeNumber(own: Attributes, name: string, least: number): number {
   const text = own.get(name);
   if (text === undefined) {
     throw new ReplicateError(
-      'PC407',
+      'PC410',
       'Which part of the table this node has is not known: give shard and count, or shard_info_sql in the ini file.',
     );
   }
   const value = Number(text);
   if (!/^\d+$/.test(text ?? '') || !Number.isSafeInteger(value) || value < least) {
-    throw new ReplicateError('PC407', `${name}=${text ?? ''} is no number from ${least} on.`);
+    throw new ReplicateError('PC410', `${name}=${text ?? ''} is no number from ${least} on.`);
   }
   return value;
 }
@@ -84,7 +84,7 @@ function hashSql(columns: readonly string[], hashFunction: string | undefined): 
 
 function functionName(text: string): string {
   if (!/^\w+\.\w+$/.test(text)) {
-    throw new ReplicateError('PC407', `hash_func=${text} is no function with its schema, such as app.hash.`);
+    throw new ReplicateError('PC410', `hash_func=${text} is no function with its schema, such as app.hash.`);
   }
   return text.split('.').map(quoteIdentifier).join('.');
 }
@@ -118,11 +118,11 @@ async function askShard(local: Connection, sql: string): Promise<{ place: string
   } catch (error) {
     if (sqlstateOf(error) === undefined) throw error;
     throw new ReplicateError(
-      'PC407',
+      'PC410',
       `shard_info_sql does not work at ${local.target}: ${(error as Error).message}.`,
       {},
       { cause: error },
     );
   }
-  throw new ReplicateError('PC407', 'shard_info_sql must give one row with shard_nr and shard_count.');
+  throw new ReplicateError('PC410', 'shard_info_sql must give one row with shard_nr and shard_count.');
 }

@@ -2,12 +2,12 @@ import { ReplicateError } from '../errors/replicate-error.js';
 
 const PLACE = /%(?:\((\w+)\)s|(%))/g;
 
-/** Throws PC407 when a template names a value that there is not. Pure. */
+/** Throws PC410 when a template names a value that there is not. Pure. */
 export function checkTemplate(argument: string, template: string, names: readonly string[]): void {
   for (const [, name] of template.matchAll(PLACE)) {
     if (name === undefined || names.includes(name)) continue;
     throw new ReplicateError(
-      'PC407',
+      'PC410',
       `${argument} has no value %(${name})s. There are: ${names.map((known) => `%(${known})s`).join(', ')}.`,
     );
   }

@@ -4,7 +4,8 @@ import type { TargetTable } from '../apply/target-table.js';
 import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import type { QueueEvent } from '../queue/event.js';
-import { applyControlEvent, isControlEvent } from './control-event.js';
+import { type AppliedScript, applyScript } from './apply-script.js';
+import { applyControlEvent, isControlEvent, SCRIPT_EVENT } from './control-event.js';
 import type { TableRegistry } from './table-registry.js';
 import type { TakenTables } from './taken-tables.js';
 
@@ -21,6 +22,8 @@ export interface ApplyEventsPorts {
   readonly controlEvents: boolean;
   /** Called in the transaction for each table that cannot go on. */
   readonly park: (conflict: TableConflict) => Promise<void>;
+  /** Called for each script that has come to its place. */
+  readonly noteScript: (script: AppliedScript) => void;
 }
 
 /** Applies one block of a batch in the order of the queue and returns how many row events were applied. */
@@ -39,7 +42,13 @@ export async function applyEvents(ports: ApplyEventsPorts, block: readonly Queue
       rows = [];
       taken = [];
       await ports.taken.finish();
-      await applyControlEvent(ports.tx, ports.queueName, event);
+      if (event.type === SCRIPT_EVENT) {
+        ports.noteScript(await applyScript(ports.tx, ports.queueName, event));
+        // Names and columns may be others from here on.
+        await ports.registry.reload(ports.tx);
+      } else {
+        await applyControlEvent(ports.tx, ports.queueName, event);
+      }
     }
   }
   return applied + (await applyRows(ports, rows)) + (await ports.taken.write(taken));
@@ -58,13 +67,13 @@ async function applyRows(ports: ApplyEventsPorts, events: readonly QueueEvent[])
       rewrites.set(name, ports.registry.rewrite(target));
       targets.set(name, target);
     } catch (error) {
-      if (!(error instanceof ReplicateError) || !['PC403', 'PC406', 'PC407'].includes(error.code))
+      if (!(error instanceof ReplicateError) || !['PC403', 'PC406', 'PC410'].includes(error.code))
         throw error;
       missing.add(name);
       await ports.park({
         queueTable: name,
         eventId: event.id,
-        code: error.code === 'PC407' ? 'PC407' : 'PC403',
+        code: error.code === 'PC410' ? 'PC410' : 'PC403',
         message: error.message,
         key: event.extra3,
       });

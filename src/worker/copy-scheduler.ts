@@ -253,7 +253,7 @@ export class CopyScheduler {
         queueName,
         tableName,
         this.#completedTick,
-        error instanceof ReplicateError && ['PC407', 'PC606'].includes(error.code) ? error.code : 'PC502',
+        error instanceof ReplicateError && ['PC410', 'PC606'].includes(error.code) ? error.code : 'PC502',
         describeFailure(error),
       ]);
     } catch (parkError) {

@@ -4,7 +4,7 @@ import type { TargetTable } from '../apply/target-table.js';
 import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import type { HandlerSettings } from '../handlers/contract.js';
-import { type BoundHandler, bindHandler, NO_HANDLER } from '../handlers/registry.js';
+import { type BoundHandler, NO_HANDLER, tryToBindHandler } from '../handlers/registry.js';
 import { isWholeTable } from '../handlers/row-selection.js';
 import { SelectedRows } from '../handlers/selected-rows.js';
 import { readSourceColumns, type SourceColumn } from '../handlers/source-columns.js';
@@ -37,7 +37,7 @@ export class TableRegistry {
   #tables = new Map<string, RegisteredTable>();
   #targets = new Map<string, TargetTable>();
   readonly #sourceColumns = new Map<string, readonly SourceColumn[]>();
-  /** Read again between two batches; in the middle of one the old ones do. */
+  /** To be read again between two batches. Until then the types here count for more: a script may have changed both. */
   readonly #staleSources = new Set<string>();
   #hasForwardedSelections = false;
   #timedTables: readonly string[] = [];
@@ -51,6 +51,16 @@ export class TableRegistry {
   /** Reads the list when `version`, as pgcascade.worker_state gives it, is not the one that is held. */
   async refresh(connection: Connection, version: bigint): Promise<boolean> {
     if (version === this.#version) return false;
+    await this.reload(connection);
+    this.#version = version;
+    return true;
+  }
+
+  /**
+   * Reads everything anew in the middle of a batch, whose transaction may have changed it. The next refresh reads it once
+   * more: the transaction may be rolled back.
+   */
+  async reload(connection: Connection): Promise<void> {
     const rows = await connection.query<{
       table_name: string;
       dest_table: string;
@@ -68,18 +78,16 @@ export class TableRegistry {
           local: row.local,
           mergeState: row.merge_state,
           attributes: row.table_attrs,
-          handler: row.local ? this.#bind(row.table_name, row.table_attrs) : NO_HANDLER,
+          handler: row.local ? tryToBindHandler(row.table_name, row.table_attrs, this.#settings) : NO_HANDLER,
           errorCode: row.error_code,
         },
       ]),
     );
-    this.#forgetShapes();
+    this.forget();
     this.#hasForwardedSelections = [...this.#tables.keys()].some((name) => this.forwardsSelection(name));
     this.#timedTables = [...this.#tables.values()]
       .filter(({ handler }) => !(handler instanceof ReplicateError) && handler.needsEventTime === true)
       .map(({ tableName }) => tableName);
-    this.#version = version;
-    return true;
   }
 
   /** Forgets what is held: the next refresh reads everything. */
@@ -90,17 +98,8 @@ export class TableRegistry {
 
   #forgetShapes(): void {
     this.#targets.clear();
-    this.#sourceColumns.clear();
     this.#rewrites.clear();
-  }
-
-  #bind(tableName: string, attributes: string | null): BoundHandler | ReplicateError {
-    try {
-      return bindHandler(tableName, attributes, this.#settings);
-    } catch (error) {
-      if (error instanceof ReplicateError && error.code === 'PC407') return error;
-      throw error;
-    }
+    for (const tableName of this.#sourceColumns.keys()) this.#staleSources.add(tableName);
   }
 
   get tables(): Iterable<RegisteredTable> {
@@ -153,7 +152,7 @@ export class TableRegistry {
     }
   }
 
-  /** Throws PC407 when a table of this node has a handler that there is not. */
+  /** Throws PC410 when a table of this node has a handler that there is not. */
   requireHandlers(): void {
     for (const { tableName } of this.#tables.values()) this.handler(tableName);
   }
@@ -176,14 +175,14 @@ export class TableRegistry {
     );
   }
 
-  /** The handler of a table. Throws PC407 when there is none such. */
+  /** The handler of a table. Throws PC410 when there is none such. */
   handler(tableName: string): BoundHandler {
     const handler = this.#tables.get(tableName)?.handler ?? NO_HANDLER;
     if (handler instanceof ReplicateError) throw handler;
     return handler;
   }
 
-  /** What the table's handler makes of its rows; undefined when nothing. Throws PC407. */
+  /** What the table's handler makes of its rows; undefined when nothing. Throws PC410. */
   rewrite(target: TargetTable): RowRewrite | undefined {
     const { queueTable } = target;
     const { selection } = this.handler(queueTable);
@@ -192,11 +191,11 @@ export class TableRegistry {
     if (rewrite === undefined) {
       const source = this.#sourceColumns.get(queueTable) ?? [];
       if (selection.values.size > 0 && source.length === 0) {
-        throw new ReplicateError('PC407', `What ${queueTable} is on the provider is not known.`, {
+        throw new ReplicateError('PC410', `What ${queueTable} is on the provider is not known.`, {
           table: queueTable,
         });
       }
-      rewrite = new SelectedRows(selection, source, target);
+      rewrite = new SelectedRows(selection, source, target, this.#staleSources.has(queueTable));
       this.#rewrites.set(queueTable, rewrite);
     }
     return rewrite;

@@ -103,7 +103,7 @@ type Reason = Pick<TableConflict, 'code' | 'message'> & { readonly eventId?: Eve
 function failureOf(error: unknown): Reason | undefined {
   if (!(error instanceof ReplicateError)) return writeFailureOf(error);
   const { code, message, facts } = error;
-  if (code !== 'PC402' && code !== 'PC403' && code !== 'PC406' && code !== 'PC407') return undefined;
+  if (code !== 'PC402' && code !== 'PC403' && code !== 'PC406' && code !== 'PC410') return undefined;
   const named = typeof facts['eventId'] === 'bigint' ? eventId(facts['eventId']) : undefined;
   return { code: code === 'PC406' ? 'PC403' : code, message, eventId: named };
 }

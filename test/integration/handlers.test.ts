@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { mustInProcess as must, runInProcess as run } from '../support/in-process.js';
 import type { TestNode } from '../support/test-node.js';
 import { openTree, type Tree } from '../support/tree.js';
 
@@ -25,7 +26,7 @@ beforeAll(async () => {
   leaf = tree.node('leaf');
   branch = tree.node('branch');
   second = tree.node('second');
-}, 60_000);
+});
 
 afterAll(async () => {
   await tree?.[Symbol.asyncDispose]();
@@ -48,8 +49,8 @@ async function tamper(sql: string): Promise<void> {
 }
 
 async function addTable(name: string, ...handlerWords: string[]): Promise<void> {
-  await root.must('add-table', name);
-  await leaf.must('add-table', name, ...handlerWords, '--wait-sync');
+  await must(root, 'add-table', name);
+  await must(leaf, 'add-table', name, ...handlerWords, '--wait-sync');
 }
 
 test('plain copies, applies and compares the rows and columns that are asked for', async () => {
@@ -94,7 +95,7 @@ test('plain copies, applies and compares the rows and columns that are asked for
     update orders set "Region" = 'eu' where id = 603;
     commit`);
   await expectSame(selected, here);
-  await leaf.must('compare', 'orders');
+  await must(leaf, 'compare', 'orders');
   // A row that stays keeps what only the leaf has.
   await tamper("update orders set own = 'kept' where id = 900");
   await root.query("update orders set note = 'again' where id = 900");
@@ -106,20 +107,20 @@ test('plain copies, applies and compares the rows and columns that are asked for
   await tamper(
     "update orders set note = 'wrong' where id = 900; insert into orders (id, note) values (1, 'extra'); delete from orders where id = 903",
   );
-  const { stdout, exitCode } = await leaf.run('compare', 'orders');
+  const { text, exitCode } = await run(leaf, 'compare', 'orders');
   expect(exitCode).toBe(2);
-  expect(stdout).toMatch(
+  expect(text).toMatch(
     /changed: 1 row, key 900\s+missing on the subscriber: 1 row, key 903\s+extra on the subscriber: 1 row, key 1\s/,
   );
-  await leaf.must('resync', 'orders');
-  await leaf.must('wait-sync');
-  await leaf.must('compare', 'orders');
+  await must(leaf, 'resync', 'orders');
+  await must(leaf, 'wait-sync');
+  await must(leaf, 'compare', 'orders');
 
   await root.query("truncate orders; insert into orders values (1, 'eu', 1, 'after'), (2, 'us', 1, 'after')");
   await expectSame(selected, here);
   expect(await rows(leaf, here)).toHaveLength(1);
-  await leaf.must('compare', 'orders');
-}, 60_000);
+  await must(leaf, 'compare', 'orders');
+});
 
 test('a filter is exact for tables without a key, with keys of many texts, and without a unique key here', async () => {
   await root.query(`
@@ -150,19 +151,32 @@ test('a filter is exact for tables without a key, with keys of many texts, and w
   for (const name of ['visits', 'prices', 'loose']) {
     await expectSame(`select * from ${name} where n % 2 = 0`, `select * from ${name}`);
   }
-  await leaf.must('compare', 'visits', 'prices', 'loose');
+  await must(leaf, 'compare', 'visits', 'prices', 'loose');
+  await must(
+    leaf,
+    'change-handler',
+    'loose',
+    '--handler-arg=where=n % 2 = 0',
+    '--handler-arg=ignore_truncate=1',
+  );
+  await must(leaf, 'wait-sync');
+  const before = await rows(leaf, 'select * from loose');
+  await root.query('insert into loose values (500, 1); truncate loose; insert into loose values (1000, 0)');
+  await tree.caughtUp(root, [leaf]);
+  expect(await rows(leaf, 'select * from loose')).toEqual([...before, '(1000,0)'].toSorted());
+
   await tamper("update visits set who = 'wrong' where ctid = (select min(ctid) from visits)");
-  expect((await leaf.run('compare', 'visits')).exitCode).toBe(2);
-}, 60_000);
+  expect((await run(leaf, 'compare', 'visits')).exitCode).toBe(2);
+});
 
 test('a handler is checked before it is stored, and its errors name what there is', async () => {
   await root.query('create table checked (a integer, b integer, v integer, primary key (a, b))');
   await leaf.query('create table checked (a integer, b integer, v integer, primary key (a, b))');
-  await root.must('add-table', 'checked');
+  await must(root, 'add-table', 'checked');
   const refused = async (...words: string[]) => {
-    const outcome = await leaf.run('add-table', 'checked', ...words);
+    const outcome = await run(leaf, 'add-table', 'checked', ...words);
     expect(outcome.exitCode).toBe(1);
-    return outcome.stderr + outcome.stdout;
+    return outcome.text;
   };
   expect(await refused('--handler=odd')).toMatch(/no handler "odd".*plain/);
   expect(await refused('--handler-arg=weher=1')).toMatch(/no argument "weher".*where/);
@@ -176,7 +190,7 @@ test('a handler is checked before it is stored, and its errors name what there i
   ).toEqual([]);
 
   // What the SQL alone has stored is met by the worker: that table is parked, and change-handler takes it up again.
-  await leaf.must('add-table', 'checked', '--handler-arg=where=v > 0', '--wait-sync');
+  await must(leaf, 'add-table', 'checked', '--handler-arg=where=v > 0', '--wait-sync');
   await leaf.query(
     "update londiste.table_info set table_attrs = 'handler=odd' where table_name = 'public.checked'",
   );
@@ -184,24 +198,24 @@ test('a handler is checked before it is stored, and its errors name what there i
   await tree.caughtUp(root, [leaf]);
   expect(
     await leaf.query("select error_code from pgcascade.table_error where table_name = 'public.checked'"),
-  ).toEqual([{ error_code: 'PC407' }]);
-  await leaf.must('change-handler', 'checked', '--handler-arg=where=v < 0');
-  await leaf.must('wait-sync');
+  ).toEqual([{ error_code: 'PC410' }]);
+  await must(leaf, 'change-handler', 'checked', '--handler-arg=where=v < 0');
+  await must(leaf, 'wait-sync');
   await expectSame('select * from checked where v < 0', 'select * from checked');
   // An expression that fails for a row parks the table too.
-  await leaf.must('change-handler', 'checked', '--handler-arg=where=10 / v > 0');
-  await leaf.must('wait-sync');
+  await must(leaf, 'change-handler', 'checked', '--handler-arg=where=10 / v > 0');
+  await must(leaf, 'wait-sync');
   await root.query('insert into checked values (3, 3, 0)');
   await tree.caughtUp(root, [leaf]);
   const [parked] = await leaf.query<{ message: string }>(
     "select message from pgcascade.table_error where table_name = 'public.checked'",
   );
   expect(parked?.message).toContain('22012');
-  await leaf.must('change-handler', 'checked');
-  await leaf.must('wait-sync');
-  await leaf.must('compare', 'checked');
-  expect((await leaf.must('show-handlers', 'plain')).stdout).toMatch(/plain.*where/s);
-}, 60_000);
+  await must(leaf, 'change-handler', 'checked');
+  await must(leaf, 'wait-sync');
+  await must(leaf, 'compare', 'checked');
+  expect(await must(leaf, 'show-handlers', 'plain')).toMatch(/plain.*where/s);
+});
 
 test('the parts of a sharded table are together the table, and rows move between them', async () => {
   await root.query(`
@@ -216,15 +230,16 @@ test('the parts of a sharded table are together the table, and rows move between
       create table pairs (a text, b timestamptz, n integer);
       create schema partconf; create table partconf.conf as select ${i} as shard_nr, 1 as shard_mask, 2 as shard_count`);
   }
-  await branch.query('create table parts (id integer primary key, name text, n integer, at date)');
+  await branch.query('create table parts (id integer primary key, name char(12), n integer, at date)');
   await branch.query('create table pairs (a text, b timestamptz, n integer)');
   // Londiste wants it on the root too; here it has no effect there.
-  await root.must('add-table', 'parts', 'pairs', '--handler=shard', '--handler-arg=hash_key=id');
-  await branch.must('add-table', 'parts', 'pairs', '--wait-sync');
+  await must(root, 'add-table', 'parts', 'pairs', '--handler=shard', '--handler-arg=hash_key=id');
+  await must(branch, 'add-table', 'parts', 'pairs', '--wait-sync');
   for (const [i, node] of shards.entries()) {
     // As Londiste: the database knows which part it is. Else the arguments say it.
-    await node.must('add-table', 'parts', '--handler=part', '--handler-arg=hash_key=name');
-    await node.must(
+    await must(node, 'add-table', 'parts', '--handler=part', '--handler-arg=hash_key=name');
+    await must(
+      node,
       'add-table',
       'pairs',
       '--handler=shard',
@@ -232,7 +247,7 @@ test('the parts of a sharded table are together the table, and rows move between
       `--handler-arg=shard=${i}`,
       '--handler-arg=count=2',
     );
-    await node.must('wait-sync');
+    await must(node, 'wait-sync');
   }
   const expectTogether = async () => {
     await tree.caughtUp(root, [branch, ...shards]);
@@ -255,27 +270,29 @@ test('the parts of a sharded table are together the table, and rows move between
     update pairs set b = null where n % 10 = 0;
     delete from pairs where n % 11 = 0`);
   await expectTogether();
-  for (const node of shards) await node.must('compare', 'parts', 'pairs');
+  for (const node of shards) await must(node, 'compare', 'parts', 'pairs');
   await tamper('update parts set n = -1 where id = (select min(id) from parts)');
-  expect((await leaf.run('compare', 'parts')).stdout).toMatch(/changed: 1 row/);
+  expect((await run(leaf, 'compare', 'parts')).text).toMatch(/changed: 1 row/);
   await root.query(
     'truncate parts; insert into parts select i, i::text, 0 from generate_series(1, 500) as i; truncate pairs; insert into pairs select i from generate_series(1, 500) as i',
   );
   await expectTogether();
-}, 60_000);
+});
 
 test('a shard refuses a key whose text is not the same everywhere, and a place that is not there', async () => {
   await root.query('create table inexact (id integer primary key, f double precision)');
   await leaf.query('create table inexact (id integer primary key, f double precision)');
-  await root.must('add-table', 'inexact');
-  const words = ['add-table', 'inexact', '--handler=shard', '--handler-arg=count=2'];
-  expect((await leaf.run(...words, '--handler-arg=key=f', '--handler-arg=shard=1')).stderr).toMatch(
-    /double precision/,
+  await must(root, 'add-table', 'inexact');
+  const words = ['inexact', '--handler=shard', '--handler-arg=count=2'];
+  expect(
+    (await run(leaf, 'add-table', ...words, '--handler-arg=key=f', '--handler-arg=shard=1')).text,
+  ).toMatch(/double precision/);
+  expect(
+    (await run(leaf, 'add-table', ...words, '--handler-arg=key=id', '--handler-arg=shard=2')).text,
+  ).toMatch(/no shard=2/);
+  expect((await run(leaf, 'add-table', ...words, '--handler-arg=shard=1')).text).toMatch(
+    /needs the argument key/,
   );
-  expect((await leaf.run(...words, '--handler-arg=key=id', '--handler-arg=shard=2')).stderr).toMatch(
-    /no shard=2/,
-  );
-  expect((await leaf.run(...words, '--handler-arg=shard=1')).stderr).toMatch(/needs the argument key/);
   expect(
     await leaf.query("select from londiste.table_info where table_name = 'public.inexact' and local"),
   ).toEqual([]);
@@ -292,7 +309,7 @@ test('what is obfuscated is nowhere in clear below, and keys and joins hold', as
   // The column that is left out need not be here.
   await leaf.query(tables.replace(', born date', ''));
   await second.query(tables);
-  await root.must('add-table', 'people', 'mails');
+  await must(root, 'add-table', 'people', 'mails');
   const people = [
     '--handler=obfuscate',
     '--handler-arg=keep=country',
@@ -306,10 +323,10 @@ test('what is obfuscated is nowhere in clear below, and keys and joins hold', as
     '--handler-arg=skip=body',
   ];
   for (const node of [leaf, branch]) {
-    await node.must('add-table', 'people', ...people);
-    await node.must('add-table', 'mails', ...mails, '--wait-sync');
+    await must(node, 'add-table', 'people', ...people);
+    await must(node, 'add-table', 'mails', ...mails, '--wait-sync');
   }
-  await second.must('add-table', 'people', 'mails', '--wait-sync');
+  await must(second, 'add-table', 'people', 'mails', '--wait-sync');
 
   const nodes = [leaf, branch, second];
   const expectHidden = async () => {
@@ -347,7 +364,7 @@ test('what is obfuscated is nowhere in clear below, and keys and joins hold', as
     update mails set sender = 'late@example.org', body = 'secret' where id < 10;
     insert into mails values (1000, null, 'secret')`);
   await expectHidden();
-  for (const node of nodes) await node.must('compare', 'people', 'mails');
+  for (const node of nodes) await must(node, 'compare', 'people', 'mails');
 
   // The queue of the branch holds none of it, whatever its events say.
   const clear = await branch.query(
@@ -365,29 +382,30 @@ test('what is obfuscated is nowhere in clear below, and keys and joins hold', as
     await node.query(
       "set session_replication_role = replica; update people set country = 'wrong' where email = (select min(email) from people); reset session_replication_role",
     );
-    expect((await node.run('compare', 'people')).stdout).toMatch(/changed: 1 row/);
+    expect((await run(node, 'compare', 'people')).text).toMatch(/changed: 1 row/);
   }
   await root.query(
     "truncate people; insert into people values ('a@example.org', null, 1, 'x', 'secret', null)",
   );
   await expectHidden();
-}, 90_000);
+});
 
 test('below a branch that has a part of a table there is no more of it', async () => {
   const table = 'create table part_below (id integer primary key, n integer, v text)';
   await root.query(`${table}; insert into part_below select i, i % 4, 'v' from generate_series(1, 100) as i`);
   await branch.query(table);
   await second.query(table);
-  await root.must('add-table', 'part_below');
-  await branch.must(
+  await must(root, 'add-table', 'part_below');
+  await must(
+    branch,
     'add-table',
     'part_below',
     '--handler-arg=where=n < 3',
     '--handler-arg=columns=id,n',
     '--wait-sync',
   );
-  const { stdout } = await second.must('add-table', 'part_below', '--handler-arg=where=n > 0', '--wait-sync');
-  expect(stdout).toContain('plain (where=(n < 3) and (n > 0), columns=id,n)');
+  const text = await must(second, 'add-table', 'part_below', '--handler-arg=where=n > 0', '--wait-sync');
+  expect(text).toContain('plain (where=(n < 3) and (n > 0), columns=id,n)');
   await root.query(
     'update part_below set n = (n + 1) % 4; delete from part_below where id > 90; insert into part_below select i, i % 4 from generate_series(200, 240) as i',
   );
@@ -396,6 +414,104 @@ test('below a branch that has a part of a table there is no more of it', async (
     rows(root, `select id, n, null::text as v from part_below where ${where}`);
   expect(await rows(branch, 'select * from part_below')).toEqual(await expected('n < 3'));
   expect(await rows(second, 'select * from part_below')).toEqual(await expected('n in (1, 2)'));
-  await branch.must('compare', 'part_below');
-  await second.must('compare', 'part_below');
-}, 60_000);
+  await must(branch, 'compare', 'part_below');
+  await must(second, 'compare', 'part_below');
+});
+
+test('of a virtual table there is only the name, and a branch hands its events on', async () => {
+  const table = 'create table noted (id integer primary key)';
+  await root.query(`${table}; insert into noted values (1)`);
+  await second.query(table);
+  await must(root, 'add-table', 'noted');
+  await must(branch, 'add-table', 'noted', '--handler=fake_local', '--wait-sync');
+  // The branch has no rows that could be copied.
+  expect((await run(second, 'add-table', 'noted')).text).toMatch(
+    /has no rows of public.noted \(handler vtable\)/,
+  );
+  await second.query('insert into noted values (1)');
+  await must(second, 'add-table', 'noted', '--expect-sync');
+  await root.query('insert into noted values (2); truncate noted; insert into noted values (3)');
+  await tree.caughtUp(root, [branch, second]);
+  expect(await rows(second, 'select * from noted')).toEqual(['(3)']);
+  expect(await must(branch, 'compare')).not.toContain('noted');
+  expect((await run(branch, 'compare', 'noted')).exitCode).toBe(3);
+  // Copying it anew is nothing to do.
+  await must(branch, 'resync', 'noted');
+  await must(branch, 'wait-sync');
+  // A name of which no table is anywhere.
+  await must(root, 'add-table', 'public.nowhere', '--handler=vtable');
+  expect(await must(root, 'tables')).toMatch(/public\.nowhere.*vtable/);
+});
+
+test('a branch stops rather than hand on what a handler that it does not know might hide', async () => {
+  const table = 'create table odd (id integer primary key)';
+  await root.query(table);
+  await branch.query(table);
+  await must(root, 'add-table', 'odd');
+  await must(branch, 'add-table', 'odd', '--wait-sync');
+  await branch.query(
+    "update londiste.table_info set table_attrs = 'handler=odd' where table_name = 'public.odd'",
+  );
+  const ended = await branch.worker?.ended;
+  expect(ended?.stderr).toContain('no handler "odd"');
+  await must(branch, 'change-handler', 'odd');
+  branch.startWorker();
+  await must(branch, 'wait-sync');
+  await root.query('insert into odd values (1)');
+  await tree.caughtUp(root, [branch, second]);
+  expect(await rows(branch, 'select * from odd')).toEqual(['(1)']);
+});
+
+test('handlers go with the events of logutriga too', async () => {
+  const table =
+    'create table encoded (id integer primary key, region text, total numeric, secret text, flag boolean, j json)';
+  await root.query(
+    `${table}; insert into encoded select i, 'eu', i, 'secret ' || i, true, '[1]' from generate_series(1, 50) as i`,
+  );
+  await leaf.query(table);
+  await branch.query(table);
+  await second.query(table);
+  await must(root, 'add-table', 'encoded');
+  await must(
+    leaf,
+    'add-table',
+    'encoded',
+    "--handler-arg=where=region = 'eu' and flag and j is not null",
+    '--wait-sync',
+  );
+  const hidden = [
+    '--handler=obfuscate',
+    '--handler-arg=keep=region,total,flag',
+    '--handler-arg=hash=id,secret',
+  ];
+  const tooSmall = await run(branch, 'add-table', 'encoded', ...hidden);
+  expect(tooSmall.text).toContain('Column id of public.encoded here is of type integer, which cannot hold');
+  await branch.query('alter table encoded alter column id type bigint');
+  await second.query('alter table encoded alter column id type bigint');
+  await must(branch, 'add-table', 'encoded', ...hidden, '--wait-sync');
+  await must(second, 'add-table', 'encoded', '--wait-sync');
+  await must(root, 'capture-format', 'urlenc');
+  await root.query(`
+    update encoded set region = 'us' where id < 10;
+    update encoded set flag = not flag where id between 10 and 20;
+    update encoded set region = 'eu', total = total + 0.50, j = '{"a": "x&y=z %"}' where id between 5 and 15;
+    delete from encoded where id > 45;
+    update encoded set secret = null where id = 40;
+    insert into encoded values (100, 'eu', 1, 'secret &=% +', true, '[]'), (101, 'us', 1, 'secret', true, null)`);
+  const where = "region = 'eu' and flag and j is not null";
+  await expectSame(
+    `select id, region, total, secret, flag, j::text from encoded where ${where}`,
+    'select id, region, total, secret, flag, j::text from encoded',
+  );
+  await must(leaf, 'compare', 'encoded');
+  await tree.caughtUp(root, [branch, second]);
+  await must(branch, 'compare', 'encoded');
+  await must(second, 'compare', 'encoded');
+  expect(await rows(second, 'select * from encoded')).toEqual(await rows(branch, 'select * from encoded'));
+  expect(
+    await branch.query(
+      "select ev_type from pgq.event_template where ev_extra1 = 'public.encoded' and concat_ws(' ', ev_data, ev_extra2) ~ 'secret [0-9&]'",
+    ),
+  ).toEqual([]);
+  await must(root, 'capture-format', 'json');
+});

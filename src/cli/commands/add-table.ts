@@ -112,11 +112,11 @@ async function choose(
   { nodeType }: NodeInfo,
   tableName: string,
   destTable: string,
-  { handler: option }: AddTableSwitches,
+  { handler: option, expectSync }: AddTableSwitches,
   above?: HandlerChoice['above'],
 ): Promise<ChosenHandler> {
   const settings = handlerSettings(config);
-  return chooseHandler({ tableName, destTable, option, nodeType, local, settings, above });
+  return chooseHandler({ tableName, destTable, option, nodeType, local, settings, expectSync, above });
 }
 
 function isForRoot(handler: HandlerText | undefined): boolean {

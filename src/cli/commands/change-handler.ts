@@ -14,6 +14,7 @@ import {
   chooseHandler,
   chooseTriggers,
   HANDLER_OPTIONS,
+  type HandlerChoice,
   handlerOption,
 } from '../handler-options.js';
 import { handlerSettings } from '../handler-settings.js';
@@ -31,6 +32,7 @@ export const command: CommandSpec = {
   ],
   async run(context, args, options) {
     const option = handlerOption(options);
+    const expectSync = options['expectSync'] === true;
     return withLocalNode(context, 'change-handler', async (connection, node) => {
       const tables = (await readTables(connection, context.config.queueName)).filter(
         ({ isLocal }) => isLocal,
@@ -46,9 +48,9 @@ export const command: CommandSpec = {
         throw new ReplicateError('PC400', `No table ${args[0] ?? ''} is replicated here.`);
       const chosen =
         node.nodeType === 'root'
-          ? await choose(context, connection, node, table, option)
-          : await chooseBelow(context, connection, node, table, option);
-      await change(context, connection, node, table, chosen, options['expectSync'] === true);
+          ? await choose(context, connection, node, table, option, expectSync)
+          : await chooseBelow(context, connection, node, table, option, expectSync);
+      await change(context, connection, node, table, chosen, expectSync);
       return 0;
     });
   },
@@ -60,10 +62,11 @@ async function choose(
   { nodeType }: NodeInfo,
   { name: tableName, destTable }: ReplicatedTable,
   option: HandlerText | undefined,
-  above?: Parameters<typeof chooseHandler>[0]['above'],
+  expectSync: boolean,
+  above?: HandlerChoice['above'],
 ): Promise<ChosenHandler> {
   const settings = handlerSettings(config);
-  return chooseHandler({ tableName, destTable, option, nodeType, local, settings, above });
+  return chooseHandler({ tableName, destTable, option, nodeType, local, settings, expectSync, above });
 }
 
 async function chooseBelow(
@@ -72,6 +75,7 @@ async function chooseBelow(
   node: NodeInfo,
   table: ReplicatedTable,
   option: HandlerText | undefined,
+  expectSync: boolean,
 ): Promise<ChosenHandler> {
   const { queueName } = context.config;
   return withProvider(context, node, 'change-handler', async (provider) => {
@@ -79,7 +83,7 @@ async function chooseBelow(
     const tables = await readTables(provider, queueName);
     const source = tables.find(({ name, isLocal }) => name === table.name && isLocal);
     const above = { nodeType, attributes: source?.attrs ?? null };
-    const chosen = await choose(context, local, node, table, option, above);
+    const chosen = await choose(context, local, node, table, option, expectSync, above);
     const { needsNoTable, selection, columnHere } = chosen.bound;
     if (source === undefined || needsNoTable === true) return chosen;
     const { name: tableName, destTable } = table;

@@ -26,7 +26,7 @@ test('the arguments of every handler select rows and columns', () => {
 
 test('a handler that there is not is refused with the names of those that there are', () => {
   expect(() => bind('handler=odd')).toThrow(
-    expect.objectContaining({ code: 'PC407', message: expect.stringMatching(/no handler "odd".*plain/) }),
+    expect.objectContaining({ code: 'PC410', message: expect.stringMatching(/no handler "odd".*plain/) }),
   );
 });
 
@@ -40,7 +40,7 @@ test.each([
   [{ ignore_truncate: 'perhaps' }, 'neither 1 nor 0'],
 ])('the arguments %j are refused', (args, message) => {
   expect(() => bindPlain(args as Record<string, string>)).toThrow(
-    expect.objectContaining({ code: 'PC407', message: expect.stringContaining(message) }),
+    expect.objectContaining({ code: 'PC410', message: expect.stringContaining(message) }),
   );
 });
 
