@@ -99,7 +99,9 @@ export async function chooseHandler(choice: HandlerChoice): Promise<ChosenHandle
     }
   }
   const bound = text === undefined ? NO_HANDLER : bindText(tableName, text, settings);
-  if (!hasRows(provider) && hasRows(bound) && !choice.expectSync) {
+  // A table of the root whose inserts are events is there, and empty.
+  const isDoor = above?.nodeType === 'root' && provider.triggers === 'inserts only';
+  if (!hasRows(provider) && !isDoor && hasRows(bound) && !choice.expectSync) {
     throw new ReplicateError(
       'PC401',
       `The provider has no rows of ${tableName} (handler ${provider.name}) that could be copied.`,
