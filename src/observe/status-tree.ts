@@ -68,6 +68,8 @@ function title(entry: StatusEntry): string {
       return `${entry.name} (marked as dead)`;
     case 'unreachable':
       return `${entry.name} (UNREACHABLE)`;
+    case 'absent':
+      return `${entry.name} (NO NODE)`;
     case 'seen':
       return `${entry.name} (${entry.type})`;
   }
@@ -76,6 +78,13 @@ function title(entry: StatusEntry): string {
 function details(entry: StatusEntry, options: TreeOptions): string[] {
   if (entry.kind === 'dead') return [];
   if (entry.kind === 'unreachable') return [entry.reason];
+  if (entry.kind === 'absent') {
+    return [
+      'Its database has no node of the queue: it was not made to the end, or not dropped to the end.',
+      ...(entry.provider === null ? [] : [`Node "${entry.provider}" keeps events for it.`]),
+      `Repeat that command, or run "drop-node ${entry.name}".`,
+    ];
+  }
   const { tables, ticker } = entry;
   const counts = [
     `${tables.ok} ok`,

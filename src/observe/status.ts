@@ -15,6 +15,8 @@ export type StatusEntry =
       readonly provider: string | null;
       readonly reason: string;
     }
+  /** Its database answers and has no node: one that was not made to the end, or whose drop was not finished. */
+  | { readonly kind: 'absent'; readonly name: string; readonly provider: string | null }
   | { readonly kind: 'dead'; readonly name: string; readonly provider: string | null };
 
 export interface StatusReport {
@@ -50,7 +52,9 @@ export async function readStatus(local: Connection, options: StatusOptions): Pro
     ...common,
     look: (connection) => readNodeStatus(connection, queueName),
   });
-  const seen = views.flatMap((view) => (view.kind === 'seen' ? [view] : []));
+  const seen = views.flatMap(({ member, ...look }) =>
+    look.kind === 'seen' && look.view !== undefined ? [{ member, view: look.view }] : [],
+  );
   const root = seen.find(({ view }) => view.type === 'root');
   const [measured] = await readMembers(root === undefined ? [] : [root.member], {
     ...common,
@@ -65,33 +69,38 @@ export async function readStatus(local: Connection, options: StatusOptions): Pro
   return {
     queueName,
     localNode,
-    entries: views.map((view) => toEntry(view, views, localNode, lags)),
+    entries: views.map((view) =>
+      toEntry(
+        view,
+        seen.map((one) => one.view),
+        localNode,
+        lags,
+      ),
+    ),
     isComplete: measured?.kind === 'seen' && views.every(({ kind }) => kind !== 'unreachable'),
   };
 }
 
 function toEntry(
-  view: MemberView<NodeStatus>,
-  all: readonly MemberView<NodeStatus>[],
+  view: MemberView<NodeStatus | undefined>,
+  seen: readonly NodeStatus[],
   localNode: string,
   lags: ReadonlyMap<bigint, Lag>,
 ): StatusEntry {
   const { nodeName: name } = view.member;
-  if (view.kind === 'seen') {
+  if (view.kind === 'seen' && view.view !== undefined) {
     const status = view.view;
     const lag = status.type === 'root' ? null : (lags.get(status.tick) ?? null);
     return { kind: 'seen', isLocal: name === localNode, lag, ...status };
   }
-  const provider = findProvider(name, all);
-  return view.kind === 'dead'
-    ? { kind: 'dead', name, provider }
-    : { kind: 'unreachable', name, provider, reason: view.reason };
-}
-
-/** The provider of a node that does not answer itself: who has it as subscriber. */
-function findProvider(name: string, all: readonly MemberView<NodeStatus>[]): string | null {
-  for (const other of all) {
-    if (other.kind === 'seen' && other.view.subscribers.includes(name)) return other.view.name;
+  // The provider of a node that does not answer itself: who has it as subscriber.
+  const provider = seen.find(({ subscribers }) => subscribers.includes(name))?.name ?? null;
+  switch (view.kind) {
+    case 'seen':
+      return { kind: 'absent', name, provider };
+    case 'dead':
+      return { kind: 'dead', name, provider };
+    case 'unreachable':
+      return { kind: 'unreachable', name, provider, reason: view.reason };
   }
-  return null;
 }
