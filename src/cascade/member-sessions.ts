@@ -42,6 +42,11 @@ export class MemberSessions implements AsyncDisposable {
     this.#options = options;
   }
 
+  /** True for the session on the database of this node. */
+  isLocal(connection: Connection): boolean {
+    return connection === this.#options.local;
+  }
+
   /** All members that this node knows of. */
   async locations(): Promise<NodeLocation[]> {
     return readLocations(this.#options.local, this.queueName);

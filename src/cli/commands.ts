@@ -17,6 +17,7 @@ const MODULES: Readonly<Record<string, () => Promise<CommandModule>>> = {
   'change-provider': () => import('./commands/change-provider.js'),
   takeover: () => import('./commands/takeover.js'),
   resurrect: () => import('./commands/resurrect.js'),
+  'rename-node': () => import('./commands/rename-node.js'),
   'drop-node': () => import('./commands/drop-node.js'),
   'tag-dead': () => import('./commands/tag-dead.js'),
   'tag-alive': () => import('./commands/tag-alive.js'),

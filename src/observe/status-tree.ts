@@ -68,6 +68,8 @@ function title(entry: StatusEntry): string {
       return `${entry.name} (marked as dead)`;
     case 'unreachable':
       return `${entry.name} (UNREACHABLE)`;
+    case 'alias':
+      return `${entry.name} (ANOTHER NAME OF ${entry.nodeName})`;
     case 'absent':
       return `${entry.name} (NO NODE)`;
     case 'seen':
@@ -78,6 +80,7 @@ function title(entry: StatusEntry): string {
 function details(entry: StatusEntry, options: TreeOptions): string[] {
   if (entry.kind === 'dead') return [];
   if (entry.kind === 'unreachable') return [entry.reason];
+  if (entry.kind === 'alias') return ['A "rename-node" was not finished: repeat it.'];
   if (entry.kind === 'absent') {
     return [
       'Its database has no node of the queue: it was not made to the end, or not dropped to the end.',

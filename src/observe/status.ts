@@ -17,6 +17,8 @@ export type StatusEntry =
     }
   /** Its database answers and has no node: one that was not made to the end, or whose drop was not finished. */
   | { readonly kind: 'absent'; readonly name: string; readonly provider: string | null }
+  /** A second name of a node that calls itself otherwise: a rename that was not finished. */
+  | { readonly kind: 'alias'; readonly name: string; readonly provider: null; readonly nodeName: string }
   | { readonly kind: 'dead'; readonly name: string; readonly provider: string | null };
 
 export interface StatusReport {
@@ -90,6 +92,7 @@ function toEntry(
   const { nodeName: name } = view.member;
   if (view.kind === 'seen' && view.view !== undefined) {
     const status = view.view;
+    if (status.name !== name) return { kind: 'alias', name, provider: null, nodeName: status.name };
     const lag = status.type === 'root' ? null : (lags.get(status.tick) ?? null);
     return { kind: 'seen', isLocal: name === localNode, lag, ...status };
   }
