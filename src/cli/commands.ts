@@ -12,6 +12,8 @@ const MODULES: Readonly<Record<string, () => Promise<CommandModule>>> = {
   pause: () => import('./commands/pause.js'),
   resume: () => import('./commands/resume.js'),
   status: () => import('./commands/status.js'),
+  'node-status': () => import('./commands/node-status.js'),
+  'node-info': () => import('./commands/node-info.js'),
   budget: () => import('./commands/budget.js'),
   members: () => import('./commands/members.js'),
   'change-provider': () => import('./commands/change-provider.js'),

@@ -1,6 +1,7 @@
 import { readLocations } from '../cascade/location.js';
 import { requireNode } from '../cascade/node-info.js';
 import { type MemberView, readMembers } from '../cascade/topology.js';
+import { withDeadline } from '../cascade/with-deadline.js';
 import type { Connect } from '../db/connect.js';
 import type { Connection } from '../db/connection.js';
 import { type Lag, readLags } from './lag.js';
@@ -40,12 +41,16 @@ export interface StatusOptions {
 
 /**
  * Looks at all members that this node knows of, at the same time, and then asks the root how far each is behind.
- * A member that cannot be reached is part of the report. Throws PC300 when this database has no node.
+ * A member that cannot be reached is part of the report. Throws PC300 when this database has no node, PC200 when it does
+ * not answer in time.
  */
 export async function readStatus(local: Connection, options: StatusOptions): Promise<StatusReport> {
   const { queueName, localLocation, connect, deadlineMs, signal } = options;
-  const { nodeName: localNode } = await requireNode(local, queueName);
-  const members = (await readLocations(local, queueName)).map((member) =>
+  const { localNode, locations } = await withDeadline(local, deadlineMs, async () => ({
+    localNode: (await requireNode(local, queueName)).nodeName,
+    locations: await readLocations(local, queueName),
+  }));
+  const members = locations.map((member) =>
     // The ini file may know a shorter way to this node than the others do.
     member.nodeName === localNode ? { ...member, location: localLocation, isDead: false } : member,
   );
