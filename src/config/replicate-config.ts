@@ -106,6 +106,14 @@ const KEYS = [
     sentence: 'How often the root sends the lowest completed tick of the whole cascade down the queue.',
   },
   {
+    name: 'seq_margin',
+    type: 'count',
+    default: '10000',
+    minimum: 10_000,
+    sentence:
+      'How many values the sequences on other nodes are ahead of the root at least, and three times as many at most. As many may be given out within the lag: takeover --dead-root goes on from there. A takeover of a live root goes on exactly.',
+  },
+  {
     name: 'keepalive_stats',
     type: 'seconds',
     default: '300',

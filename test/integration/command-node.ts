@@ -128,6 +128,7 @@ const DEFAULTS: Omit<ReplicateConfig, 'db' | 'jobName' | 'consumerName'> = {
   lockTimeoutMs: 1_500,
   localWmPublishPeriodMs: 300_000,
   globalWmPublishPeriodMs: 300_000,
+  seqMargin: 10_000,
   keepaliveStatsMs: 300_000,
   maxBlockRows: 20_000,
   maxBlockBytes: 8_000_000,

@@ -21,6 +21,7 @@ export const command: CommandSpec = {
         maxBlockBytes: config.maxBlockBytes,
         localWmPublishPeriodMs: config.localWmPublishPeriodMs,
         globalWmPublishPeriodMs: config.globalWmPublishPeriodMs,
+        seqMargin: config.seqMargin,
         statisticsPeriodMs: config.keepaliveStatsMs,
       },
       () => ready?.(),
