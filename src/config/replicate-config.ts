@@ -88,7 +88,7 @@ const KEYS = [
     default: '10',
     minimum: 0,
     sentence:
-      "How long a command waits for the lock of a table before it lets the application's statements pass.",
+      "How long a command waits for the lock of a table before it lets the application's statements pass, and for any other lock before it gives up.",
   },
   {
     name: 'local_wm_publish_period',

@@ -1,5 +1,6 @@
 import { createServer } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { WORKER_LOCK_CLASS, workerLockText } from '../../src/cascade/worker-lock-key.js';
 import { createConnect } from '../../src/db/connect.js';
 import { readStatus } from '../../src/observe/status.js';
 import { waitUntil } from '../support/wait-until.js';
@@ -240,9 +241,17 @@ describe('wait-root', () => {
       while (!stop.signal.aborted) await tick();
     })();
     const outcome = await leaf.run('wait-provider', [], { timeout: '1' });
+    // With a worker at work the answer is no: it is not caught up.
+    await using worker = await leaf.connect();
+    await worker.query('select pg_advisory_lock($1, hashtext($2))', [
+      WORKER_LOCK_CLASS,
+      workerLockText(QUEUE, 'leaf_worker'),
+    ]);
+    const late = await leaf.run('wait-provider', [], { timeout: '1' });
     stop.abort();
     await ticking;
     expect(outcome).toMatchObject({ exitCode: 3, code: 'PC306' });
+    expect(late).toMatchObject({ exitCode: 2, code: 'PC314' });
   });
 
   test('has nothing to wait for on the root', async () => {
