@@ -7,7 +7,7 @@
 import type { Connection } from '../src/db/connection.js';
 import { Consumer } from '../src/queue/consumer.js';
 import { openStockAndOurs, type StockAndOurs } from '../test/interop/stock-and-ours.js';
-import { whyNoStockPackages } from '../test/interop/stock-server.js';
+import { whyNoStockPackages } from '../test/support/stock-server.js';
 import { type Contest, median, millisecondsOf, runContest } from './rounds.js';
 
 const ROUNDS = Number(process.argv[2] ?? 5);

@@ -8,6 +8,7 @@ import type { Member, MemberSessions } from './member-sessions.js';
 import { requireNode } from './node-info.js';
 import { poll } from './poll.js';
 import { releaseNode } from './release-node.js';
+import { isStockNode, pauseStockWorker, resumeStockWorker } from './stock-node.js';
 import { raiseToPublished, readSequencePositions, setSequences } from './switch-sequences.js';
 import { waitForUpstream } from './wait-position.js';
 
@@ -30,7 +31,8 @@ export interface TakeOverOptions {
  *
  * The old root refuses writes from the moment that the branch has almost everything until the branch is the root.
  * Up to that moment, which is one transaction on the branch, every failure opens the old root again. A command that was
- * killed leaves it closed; the same command then goes on from there. May be repeated.
+ * killed, or lost the branch in that very transaction (PC203), leaves it closed; the same command then goes on from there. May be
+ * repeated.
  *
  * Throws PC312 when the branch cannot be the root, PC306 when it does not catch up in time.
  */
@@ -60,6 +62,12 @@ async function checkCandidate(old: Member, candidate: Member): Promise<void> {
   }
   if (old.node.nodeType !== 'root') {
     throw new ReplicateError('PC312', `Node "${old.node.nodeName}" is not the root.`);
+  }
+  if (await isStockNode(candidate.connection)) {
+    throw new ReplicateError(
+      'PC312',
+      `Node "${nodeName}" is a node of the stock Londiste: run its own "londiste takeover".`,
+    );
   }
   const { queueName } = old.node;
   const wanted = await readLocalTables(old.connection, queueName);
@@ -103,7 +111,11 @@ async function switchRoot(
   const { queueName } = sessions;
   const { timeoutMs, report } = options;
   if (!(await isClosed(old))) await waitUntilClose(sessions, old, candidate, timeoutMs);
+  const isStock = await isStockNode(old.connection);
+  // The worker of a stock root ends when it finds that it is none any more, unless it is paused meanwhile.
+  if (isStock) await pauseStockWorker(old, { timeoutMs, signal: sessions.signal });
   const closedAt = performance.now();
+  let isPromoting = false;
   try {
     await callApi(old.connection, 'pgq_node.demote_root', [queueName, 1, options.newName]);
     await failpoint('takeover-closed');
@@ -112,11 +124,25 @@ async function switchRoot(
     await failpoint('takeover-last-tick');
     await waitForTick(candidate, lastTick, sessions, options);
     await failpoint('takeover-caught-up');
+    isPromoting = true;
     await promote(sessions, old, candidate, lastTick);
     report(`Writes were refused for ${Math.round(performance.now() - closedAt)} ms.`);
   } catch (error) {
+    if (isPromoting && !candidate.connection.isOpen) {
+      // Opened again, the old root could be one of two.
+      throw new ReplicateError(
+        'PC203',
+        `The connection to "${options.newName}" was lost while it became the root, and nobody knows whether it has. ` +
+          `Node "${options.oldName}" goes on refusing writes: repeat the command.`,
+        {},
+        { cause: error },
+      );
+    }
     if (await isRoot(candidate)) return;
     await reopen(old, queueName);
+    if (isStock && old.connection.isOpen) {
+      await resumeStockWorker(old.connection, queueName, old.node.workerName);
+    }
     // This call or a killed one may have set them back, and a branch keeps its sequences ahead of the root's.
     if (candidate.connection.isOpen) await raiseToPublished(candidate.connection, queueName);
     throw error;
@@ -224,12 +250,14 @@ async function joinOldRoot(sessions: MemberSessions, options: TakeOverOptions): 
   const old = await sessions.look(oldName);
   if (old.node.nodeType !== 'root') return;
   const location = await sessions.location(newName);
+  const isStock = await isStockNode(old.connection);
   await old.connection.transaction(async (tx) => {
     // Its queue takes no events any more, so the location is written in the session role of replication.
     await callApi(tx, 'pgq_node.demote_root', [queueName, 3, newName]);
     await registerLocation(tx, queueName, { ...location, isDead: false });
     await raiseToPublished(tx, queueName);
     await tx.query("select pg_notify('pgcascade_tables', $1)", [queueName]);
+    if (isStock) await resumeStockWorker(tx, queueName, old.node.workerName);
   });
   report(`Node "${oldName}" is a branch below "${newName}".`);
 }

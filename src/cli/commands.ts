@@ -15,6 +15,7 @@ const MODULES: Readonly<Record<string, () => Promise<CommandModule>>> = {
   'node-status': () => import('./commands/node-status.js'),
   'node-info': () => import('./commands/node-info.js'),
   budget: () => import('./commands/budget.js'),
+  'capture-format': () => import('./commands/capture-format.js'),
   members: () => import('./commands/members.js'),
   'change-provider': () => import('./commands/change-provider.js'),
   takeover: () => import('./commands/takeover.js'),

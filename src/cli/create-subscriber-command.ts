@@ -1,6 +1,7 @@
 import { createSubscriber } from '../cascade/create-subscriber.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { installSchemas } from '../install/install-schemas.js';
+import { inheritCaptureFormat } from '../replica/capture-format.js';
 import { copyNames } from '../replica/copy-names.js';
 import type { CommandSpec } from './command.js';
 import { CREATE_ARGUMENTS, newNode } from './create-node-arguments.js';
@@ -43,7 +44,10 @@ export function createSubscriberCommand(nodeType: 'leaf' | 'branch', summary: st
         checkLocation: options['nocheck'] !== true,
         providerLocation,
         connect: withLockLimit(context),
-        fill: (tx, root) => copyNames(tx, root, queueName),
+        fill: async (tx, root) => {
+          await copyNames(tx, root, queueName);
+          if (nodeType === 'branch') await inheritCaptureFormat(tx, root, queueName);
+        },
         signal,
       });
       const what = nodeType === 'leaf' ? 'Leaf' : 'Branch';

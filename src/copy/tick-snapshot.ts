@@ -4,11 +4,13 @@ import { quoteLiteral, quoteName } from '../db/identifier.js';
 import { SQLSTATE, sqlstateOf } from '../db/sqlstate.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { type TickId, tickId } from '../queue/ids.js';
+import { sleep } from '../runtime/sleep.js';
 
 /** First part of the advisory lock of a queue's ticks; the second is the queue's id. pgq.ticker takes it too. */
 export const TICK_LOCK_CLASS = 1885827445;
 
 const DEFAULT_DEADLINE_MS = 10_000;
+const STOCK_TICK_POLL_MS = 50;
 
 export interface TickSnapshotOptions {
   readonly queueName: string;
@@ -55,11 +57,8 @@ export async function openTickSnapshot(provider: Connection, options: TickSnapsh
     const tables = options.tables ?? [];
     await Promise.all(options.readers.map((reader) => beginReading(reader, tables, deadlineMs)));
     if (queue.external) {
-      return await provider.transaction(async (tx) => {
-        const tick = await readCompletedTick(tx, options.queueName);
-        await handOut(tick);
-        return tick;
-      }, BEGIN);
+      const read = queue.stock ? waitForStockTick : readCompletedTick;
+      return await read(provider, options.queueName, deadlineMs, handOut);
     }
     await takeTickLock(provider, queue.id, deadlineMs, options.queueName);
     try {
@@ -71,7 +70,7 @@ export async function openTickSnapshot(provider: Connection, options: TickSnapsh
         );
         // The ticker of a stock PgQ does not take the tick lock; its insert has to wait for ours.
         if (queue.stock) await lockTicks(tx, options.queueName);
-        const tick = await insertTick(tx, options.queueName);
+        const tick = await insertTick(tx, queue.stock, options.queueName);
         await handOut(tick);
         return tick;
       }, BEGIN);
@@ -110,9 +109,8 @@ interface Queue {
 async function findQueue(provider: Connection, queueName: string): Promise<Queue> {
   const [queue] = await provider.query<{ id: number; external: boolean; stock: boolean }>(
     `select q.queue_id as id, q.queue_external_ticker as external,
-            -- As pgcascade.is_foreign_schema('pgq'), which is for those who install.
-            exists (select 1 from pg_extension as e where e.extname = 'pgq')
-              or not exists (select 1 from pgcascade.migration as m where m.schema_name = 'pgq') as stock
+            -- A stock node has nothing of ours, so this asks for a routine that only our pgq has.
+            to_regproc('pgq._make_insert_event') is null as stock
        from pgq.queue as q
       where q.queue_name = $1`,
     [queueName],
@@ -136,20 +134,76 @@ async function lockTicks(tx: Connection, queueName: string): Promise<void> {
   }
 }
 
-async function insertTick(tx: Connection, queueName: string): Promise<TickId> {
-  return readTick(tx, 'select pgcascade.insert_snapshot_tick($1) as id', queueName);
+/** Of a PgQ that is not ours this role may write the table of ticks, as it may lock it; of ours it may call the routine that does. */
+const INSERT_STOCK_TICK = `
+  insert into pgq.tick (tick_queue, tick_id, tick_time, tick_snapshot, tick_event_seq)
+  select q.queue_id, nextval(q.queue_tick_seq::regclass), now(), txid_current_snapshot(), pgq.seq_getval(q.queue_event_seq)
+    from pgq.queue as q
+   where q.queue_name = $1
+  returning tick_id as id`;
+
+async function insertTick(tx: Connection, stock: boolean, queueName: string): Promise<TickId> {
+  const sql = stock ? INSERT_STOCK_TICK : 'select pgcascade.insert_snapshot_tick($1) as id';
+  const tick = await readTick(tx, sql, queueName);
+  if (tick === undefined) throw noNode(tx, queueName);
+  return tick;
 }
 
-async function readCompletedTick(tx: Connection, queueName: string): Promise<TickId> {
-  return readTick(tx, 'select pgcascade.completed_tick($1) as id', queueName);
+type HandOut = (tick: TickId) => Promise<void>;
+
+async function readCompletedTick(
+  provider: Connection,
+  queueName: string,
+  _deadlineMs: number,
+  handOut: HandOut,
+): Promise<TickId> {
+  return await provider.transaction(async (tx) => {
+    const tick = await readTick(tx, 'select pgcascade.completed_tick($1) as id', queueName);
+    if (tick === undefined) throw noNode(tx, queueName);
+    await handOut(tick);
+    return tick;
+  }, BEGIN);
 }
 
-async function readTick(tx: Connection, sql: string, queueName: string): Promise<TickId> {
-  const [row] = await callRoutine<{ id: bigint | null }>(tx, sql, [queueName]);
-  if (row === undefined || row.id === null) {
-    throw new ReplicateError('PC302', `Queue "${queueName}" has no node at ${tx.target}.`, { queueName });
+/** A stock branch makes a tick of its own only after the commit of the events: its snapshot is one of a tick when that is there. */
+async function waitForStockTick(
+  provider: Connection,
+  queueName: string,
+  deadlineMs: number,
+  handOut: HandOut,
+): Promise<TickId> {
+  const deadline = performance.now() + deadlineMs;
+  for (;;) {
+    const found = await provider.transaction(async (tx) => {
+      const tick = await readTick(
+        tx,
+        `select t.tick_id as id
+           from pgq_node.get_node_info($1) as n
+           join pgq.queue as q on q.queue_name = $1
+           join pgq.tick as t on t.tick_queue = q.queue_id and t.tick_id = n.worker_last_tick`,
+        queueName,
+      );
+      if (tick !== undefined) await handOut(tick);
+      return tick;
+    }, BEGIN);
+    if (found !== undefined) return found;
+    if (performance.now() > deadline) {
+      throw new ReplicateError(
+        'PC500',
+        `The branch at ${provider.target} has made no tick within ${deadlineMs} ms.`,
+      );
+    }
+    await sleep(STOCK_TICK_POLL_MS);
   }
-  return tickId(row.id);
+}
+
+async function readTick(tx: Connection, sql: string, queueName: string): Promise<TickId | undefined> {
+  const [row] = await callRoutine<{ id: bigint | null }>(tx, sql, [queueName]);
+  return row === undefined || row.id === null ? undefined : tickId(row.id);
+}
+
+function noNode({ target }: Connection, queueName: string): ReplicateError {
+  return new ReplicateError('PC302', `Queue "${queueName}" has no node at ${target}.`, { queueName });
 }
 
 /**

@@ -34,6 +34,11 @@ export function programPath(name: ProgramName): string {
   return fileURLToPath(new URL(name, BIN));
 }
 
+/** Another program, by its path: the tests run those of Londiste. */
+export interface OtherProgram {
+  readonly path: string;
+}
+
 /** One of our programs as a child process in the foreground. It ends with this process, however that dies. */
 export class Program implements AsyncDisposable {
   readonly #child: ChildProcess;
@@ -44,11 +49,15 @@ export class Program implements AsyncDisposable {
 
   /** Starts it. */
   constructor(
-    name: ProgramName,
+    program: ProgramName | OtherProgram,
     options: readonly string[],
     { folder, environment, onOutput }: ProgramOptions,
   ) {
-    this.#child = spawn(process.execPath, [programPath(name), ...options], {
+    const [path, words] =
+      typeof program === 'string'
+        ? [process.execPath, [programPath(program), ...options]]
+        : [program.path, options];
+    this.#child = spawn(path, words, {
       cwd: folder,
       env: programEnvironment(folder, environment),
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -114,11 +123,11 @@ export class Program implements AsyncDisposable {
 
 /** Runs a program to its end. */
 export async function runProgram(
-  name: ProgramName,
+  which: ProgramName | OtherProgram,
   options: readonly string[],
   how: ProgramOptions,
 ): Promise<ProgramOutcome> {
-  const program = new Program(name, options, how);
+  const program = new Program(which, options, how);
   const kill = () => program.signal('SIGKILL');
   const timer = setTimeout(kill, how.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   how.signal?.addEventListener('abort', kill, { once: true });

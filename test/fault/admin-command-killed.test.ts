@@ -157,6 +157,18 @@ test('a takeover that cannot catch up lets the root take writes again', async ()
   expect(await branch.run('takeover', 'root', '--timeout=1')).toMatchObject({ exitCode: 3 });
   expect(await shape(tree)).toEqual({ root: TOP, branch: 'root' });
   branch.startWorker();
+  // Its session ends in the transaction that makes it the root: the command cannot know whether it is.
+  await branch.query(`
+    create function public.cut() returns trigger language plpgsql as
+      'begin perform pg_terminate_backend(pg_backend_pid()); return null; end';
+    create constraint trigger cut after update on pgq_node.node_info deferrable initially deferred
+      for each row execute procedure public.cut()`);
+  expect(await branch.run('takeover', 'root')).toMatchObject({
+    exitCode: 3,
+    stderr: expect.stringContaining('repeat the command'),
+  });
+  await expect(root.query("insert into public.counted (v) values ('refused')")).rejects.toThrow(/disallowed/);
+  await branch.query('drop trigger cut on pgq_node.node_info');
   await branch.must('takeover', 'root');
   expect(await shape(tree)).toEqual({ branch: TOP, root: 'branch' });
   await expectFlow(tree, branch);

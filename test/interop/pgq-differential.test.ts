@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Connection } from '../../src/db/connection.js';
+import { whyNoStockPackages } from '../support/stock-server.js';
 import { API_CALLS } from './api-calls.js';
 import { answerOf, openStockAndOurs, type StockAndOurs } from './stock-and-ours.js';
-import { whyNoStockPackages } from './stock-server.js';
 import { statementsOf, TRIGGER_CASES, TRIGGER_FUNCTIONS, TRIGGER_SETUP } from './trigger-cases.js';
 
 const reason = whyNoStockPackages();

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { FreshDatabase } from '../support/cluster.js';
+import { stockTitle, whyNoStockPackages } from '../support/stock-server.js';
 import { waitUntil, waitUntilSeen } from '../support/wait-until.js';
 import { differences, endIsSeen, Rotations, Writers, writeEvents } from './event-load.js';
 import { openQueue, openTickedQueue } from './our-queue.js';
 import { readInto } from './sql-reader.js';
 import { type StockProgram, startPgqd } from './stock-program.js';
-import { stockTitle, whyNoStockPackages } from './stock-server.js';
 
 const REGISTER = "select pgq.register_consumer('q', 'c')";
 const reason = whyNoStockPackages();

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { stockTitle, whyNoStockPackages } from '../support/stock-server.js';
 import { waitUntilSeen } from '../support/wait-until.js';
 import { batchesAreRead, differences, endIsSeen, seenSoFar, Writers, writeEvents } from './event-load.js';
 import { hangs, openTickedQueue } from './our-queue.js';
 import { startPython } from './stock-program.js';
-import { stockTitle, whyNoStockPackages } from './stock-server.js';
 
 const reason = whyNoStockPackages();
 const SCRIPT = 'stock-consumer.py';

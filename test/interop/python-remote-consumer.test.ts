@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { FreshDatabase } from '../support/cluster.js';
+import { stockTitle, whyNoStockPackages } from '../support/stock-server.js';
 import { waitUntilSeen } from '../support/wait-until.js';
 import { batchesAreRead, endIsSeen, Writers, writeEvents } from './event-load.js';
 import { hangs, openQueue, openTickedQueue } from './our-queue.js';
 import { startPython } from './stock-program.js';
-import { stockTitle, whyNoStockPackages } from './stock-server.js';
 
 const reason = whyNoStockPackages();
 const ALL = 'select data, count(*) from %s group by data order by data';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { installSchemas } from '../../src/install/install-schemas.js';
 import { dropOverBudget, readDropped, readRetention } from '../../src/queue/retention.js';
+import { whyNoStockPackages } from '../support/stock-server.js';
 import { openStockAndOurs } from './stock-and-ours.js';
-import { whyNoStockPackages } from './stock-server.js';
 
 const reason = whyNoStockPackages();
 const title = 'a budget on the stock extension';

@@ -3,7 +3,7 @@ import type { Connection } from '../../src/db/connection.js';
 import { installSchemas } from '../../src/install/install-schemas.js';
 import { loadSchemaFiles } from '../../src/install/schema-files.js';
 import { findSqlRoot } from '../../src/install/sql-root.js';
-import { startStockServer } from './stock-server.js';
+import { startStockServer } from '../support/stock-server.js';
 
 /** One stock server with two databases: the stock extension in one, our schema in the other. */
 export interface StockAndOurs extends AsyncDisposable {

@@ -4,12 +4,12 @@ import { Consumer } from '../../src/queue/consumer.js';
 import type { ConsumerBatch } from '../../src/queue/consumer-batch.js';
 import { setFailpoints } from '../../src/runtime/failpoint.js';
 import type { FreshDatabase } from '../support/cluster.js';
+import { stockTitle, whyNoStockPackages } from '../support/stock-server.js';
 import { batchesAreRead, differences, endIsSeen, seenSoFar, Writers, writeEvents } from './event-load.js';
 import { openQueue } from './our-queue.js';
 import { type OurTicker, startOurTicker } from './our-ticker.js';
 import { type StockProgram, startPgqd } from './stock-program.js';
 import { openStockQueue, stopStockServer } from './stock-queue.js';
-import { stockTitle, whyNoStockPackages } from './stock-server.js';
 
 const reason = whyNoStockPackages();
 const INSERT = 'insert into public.seen (data, retry, batch) values ($1, $2, $3)';

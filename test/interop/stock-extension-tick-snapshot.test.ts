@@ -3,12 +3,12 @@ import { openTickSnapshot } from '../../src/copy/tick-snapshot.js';
 import { openConnection } from '../../src/db/connect.js';
 import type { Connection } from '../../src/db/connection.js';
 import type { FreshDatabase } from '../support/cluster.js';
+import { stockTitle, whyNoStockPackages } from '../support/stock-server.js';
 import { waitUntilSeen } from '../support/wait-until.js';
 import { Writers, writeEvents } from './event-load.js';
 import { startOurTicker } from './our-ticker.js';
 import { startPgqd } from './stock-program.js';
 import { openStockQueue, stopStockServer, unpackage } from './stock-queue.js';
-import { stockTitle, whyNoStockPackages } from './stock-server.js';
 
 const reason = whyNoStockPackages();
 const ROUNDS = 15;

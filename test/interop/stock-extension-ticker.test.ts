@@ -1,11 +1,11 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import type { FreshDatabase } from '../support/cluster.js';
+import { stockTitle, whyNoStockPackages } from '../support/stock-server.js';
 import { waitUntil, waitUntilSeen } from '../support/wait-until.js';
 import { differences, endIsSeen, Rotations, Writers, writeEvents } from './event-load.js';
 import { startOurTicker } from './our-ticker.js';
 import { readInto } from './sql-reader.js';
 import { openStockQueue, stopStockServer, unpackage } from './stock-queue.js';
-import { stockTitle, whyNoStockPackages } from './stock-server.js';
 
 const reason = whyNoStockPackages();
 const REGISTER = "select pgq.register_consumer('q', 'c')";

@@ -1,7 +1,7 @@
 import { installSchemas } from '../../src/install/install-schemas.js';
 import { type Cluster, type FreshDatabase, freshDatabaseOn } from '../support/cluster.js';
+import { startStockCluster } from '../support/stock-server.js';
 import { prepareLoad } from './event-load.js';
-import { startStockCluster } from './stock-server.js';
 
 let started: Promise<Cluster> | undefined;
 

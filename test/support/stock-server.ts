@@ -1,15 +1,25 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { type EmbeddedServer, startEmbeddedServer } from '../../src/demo/embedded-server.js';
-import { Cluster } from '../support/cluster.js';
+import { Cluster } from './cluster.js';
 
-/** Debian's PostgreSQL 15 and Debian's programs of PgQ. */
+/** Debian's PostgreSQL 15 and Debian's programs of PgQ and Londiste. */
 const PROGRAMS = '/usr/lib/postgresql/15';
-const PACKAGES = ['postgresql-15', 'postgresql-15-pgq3', 'pgqd', 'python3-pgq'];
+const PACKAGES = [
+  'postgresql-15',
+  'postgresql-15-pgq3',
+  'postgresql-15-pgq-node',
+  'postgresql-15-londiste-sql',
+  'pgqd',
+  'python3-pgq',
+  'python3-londiste',
+];
 const FILES = [
   `${PROGRAMS}/bin/postgres`,
   '/usr/share/postgresql/15/extension/pgq.control',
+  '/usr/share/postgresql/15/extension/londiste.control',
   '/usr/bin/pgqd',
+  '/usr/bin/londiste',
   '/usr/bin/python3',
   '/usr/lib/python3/dist-packages/pgq',
 ];
