@@ -26,7 +26,9 @@ async function openPair(): Promise<{ tree: Tree; root: TestNode; branch: TestNod
   return { tree, root, branch };
 }
 
-test('a create command that is killed at any step is finished by the same command, or undone by drop-node', async () => {
+test('a create command that is killed at any step is finished by the same command, or undone by drop-node', {
+  timeout: 240_000,
+}, async () => {
   const { tree, root, branch } = await openPair();
   await using _ = tree;
 

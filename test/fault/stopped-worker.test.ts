@@ -46,7 +46,9 @@ const COMMANDS: readonly [node: string, words: string, none: object, stuck: obje
   ['leaf', 'add-table public.other', DONE, ENDS],
 ];
 
-test('no command waits for ever for a worker that does not run, or was stopped with locks in its hands', async () => {
+test('no command waits for ever for a worker that does not run, or was stopped with locks in its hands', {
+  timeout: 240_000,
+}, async () => {
   await using tree = await openTree({
     nodes: {
       root: { major: 15 },
