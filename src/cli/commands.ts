@@ -32,6 +32,7 @@ const MODULES: Readonly<Record<string, () => Promise<CommandModule>>> = {
   'add-seq': () => import('./commands/add-seq.js'),
   'remove-seq': () => import('./commands/remove-seq.js'),
   resync: () => import('./commands/resync.js'),
+  execute: () => import('./commands/execute.js'),
   'wait-sync': () => import('./commands/wait-sync.js'),
   'wait-root': () => import('./commands/wait-root.js'),
   'wait-provider': () => import('./commands/wait-provider.js'),

@@ -191,6 +191,22 @@ export const ERRORS = {
   },
   PC405: { policy: 'refuse', exitCode: 1, advice: 'Add a primary key, or leave the table out.' },
   PC406: { policy: 'refuse', exitCode: 1, advice: 'Create it on this node first.' },
+  PC407: {
+    policy: 'retry',
+    exitCode: 1,
+    advice:
+      'On the root: mend the script and execute it again. On another node: make the database what the script expects, its worker tries again; or make the changes by hand and run "execute --skip FILE" there.',
+  },
+  PC408: {
+    policy: 'refuse',
+    exitCode: 1,
+    advice: 'Nothing was executed; change the script as the message says.',
+  },
+  PC409: {
+    policy: 'retry',
+    exitCode: 3,
+    advice: 'The worker goes on when the tables are in sync; "wait-sync" shows how far they are.',
+  },
 
   // 5xx: copy, compare, waiting
   PC500: {

@@ -1,4 +1,5 @@
 import type { Connection } from '../db/connection.js';
+import { failpoint } from '../runtime/failpoint.js';
 import { readTables } from './table-list.js';
 import { createTriggers, type WithTableLock } from './table-triggers.js';
 
@@ -35,6 +36,7 @@ export async function changeCaptureFormat(
   withTableLock: WithTableLock,
 ): Promise<number> {
   await connection.query('select pgcascade.set_capture_format($1, $2)', [queueName, format]);
+  await failpoint('capture-format-set');
   const other = await connection.query<{ table_name: string }>(
     `select table_name from pgcascade.capture_plan
       where queue_name = $1 and purpose = 'capture' and capture_format <> $2`,
@@ -46,6 +48,7 @@ export async function changeCaptureFormat(
     await withTableLock(destTable, (tx) =>
       createTriggers(tx, { queueName, tableName, destTable, purpose: 'capture' }),
     );
+    await failpoint('capture-format-table');
   }
   return tables.length;
 }

@@ -3,7 +3,8 @@ import type { TargetTable } from '../apply/target-table.js';
 import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import type { QueueEvent } from '../queue/event.js';
-import { applyControlEvent, isControlEvent } from './control-event.js';
+import { type AppliedScript, applyScript } from './apply-script.js';
+import { applyControlEvent, isControlEvent, SCRIPT_EVENT } from './control-event.js';
 import type { TableRegistry } from './table-registry.js';
 
 export interface ApplyEventsPorts {
@@ -17,6 +18,8 @@ export interface ApplyEventsPorts {
   readonly controlEvents: boolean;
   /** Called in the transaction for each table that cannot go on. */
   readonly park: (conflict: TableConflict) => Promise<void>;
+  /** Called for each script that has come to its place. */
+  readonly noteScript: (script: AppliedScript) => void;
 }
 
 /** Applies one block of a batch in the order of the queue and returns how many row events were applied. */
@@ -30,7 +33,13 @@ export async function applyEvents(ports: ApplyEventsPorts, block: readonly Queue
       // A control event keeps its place between the rows.
       applied += await applyRows(ports, rows);
       rows = [];
-      await applyControlEvent(ports.tx, ports.queueName, event);
+      if (event.type === SCRIPT_EVENT) {
+        ports.noteScript(await applyScript(ports.tx, ports.queueName, event));
+        // Names and columns may be others from here on.
+        await ports.registry.reload(ports.tx);
+      } else {
+        await applyControlEvent(ports.tx, ports.queueName, event);
+      }
     }
   }
   return applied + (await applyRows(ports, rows));

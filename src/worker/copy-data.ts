@@ -68,6 +68,7 @@ export async function copyData(ports: CopyDataPorts, table: RegisteredTable): Pr
         tables: [sourceTable],
         signal,
       });
+      await assertNoScriptAhead(reader, tx, options);
       await anchor.query('select pgq.register_consumer_at($1, $2, $3)', [
         queueName,
         copyConsumer,
@@ -102,6 +103,43 @@ export async function copyData(ports: CopyDataPorts, table: RegisteredTable): Pr
     signal.removeEventListener('abort', cut);
     await Promise.all(open.map((connection) => connection.close()));
   }
+}
+
+/**
+ * The scripts that a node has run after one of its ticks, by plain SQL: a stock provider has nothing of ours. A row's xmin
+ * is its transaction without the epoch, and stays when the row is frozen: very old ones may look new, hence the time.
+ */
+const SCRIPTS_AFTER = `
+  select e.execute_file as name
+    from londiste.applied_execute as e
+    join pgq.queue as q on q.queue_name = e.queue_name
+    join pgq.tick as t on t.tick_queue = q.queue_id and t.tick_id = $2
+   cross join lateral (select txid_snapshot_xmax(txid_current_snapshot()) as next_txid) as s
+   where e.queue_name = $1
+     and e.execute_time > t.tick_time - interval '1 day'
+     and not txid_visible_in_snapshot(
+             s.next_txid - ((s.next_txid - e.xmin::text::bigint) % 4294967296 + 4294967296) % 4294967296,
+             t.tick_snapshot
+         )
+   order by 1`;
+
+/**
+ * A copy shows the provider's table after every script up to its tick; here the table has the shape of the worker's position. Throws
+ * PC409 when a script lies between the two; the copy is then tried again, and the worker comes nearer.
+ */
+async function assertNoScriptAhead(
+  reader: Connection,
+  tx: Connection,
+  { queueName, consumerName }: WorkerOptions,
+): Promise<void> {
+  const { tick } = await tx.one<{ tick: bigint }>(
+    'select completed_tick as tick from pgq_node.get_consumer_state($1, $2)',
+    [queueName, consumerName],
+  );
+  const scripts = await reader.query<{ name: string }>(SCRIPTS_AFTER, [queueName, tick]);
+  if (scripts.length === 0) return;
+  const names = scripts.map(({ name }) => name).join(', ');
+  throw new ReplicateError('PC409', `The copy waits until the worker has come to these scripts: ${names}.`);
 }
 
 /** Sets a table's state. Throws PC400 when the table was removed meanwhile. */

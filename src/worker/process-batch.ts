@@ -5,9 +5,10 @@ import { ReplicateError } from '../errors/replicate-error.js';
 import { type Batch, finishBatch } from '../queue/batches.js';
 import type { QueueEvent } from '../queue/event.js';
 import { type TickId, tickId } from '../queue/ids.js';
-import { type ReadEventsOptions, readEvents, readTimedEvents } from '../queue/read-events.js';
+import { type ReadEventsOptions, readEvents, readForwardedEvents } from '../queue/read-events.js';
 import { failpoint } from '../runtime/failpoint.js';
 import { applyEvents } from './apply-events.js';
+import type { AppliedScript } from './apply-script.js';
 import { BranchQueue } from './branch-queue.js';
 import type { TableRegistry } from './table-registry.js';
 
@@ -31,6 +32,7 @@ export interface BatchOutcome {
   readonly applied: boolean;
   readonly eventCount: number;
   readonly conflicts: readonly TableConflict[];
+  readonly scripts: readonly AppliedScript[];
 }
 
 /**
@@ -42,6 +44,7 @@ export interface BatchOutcome {
  */
 export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Promise<BatchOutcome> {
   const conflicts: TableConflict[] = [];
+  const scripts: AppliedScript[] = [];
   let eventCount = 0;
   const parked = new Set<string>();
   const isApplied = (tableName: string) => !parked.has(tableName) && ports.isApplied(tableName);
@@ -68,6 +71,7 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
       isApplied,
       controlEvents: ports.controlEvents,
       park,
+      noteScript: (script: AppliedScript) => scripts.push(script),
     };
     let isEmpty = true;
     const work = async (block: readonly QueueEvent[]) => {
@@ -80,7 +84,7 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
     };
     if (ports.isBranch) {
       const queue = await BranchQueue.open(tx, batch);
-      for await (const block of readTimedEvents(ports.provider, batch, ports.reading)) {
+      for await (const block of readForwardedEvents(ports.provider, batch, ports.reading)) {
         await queue.write(block);
         await work(block);
       }
@@ -100,7 +104,7 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
   });
   if (eventCount > 0) await failpoint('worker-after-commit');
   await finishBatch(ports.provider, batch);
-  return { applied, eventCount, conflicts };
+  return { applied, eventCount, conflicts, scripts };
 }
 
 /** After its provider has died a node that is ahead by empty ticks only can go back to where the others are. */

@@ -34,6 +34,16 @@ export class TableRegistry {
   /** Reads the list when `version`, as pgcascade.worker_state gives it, is not the one that is held. */
   async refresh(connection: Connection, version: bigint): Promise<boolean> {
     if (version === this.#version) return false;
+    await this.reload(connection);
+    this.#version = version;
+    return true;
+  }
+
+  /**
+   * Reads everything anew in the middle of a batch, whose transaction may have changed it. The next refresh reads it once
+   * more: the transaction may be rolled back.
+   */
+  async reload(connection: Connection): Promise<void> {
     const rows = await connection.query<{
       table_name: string;
       dest_table: string;
@@ -55,9 +65,7 @@ export class TableRegistry {
         },
       ]),
     );
-    this.#targets.clear();
-    this.#version = version;
-    return true;
+    this.forget();
   }
 
   /** Forgets what is held: the next refresh reads everything. */

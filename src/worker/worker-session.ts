@@ -223,6 +223,12 @@ export class WorkerSession implements AsyncDisposable {
     const ms = performance.now() - started;
     this.#statistics.count(outcome.eventCount, ms);
     log.debug({ tick: batch.endTick, events: outcome.eventCount, ms: Math.round(ms) }, 'Batch applied');
+    for (const { name, kind, changes } of outcome.scripts) {
+      log.info(
+        { script: name, outcome: kind, changes: changes.length, tick: batch.endTick },
+        'Script applied',
+      );
+    }
     for (const conflict of outcome.conflicts) {
       log.error(
         { table: conflict.queueTable, event: conflict.eventId, code: conflict.code, key: conflict.key },

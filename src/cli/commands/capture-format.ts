@@ -1,4 +1,4 @@
-import { MemberSessions } from '../../cascade/member-sessions.js';
+import { type Member, MemberSessions } from '../../cascade/member-sessions.js';
 import type { Connection } from '../../db/connection.js';
 import { ReplicateError } from '../../errors/replicate-error.js';
 import { type CaptureFormat, changeCaptureFormat, readCaptureFormat } from '../../replica/capture-format.js';
@@ -48,7 +48,9 @@ async function changeEverywhere(
     signal,
   });
   const { seen, unreachable } = await members.lookAtAll();
-  for (const { connection, node } of seen) {
+  // The root first: it is the one that captures now.
+  const nodes = seen.toSorted((one, other) => rank(one) - rank(other));
+  for (const { connection, node } of nodes) {
     if (node.nodeType === 'leaf') continue;
     if (!(await hasOurSql(connection))) {
       output.print(`${node.nodeName}: a node of the stock Londiste, nothing to do.`);
@@ -69,6 +71,10 @@ async function changeEverywhere(
     'PC200',
     `Not reached: ${unreachable.join(', ')}. Say the same again when they answer: a branch that becomes the root would capture in its old format.`,
   );
+}
+
+function rank({ node }: Member): number {
+  return node.nodeType === 'root' ? 0 : 1;
 }
 
 async function hasOurSql(connection: Connection): Promise<boolean> {
