@@ -443,6 +443,7 @@ test('of a virtual table there is only the name, and a branch hands its events o
   // A name of which no table is anywhere.
   await must(root, 'add-table', 'public.nowhere', '--handler=vtable');
   expect(await must(root, 'tables')).toMatch(/public\.nowhere.*vtable/);
+  expect(await must(root, 'add-table', 'public.nowhere')).toContain('is replicated already');
 });
 
 test('a branch stops rather than hand on what a handler that it does not know might hide', async () => {
