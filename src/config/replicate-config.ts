@@ -88,7 +88,7 @@ const KEYS = [
     default: '10',
     minimum: 0,
     sentence:
-      "How long a command waits for the lock of a table before it lets the application's statements pass.",
+      "How long a command waits for the lock of a table before it lets the application's statements pass, and for any other lock before it gives up.",
   },
   {
     name: 'local_wm_publish_period',
@@ -104,6 +104,14 @@ const KEYS = [
     default: '300',
     minimum: 0,
     sentence: 'How often the root sends the lowest completed tick of the whole cascade down the queue.',
+  },
+  {
+    name: 'seq_margin',
+    type: 'count',
+    default: '10000',
+    minimum: 10_000,
+    sentence:
+      'How many values the sequences on other nodes are ahead of the root at least, and three times as many at most. As many may be given out within the lag: takeover --dead-root goes on from there. A takeover of a live root goes on exactly.',
   },
   {
     name: 'keepalive_stats',

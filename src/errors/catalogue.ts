@@ -165,6 +165,12 @@ export const ERRORS = {
     advice: 'The node goes on when its provider has caught up; look at the worker of the provider.',
   },
 
+  PC314: {
+    policy: 'refuse',
+    exitCode: 2,
+    advice: 'The worker is at work: wait longer, or look at "status" and its log for what holds it up.',
+  },
+
   // 4xx: tables, sequences and events
   PC400: { policy: 'refuse', exitCode: 1, advice: 'Check the name; "missing" lists what can be added.' },
   PC401: {

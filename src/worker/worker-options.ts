@@ -23,5 +23,7 @@ export interface WorkerOptions {
   readonly maxBlockBytes: number;
   readonly localWmPublishPeriodMs: number;
   readonly globalWmPublishPeriodMs: number;
+  /** How many values the sequences of a root are published ahead, at least. */
+  readonly seqMargin: number;
   readonly statisticsPeriodMs: number;
 }

@@ -420,9 +420,11 @@ test('below a branch that has a part of a table there is no more of it', async (
 
 test('of a virtual table there is only the name, and a branch hands its events on', async () => {
   const table = 'create table noted (id integer primary key)';
-  await root.query(`${table}; insert into noted values (1)`);
+  await root.query(`${table}; insert into noted values (1); create table beside (id integer primary key)`);
+  await branch.query('create table beside (id integer primary key)');
   await second.query(table);
-  await must(root, 'add-table', 'noted');
+  await must(root, 'add-table', 'noted', 'beside');
+  await must(branch, 'add-table', 'beside');
   await must(branch, 'add-table', 'noted', '--handler=fake_local', '--wait-sync');
   // The branch has no rows that could be copied.
   expect((await run(second, 'add-table', 'noted')).text).toMatch(
@@ -441,6 +443,7 @@ test('of a virtual table there is only the name, and a branch hands its events o
   // A name of which no table is anywhere.
   await must(root, 'add-table', 'public.nowhere', '--handler=vtable');
   expect(await must(root, 'tables')).toMatch(/public\.nowhere.*vtable/);
+  expect(await must(root, 'add-table', 'public.nowhere')).toContain('is replicated already');
 });
 
 test('a branch stops rather than hand on what a handler that it does not know might hide', async () => {

@@ -3,15 +3,16 @@ import type { NodeInfo } from '../../cascade/node-info.js';
 import type { Connection } from '../../db/connection.js';
 import { ReplicateError } from '../../errors/replicate-error.js';
 import { checkSelection } from '../../handlers/check-selection.js';
+import { ELSEWHERE } from '../../handlers/contract.js';
 import { type HandlerText, withHandlerText } from '../../handlers/handler-text.js';
-import { findHandler, NO_HANDLER } from '../../handlers/registry.js';
+import { findHandler, NO_HANDLER, tryToBindHandler } from '../../handlers/registry.js';
 import { addTable } from '../../replica/add-table.js';
 import { checkRootTable, checkSubscriberTable } from '../../replica/check-table.js';
 import { syncNames } from '../../replica/copy-names.js';
 import { isPattern, literalName } from '../../replica/expand-names.js';
 import { readMissing } from '../../replica/missing.js';
 import { readRelation } from '../../replica/relation.js';
-import { readTables } from '../../replica/table-list.js';
+import { type ReplicatedTable, readTables } from '../../replica/table-list.js';
 import { chooseNames } from '../choose-names.js';
 import type { CommandContext, CommandSpec } from '../command.js';
 import {
@@ -197,14 +198,17 @@ async function addAll(
     throw new ReplicateError('PC100', '--dest-table goes with one table only.');
   }
   const destTable = switches.destTable === undefined ? undefined : literalName(switches.destTable);
-  const present = new Set(
-    (await readTables(connection, queueName)).filter(({ isLocal }) => isLocal).map(({ name }) => name),
+  const present = new Map(
+    (await readTables(connection, queueName))
+      .filter(({ isLocal }) => isLocal)
+      .map((table) => [table.name, table]),
   );
   const accepted = new Map<string, ChosenHandler>();
   const refused = new Map<string, ReplicateError>();
   for (const tableName of names) {
     try {
-      if (present.has(tableName) && switches.handler === undefined) accepted.set(tableName, UNCHANGED);
+      const before = switches.handler === undefined ? present.get(tableName) : undefined;
+      if (before !== undefined) accepted.set(tableName, unchanged(before));
       else accepted.set(tableName, await check(tableName, destTable ?? tableName));
     } catch (error) {
       if (!(error instanceof ReplicateError) || error.entry.policy === 'retry') throw error;
@@ -241,7 +245,10 @@ async function addAll(
 }
 
 /** What is added already stays as it is. */
-const UNCHANGED: ChosenHandler = { text: undefined, bound: NO_HANDLER, notes: [] };
+function unchanged({ name, attrs }: ReplicatedTable): ChosenHandler {
+  const handler = tryToBindHandler(name, attrs, ELSEWHERE);
+  return { text: undefined, bound: handler instanceof ReplicateError ? NO_HANDLER : handler, notes: [] };
+}
 
 function refuseAll(context: CommandContext, errors: readonly ReplicateError[], total: number): void {
   const [first, ...others] = errors;

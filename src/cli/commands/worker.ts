@@ -23,6 +23,7 @@ export const command: CommandSpec = {
         maxBlockBytes: config.maxBlockBytes,
         localWmPublishPeriodMs: config.localWmPublishPeriodMs,
         globalWmPublishPeriodMs: config.globalWmPublishPeriodMs,
+        seqMargin: config.seqMargin,
         statisticsPeriodMs: config.keepaliveStatsMs,
       },
       () => ready?.(),
