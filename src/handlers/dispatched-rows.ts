@@ -79,16 +79,27 @@ export class DispatchedRows implements TakenEvents {
       return section.changes.map((change) => ({ change, keyColumns: section.keyColumns }));
     });
     if (settings.rowMode !== 'plain') return this.#apply(await this.#routeVersions(wanted));
-    // Equal keys with different texts cannot be told from others before they are written.
-    const isExact = wanted.every(
-      ({ keyColumns }) => writerOf(parent).key(keyColumns)?.hasExactText !== false,
-    );
-    for (const part of isExact ? [wanted] : wanted.map((one) => [one]))
-      await this.#apply(await this.#routeRows(part));
+    for (const run of this.#runs(wanted)) await this.#apply(await this.#routeRows(run));
   }
 
-  finish(): Promise<void> {
-    return Promise.resolve();
+  async finish(): Promise<void> {
+    await this.#ports.partitions.dropObsolete();
+  }
+
+  /** Changes whose keys can be told apart by their texts: others go one by one, each after the one before is written. */
+  #runs(changes: readonly KeyedChange[]): KeyedChange[][] {
+    const { parent, settings } = this.#ports;
+    const isDirect = settings.tableMode === 'direct';
+    const runs: KeyedChange[][] = [];
+    let key: string | undefined;
+    for (const change of changes) {
+      const names = JSON.stringify(change.keyColumns);
+      const isExact = isDirect || writerOf(parent).key(change.keyColumns)?.hasExactText !== false;
+      if (isExact && names === key) runs.at(-1)?.push(change);
+      else runs.push([change]);
+      key = isExact ? names : undefined;
+    }
+    return runs;
   }
 
   /** Adds an event with its columns as they are here. */
@@ -179,12 +190,9 @@ export class DispatchedRows implements TakenEvents {
       if (here === undefined) {
         // With a time to keep them, rows go without the provider knowing.
         if (settings.retention !== undefined || settings.operations.size < 3) continue;
-        routed.push({
-          table: (await this.#tableOf(change, row).catch(() => undefined)) ?? this.#ports.parent.destTable,
-          operation,
-          change,
-          keyColumns,
-        });
+        // Apply finds that it is not there, and says so.
+        const table = this.#tellsTime(row) ? await this.#tableOf(change, row) : undefined;
+        routed.push({ table: table ?? this.#ports.parent.destTable, operation, change, keyColumns });
         continue;
       }
       const next =

@@ -89,5 +89,6 @@ async function spread(
     );
     await tx.execute(`analyze ${quoteName(name)}`);
   }
+  await partitions.dropObsolete();
   await tx.execute(`drop table ${STAGE}`);
 }

@@ -49,6 +49,7 @@ export class Partitions {
   readonly #known: KnownTables;
   readonly #names = new Map<string, string>();
   readonly #open = new Map<string, Partition>();
+  #hasMade = false;
 
   constructor(tx: Connection, parent: TargetTable, settings: DispatchSettings, known: KnownTables) {
     this.#tx = tx;
@@ -96,6 +97,19 @@ export class Partitions {
     return this.#open.get(name)?.table ?? this.#known.load(this.#tx, name, name);
   }
 
+  /** Drops what is older than it is kept, when a partition was made. To be called when all rows are written. */
+  async dropObsolete(): Promise<void> {
+    const { retention, period } = this.#settings;
+    if (retention === undefined || !this.#hasMade) return;
+    this.#hasMade = false;
+    this.#open.clear();
+    await this.#tx.query('select londiste.drop_obsolete_partitions($1, $2::interval, $3)', [
+      this.#parent.destTable,
+      retention,
+      period,
+    ]);
+  }
+
   async #isObsolete(name: string): Promise<boolean> {
     const { retention, period } = this.#settings;
     if (retention === undefined) return false;
@@ -107,7 +121,7 @@ export class Partitions {
   }
 
   async #make(name: string, time: PartTime): Promise<void> {
-    const { retention, period, partTemplate, partFunction, partField, prePart, postPart } = this.#settings;
+    const { period, partTemplate, partFunction, partField, prePart, postPart } = this.#settings;
     const { destTable } = this.#parent;
     const start = periodStart(time, period);
     const key = await this.#primaryKey();
@@ -121,14 +135,6 @@ export class Partitions {
         part_field: partField === undefined ? '' : quoteIdentifier(partField),
         part_time: start,
       });
-    // Before, for the new one may itself be older than they are kept.
-    if (retention !== undefined) {
-      await this.#tx.query('select londiste.drop_obsolete_partitions($1, $2::interval, $3)', [
-        destTable,
-        retention,
-        period,
-      ]);
-    }
     if (prePart !== undefined) await this.#tx.execute(sql(prePart));
     if (partTemplate !== undefined) {
       await this.#tx.execute(sql(partTemplate));
@@ -143,6 +149,7 @@ export class Partitions {
       ]);
     }
     if (postPart !== undefined) await this.#tx.execute(sql(postPart));
+    this.#hasMade = true;
   }
 
   async #primaryKey(): Promise<readonly string[]> {

@@ -58,7 +58,6 @@ test('what is inserted into a queue table is an event and no row, and comes into
   );
   await leaf.query("select pgq.create_queue('other')");
   await root.must('add-table', 'door', '--handler=qtable');
-  expect((await leaf.run('add-table', 'door', '--handler=qsplitter')).stderr).toMatch(/needs.*queue/);
   expect(
     (await leaf.run('add-table', 'door', '--handler=qsplitter', '--handler-arg=queue=none')).stderr,
   ).toMatch(/no queue "none"/);
@@ -107,9 +106,6 @@ test('what is inserted into a queue table is an event and no row, and comes into
   await root.must('change-handler', 'door', '--handler=qtable');
   await root.query("insert into door values (801, 'event')");
   expect(await rows(root, 'select * from door')).toEqual(['(800,row)']);
-  for (const node of [leaf, root]) await node.must('remove-table', 'door');
-  await root.query("insert into door values (802, 'row')");
-  expect(await root.query('select * from door')).toHaveLength(2);
 }, 120_000);
 
 test('the inserts of a queue table are rows below where a node wants them so', async () => {
@@ -134,8 +130,6 @@ test('a table that is only a name needs no table, and its events do nothing', as
   );
   expect(await parkedAs('public.hollow')).toBeUndefined();
   expect(await parkedAs('public.nowhere')).toBeUndefined();
-  expect((await leaf.run('compare', 'hollow')).exitCode).toBe(3);
-  await leaf.must('remove-table', 'hollow');
   await root.must('remove-table', 'nowhere');
 }, 120_000);
 
@@ -202,9 +196,7 @@ test('bulk is what plain is, whatever its method', async () => {
   // Where Londiste would only warn.
   await root.query('update heavy set n = 5 where id = 1');
   expect((await parkedAs('public.heavy'))?.error_code).toBe('PC402');
-  await leaf.must('resync', 'heavy');
-  await leaf.must('wait-sync');
-  await leaf.must('compare', 'heavy');
+  await leaf.must('remove-table', 'heavy');
 }, 120_000);
 
 test('of two versions of a row the newer one stays, whichever comes last', async () => {
