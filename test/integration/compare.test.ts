@@ -353,7 +353,7 @@ test('under a load of writes and ticks all is equal and no writer waits; then on
   // Far above what a write takes, far below what it would take behind a lock that a compare holds.
   expect(load.longestMs).toBeLessThan(2_000);
   await fixture.subscriber.query('update loaded set v = -1 where id = 1');
-  expect(changedKeys(await fixture.verdict('public.loaded'))).toEqual([['1']]);
+  expect(changedKeys(await fixture.verdict('public.loaded', { timeoutMs: 60_000 }))).toEqual([['1']]);
 });
 
 test('the snapshots of a killed compare are released at once on both sides', async () => {
