@@ -185,6 +185,12 @@ export const ERRORS = {
   },
   PC405: { policy: 'refuse', exitCode: 1, advice: 'Add a primary key, or leave the table out.' },
   PC406: { policy: 'refuse', exitCode: 1, advice: 'Create it on this node first.' },
+  PC407: {
+    policy: 'refuse',
+    exitCode: 1,
+    advice:
+      'Say which queues feed the table: --merge-all (all of this database that have it) or --no-merge (this queue; what others feed already stays).',
+  },
 
   // 5xx: copy, compare, waiting
   PC500: {

@@ -2,8 +2,10 @@ import { applyBlock, type TableConflict } from '../apply/apply-block.js';
 import type { TargetTable } from '../apply/target-table.js';
 import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
+import { parseRowEventType } from '../queue/decode/row-event-type.js';
 import type { QueueEvent } from '../queue/event.js';
 import { applyControlEvent, isControlEvent } from './control-event.js';
+import { otherQueues } from './merged-table.js';
 import type { TableRegistry } from './table-registry.js';
 
 export interface ApplyEventsPorts {
@@ -39,7 +41,7 @@ export async function applyEvents(ports: ApplyEventsPorts, block: readonly Queue
 async function applyRows(ports: ApplyEventsPorts, events: readonly QueueEvent[]): Promise<number> {
   if (events.length === 0) return 0;
   const targets = new Map<string, TargetTable>();
-  const missing = new Set<string>();
+  const missing = await parkTruncated(ports, events);
   for (const event of events) {
     const name = event.extra1 as string;
     if (targets.has(name) || missing.has(name)) continue;
@@ -64,4 +66,31 @@ async function applyRows(ports: ApplyEventsPorts, events: readonly QueueEvent[])
     await ports.park(conflict);
   }
   return outcome.applied;
+}
+
+/**
+ * Parks the merged tables that were truncated at one of their sources: here that would take the rows of the others
+ * with it, and which rows came from that source nobody can tell. Returns their names.
+ */
+async function parkTruncated(ports: ApplyEventsPorts, events: readonly QueueEvent[]): Promise<Set<string>> {
+  const parked = new Set<string>();
+  for (const event of events) {
+    const name = event.extra1 as string;
+    if (parked.has(name) || parseRowEventType(event.type)?.operation !== 'truncate') continue;
+    const others = await otherQueues(ports.tx, ports.queueName, name);
+    if (others.length === 0) continue;
+    parked.add(name);
+    await ports.park({
+      queueTable: name,
+      eventId: event.id,
+      code: 'PC402',
+      message: `It was truncated at the source, and here it holds rows of ${quoted(others)} too, which were left alone.`,
+      key: null,
+    });
+  }
+  return parked;
+}
+
+function quoted(names: readonly string[]): string {
+  return names.map((name) => `queue "${name}"`).join(', ');
 }

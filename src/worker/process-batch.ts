@@ -44,12 +44,18 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
   const conflicts: TableConflict[] = [];
   let eventCount = 0;
   const parked = new Set<string>();
-  const isApplied = (tableName: string) => !parked.has(tableName) && ports.isApplied(tableName);
+  const written = new Set<string>();
+  const isApplied = (tableName: string) => {
+    if (parked.has(tableName) || !ports.isApplied(tableName)) return false;
+    written.add(tableName);
+    return true;
+  };
 
   const applied = await ports.subscriber.transaction(async (tx) => {
     await lockPosition(tx, ports.consumerName, batch);
     if (!(await isNext(tx, ports.consumerName, batch))) return false;
     const park = async (conflict: TableConflict) => {
+      await assertNotEmptied(tx, batch.queueName, [conflict.queueTable]);
       parked.add(conflict.queueTable);
       conflicts.push(conflict);
       await tx.query('select pgcascade.park_table($1, $2, $3, $4, $5, $6)', [
@@ -88,6 +94,7 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
     } else {
       for await (const block of readEvents(ports.provider, batch, ports.reading)) await work(block);
     }
+    if (written.size > 0) await assertNotEmptied(tx, batch.queueName, [...written]);
     // The consumers of copies carry only a part; the position of the node is the worker's.
     if (!isEmpty && ports.controlEvents) await noteEvents(tx, batch);
     await tx.query('select pgq_node.set_consumer_completed($1, $2, $3)', [
@@ -101,6 +108,24 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
   if (eventCount > 0) await failpoint('worker-after-commit');
   await finishBatch(ports.provider, batch);
   return { applied, eventCount, conflicts };
+}
+
+/**
+ * While this batch was applied the worker of another queue may have emptied a table that both feed, to have all parts
+ * copied: then rows of this batch would be in the way of that copy. Throws PC502; the batch is then done again without
+ * that table. What was written here keeps the table locked against being emptied until this transaction ends.
+ */
+async function assertNotEmptied(tx: Connection, queueName: string, tables: readonly string[]): Promise<void> {
+  const [emptied] = await tx.query<{ table_name: string }>(
+    'select table_name from pgcascade.empty_part where queue_name = $1 and table_name = any ($2) limit 1',
+    [queueName, tables],
+  );
+  if (emptied === undefined) return;
+  throw new ReplicateError(
+    'PC502',
+    `Table ${emptied.table_name} was emptied meanwhile to be copied from all queues that feed it.`,
+    { table: emptied.table_name },
+  );
 }
 
 /** After its provider has died a node that is ahead by empty ticks only can go back to where the others are. */

@@ -22,6 +22,7 @@ interface AddTableSwitches {
   readonly skipNonExisting: boolean;
   readonly force: boolean;
   readonly destTable: string | undefined;
+  readonly merge: 'all' | 'this' | undefined;
 }
 
 /** `replicate INI add-table NAME…` */
@@ -36,6 +37,14 @@ export const command: CommandSpec = {
     { flags: '--expect-sync', summary: 'The rows are here already: do not copy.' },
     { flags: '--skip-truncate', summary: 'Copy without removing the rows that are here.' },
     { flags: '--dest-table <name>', summary: 'Name of the table in this database, when it is another one.' },
+    {
+      flags: '--merge-all',
+      summary: 'On a leaf: take the rows of all queues of this database that have the table, into one table.',
+    },
+    {
+      flags: '--no-merge',
+      summary: 'On a leaf: take the rows of this queue only; rows that other queues feed already stay.',
+    },
     { flags: '--skip-non-existing', summary: 'Warn about tables that cannot be added, and add the others.' },
     { flags: '--force', summary: 'Accept names that are not in the list of tables, and single partitions.' },
     { flags: '--wait-sync', summary: 'Wait until all tables of this node are in sync.' },
@@ -48,8 +57,15 @@ export const command: CommandSpec = {
       skipNonExisting: options['skipNonExisting'] === true,
       force: options['force'] === true,
       destTable: options['destTable'] as string | undefined,
+      merge: mergeOf(options),
     };
     return withLocalNode(context, 'add-table', async (connection, node) => {
+      if (switches.merge !== undefined && node.nodeType !== 'leaf') {
+        throw new ReplicateError(
+          'PC303',
+          `--merge-all and --no-merge are for leaves; node "${node.nodeName}" is a ${node.nodeType}.`,
+        );
+      }
       if (node.nodeType === 'root') {
         await addOnRoot(context, connection, node, args, switches);
       } else {
@@ -61,6 +77,16 @@ export const command: CommandSpec = {
     });
   },
 };
+
+/** Of "--no-merge" commander makes `merge: false`, and `merge: true` of its absence. */
+function mergeOf(options: Readonly<Record<string, unknown>>): AddTableSwitches['merge'] {
+  const noMerge = options['merge'] === false;
+  if (options['mergeAll'] === true && noMerge) {
+    throw new ReplicateError('PC100', 'Give --merge-all or --no-merge, not both.');
+  }
+  if (options['mergeAll'] === true) return 'all';
+  return noMerge ? 'this' : undefined;
+}
 
 async function addOnRoot(
   context: CommandContext,
@@ -170,7 +196,9 @@ async function addAll(
     context.signal.throwIfAborted();
     const table = { ...switches, queueName, tableName, destTable, purpose, withTableLock } as const;
     const outcome = await addTable(connection, table);
-    output.print(outcome === 'added' ? `added ${tableName}` : `${tableName} is replicated already`);
+    if (outcome.kind === 'exists') output.print(`${tableName} is replicated already`);
+    else if (outcome.otherQueues.length === 0) output.print(`added ${tableName}`);
+    else output.print(`added ${tableName}, fed by queues ${[queueName, ...outcome.otherQueues].join(', ')}`);
   }
   if (accepted.length === 0) output.print('No table to add.');
 }

@@ -1,4 +1,5 @@
 import { ReplicateError } from '../../errors/replicate-error.js';
+import { checkPartsReachable, readOtherParts } from '../../replica/merged-parts.js';
 import { isDropped, resubscribe } from '../../replica/resubscribe.js';
 import { resyncTable } from '../../replica/resync-table.js';
 import { readTables } from '../../replica/table-list.js';
@@ -44,9 +45,19 @@ export const command: CommandSpec = {
           );
         }
       }
+      const { queueName } = config;
+      const parts = [];
+      for (const name of names) parts.push(...(await readOtherParts(connection, queueName, name)));
+      const { connect, signal } = context;
+      await checkPartsReachable(connection, parts, {
+        connect,
+        application: `resync/${config.jobName}`,
+        signal,
+      });
       for (const name of names) {
-        await resyncTable(connection, config.queueName, name);
-        output.print(`${name} will be copied anew`);
+        const others = await resyncTable(connection, queueName, name);
+        const from = others.length === 0 ? '' : ` from queues ${[queueName, ...others].join(', ')}`;
+        output.print(`${name} will be copied anew${from}`);
       }
       if (names.length === 0) output.print('No table to copy.');
       return 0;
