@@ -44,7 +44,7 @@ test('parts come, go, are parked and copied anew, and no row of another part is 
 
   // TRUNCATE of one source: its part is parked, and the other's rows stay and go on.
   await two.root.query("truncate public.item; insert into public.item values (72, 'after')");
-  await one.root.query("insert into public.item values (71, 'meanwhile')");
+  await one.root.query("insert into public.item values (2001, 'meanwhile')");
   await waitUntil('the part is parked', async () => (await states(shards, 'q2'))['public.item'] === 'PC402');
   expect(await states(shards, 'q1')).toEqual({ 'public.item': 'ok', 'public.other': 'ok' });
   await waitUntilSeen(
@@ -57,26 +57,29 @@ test('parts come, go, are parked and copied anew, and no row of another part is 
   await settled();
 
   // The table is emptied for a resync while the other queue's worker is in the middle of a batch that changes it.
-  await one.leaf.stopWorker();
-  await one.leaf.startWorker({ PGCASCADE_FAILPOINTS: 'worker-block-applied=sleep:700' });
-  await one.root.query(
-    `insert into public.other select g * 10 + 1, 'many' from generate_series(1001, 7000) as g`,
-  );
+  const gate = await shards.meeting.application();
+  await gate.execute('begin; lock table public.other in access exclusive mode');
   await one.root.query(`begin; update public.other set v = 'x';
     update public.item set v = 'x' where id = 11; delete from public.item where id = 21;
-    insert into public.item values (81, 'new'); commit`);
-  await waitUntil('a batch is being applied', async () => {
-    const [seen] = await shards.meeting.query<{ held: boolean }>(
-      `select exists (select from pg_locks where relation = 'public.other'::regclass and mode = 'RowExclusiveLock') as held`,
-    );
-    return seen?.held;
-  });
+    insert into public.item values (3001, 'new'); commit`);
+  await waitUntilSeen(
+    'the batch waits',
+    () => gate.query(`select from pg_locks where relation = 'public.other'::regclass and not granted`),
+    (waiting) => waiting.length > 0,
+  );
   await two.leaf.must('resync', 'item');
+  await waitUntilSeen(
+    'the table is emptied',
+    () => gate.query(`select from pgcascade.empty_part where queue_name = 'q1'`),
+    (emptied) => emptied.length > 0,
+  );
+  await gate.close();
   await settled();
+  expect(one.leaf.worker?.stderr).toContain('was emptied meanwhile');
   expect(await shards.meeting.query('select * from pgcascade.table_error')).toEqual([]);
 
   // A resync does not empty the table when a part could not be copied again.
-  await one.leaf.query(`update pgq_node.node_location set node_location = replace(node_location, 'port=', 'port=1')
+  await one.leaf.query(`update pgq_node.node_location set node_location = regexp_replace(node_location, 'port=[0-9]+', 'port=1')
     where queue_name = 'q1' and node_name = 'root1'`);
   expect(await two.leaf.run('resync', 'other')).toMatchObject({
     exitCode: 3,
