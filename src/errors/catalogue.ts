@@ -164,6 +164,12 @@ export const ERRORS = {
     exitCode: 3,
     advice: 'The node goes on when its provider has caught up; look at the worker of the provider.',
   },
+  PC314: {
+    policy: 'retry',
+    exitCode: 3,
+    advice:
+      'It goes on when the takeover is done; when that was interrupted, run the takeover command again.',
+  },
 
   // 4xx: tables, sequences and events
   PC400: { policy: 'refuse', exitCode: 1, advice: 'Check the name; "missing" lists what can be added.' },

@@ -4,7 +4,7 @@ import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { parseRowEventType } from '../queue/decode/row-event-type.js';
 import type { QueueEvent } from '../queue/event.js';
-import { applyControlEvent, isControlEvent } from './control-event.js';
+import { applyControlEvent, type ControlEventContext, isControlEvent } from './control-event.js';
 import { otherQueues } from './merged-table.js';
 import type { TableRegistry } from './table-registry.js';
 
@@ -15,8 +15,8 @@ export interface ApplyEventsPorts {
   readonly registry: TableRegistry;
   /** Which tables' events are applied here: all that are in sync, or the one that catches up. */
   readonly isApplied: (tableName: string) => boolean;
-  /** False for a table that catches up: the worker itself sees to the cascade's events. */
-  readonly controlEvents: boolean;
+  /** Undefined for a table that catches up: the worker itself sees to the cascade's events. */
+  readonly controlEvents: ControlEventContext | undefined;
   /** Called in the transaction for each table that cannot go on. */
   readonly park: (conflict: TableConflict) => Promise<void>;
 }
@@ -28,11 +28,11 @@ export async function applyEvents(ports: ApplyEventsPorts, block: readonly Queue
   for (const event of block) {
     if (!isControlEvent(event)) {
       if (event.extra1 !== null && ports.isApplied(event.extra1)) rows.push(event);
-    } else if (ports.controlEvents) {
+    } else if (ports.controlEvents !== undefined) {
       // A control event keeps its place between the rows.
       applied += await applyRows(ports, rows);
       rows = [];
-      await applyControlEvent(ports.tx, ports.queueName, event);
+      await applyControlEvent(ports.tx, ports.queueName, event, ports.controlEvents);
     }
   }
   return applied + (await applyRows(ports, rows));

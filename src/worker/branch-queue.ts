@@ -5,6 +5,7 @@ import type { Batch } from '../queue/batches.js';
 import { CSV_COPY_OPTIONS, formatCsvRow } from '../queue/csv-rows.js';
 import type { TimedEvent } from '../queue/event.js';
 import { TICK_CHANNEL } from '../queue/tick-channel.js';
+import type { BatchQueue } from './batch-queue.js';
 
 const COLUMNS = 'ev_id, ev_time, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4';
 
@@ -15,7 +16,7 @@ const COLUMNS = 'ev_id, ev_time, ev_type, ev_data, ev_extra1, ev_extra2, ev_extr
  * All of it is in the transaction of the batch: after a crash either tables, events, tick and position are there, or
  * none of them.
  */
-export class BranchQueue {
+export class BranchQueue implements BatchQueue {
   readonly #tx: Connection;
   readonly #batch: Batch;
   readonly #eventTable: string;
@@ -47,7 +48,7 @@ export class BranchQueue {
   }
 
   /** Makes the batch's end tick, after all its events; waiting readers hear of it when the transaction commits. */
-  async tick(): Promise<void> {
+  async end(): Promise<void> {
     const { queueName, endTick, endTime, endEventSequence } = this.#batch;
     // Branches of the original forget the sequence when they are started anew.
     const sequence = endEventSequence > this.#lastId ? endEventSequence : this.#lastId;

@@ -7,6 +7,8 @@ import { ReplicateError } from '../errors/replicate-error.js';
 import { forgetDropped } from '../queue/dropped-consumer.js';
 import type { TickId } from '../queue/ids.js';
 import { failpoint } from '../runtime/failpoint.js';
+import { requestCopyAnew } from './combined-queue.js';
+import { copyConsumerName } from './copy-consumer-name.js';
 import { dropForeignKeys } from './foreign-keys.js';
 import { emptyMerged, isPartToAdd, skipsTruncate, takePart } from './merged-table.js';
 import { openSubscriber } from './open-subscriber.js';
@@ -14,11 +16,6 @@ import type { RegisteredTable } from './table-registry.js';
 import type { WorkerOptions } from './worker-options.js';
 
 const LOCK_PATIENCE_MS = 60_000;
-
-/** The consumer that keeps the events after the copy's tick for one table. */
-export function copyConsumerName(consumerName: string, tableName: string): string {
-  return `${consumerName}.copy.${tableName}`;
-}
 
 export interface CopyDataPorts {
   readonly options: WorkerOptions;
@@ -168,12 +165,25 @@ async function finishCopy(
   const { queueName, consumerName } = options;
   await assertStillInCopy(tx, queueName, table.tableName);
   await setTableState(tx, queueName, table.tableName, 'catching-up');
+  await tellBelow(tx, queueName, table.tableName);
   await tx.query('select pgq_node.register_consumer($1, $2, $3, $4)', [
     queueName,
     copyConsumerName(consumerName, table.tableName),
     providerNode,
     tick,
   ]);
+}
+
+/** Nodes below the root of a combined queue hear of rows by events only, and these came without. */
+async function tellBelow(tx: Connection, queueName: string, tableName: string): Promise<void> {
+  const [combined] = await tx.query<{ queue_name: string }>(
+    `select c.queue_name
+       from pgq_node.node_info as n
+       join pgq_node.node_info as c on c.queue_name = n.combined_queue and c.node_type = 'root'
+      where n.queue_name = $1`,
+    [queueName],
+  );
+  if (combined !== undefined) await requestCopyAnew(tx, combined.queue_name, tableName);
 }
 
 /** Sets a table's state. Throws PC400 when the table was removed meanwhile. */
@@ -230,6 +240,28 @@ async function assertWaitsForCopy(
   }
 }
 
+/** A part of a table on the root of a combined queue that does not have there what its events say. */
+const PART_OUT_OF_SYNC = `
+    select t.queue_name
+      from pgq_node.node_info as c
+      join pgq_node.node_info as n on n.combined_queue = c.queue_name
+      join londiste.table_info as t on t.queue_name = n.queue_name and t.local
+     where c.queue_name = $1
+       and c.node_type = 'root'
+       and coalesce(t.dest_table, t.table_name) = $2
+       and (t.merge_state is distinct from 'ok' or t.table_name = any ($3))
+     limit 1`;
+
+/** Tables of any queue that are parked on the provider; a node of the original parks none. */
+async function readParked(provider: Connection): Promise<string[]> {
+  const { ours } = await provider.one<{ ours: boolean }>(
+    "select to_regclass('pgcascade.table_error') is not null as ours",
+  );
+  if (!ours) return [];
+  const rows = await provider.query<{ table_name: string }>('select table_name from pgcascade.table_error');
+  return rows.map((row) => row.table_name);
+}
+
 /** The table's name on the provider, where it must be whole. Throws PC401 or PC502. */
 async function findSource(provider: Connection, queueName: string, tableName: string): Promise<string> {
   const [source] = await provider.query<{ dest: string; local: boolean; merge_state: string | null }>(
@@ -246,6 +278,17 @@ async function findSource(provider: Connection, queueName: string, tableName: st
   }
   if (source.merge_state !== 'ok') {
     throw new ReplicateError('PC502', `Table ${tableName} is itself being copied on the provider.`);
+  }
+  const [part] = await provider.query<{ queue_name: string }>(PART_OUT_OF_SYNC, [
+    queueName,
+    source.dest,
+    await readParked(provider),
+  ]);
+  if (part !== undefined) {
+    throw new ReplicateError(
+      'PC502',
+      `Table ${tableName} is not in sync with queue "${part.queue_name}" on the provider.`,
+    );
   }
   return source.dest;
 }

@@ -8,7 +8,7 @@ import { type TickId, tickId } from '../queue/ids.js';
 import { type ReadEventsOptions, readEvents, readTimedEvents } from '../queue/read-events.js';
 import { failpoint } from '../runtime/failpoint.js';
 import { applyEvents } from './apply-events.js';
-import { BranchQueue } from './branch-queue.js';
+import type { BatchQueue } from './batch-queue.js';
 import type { TableRegistry } from './table-registry.js';
 
 export interface ProcessBatchPorts {
@@ -21,8 +21,8 @@ export interface ProcessBatchPorts {
   readonly controlEvents: boolean;
   /** Events that are not applied here, though their table is: see ResurrectedKeys. */
   readonly isLeftOut?: (event: QueueEvent) => boolean;
-  /** The worker of a branch: the batch goes into this database's own queue too. */
-  readonly isBranch: boolean;
+  /** Where the batch goes to besides the tables: the queue of a branch, or the one that this queue is merged into. */
+  readonly openQueue?: ((tx: Connection, batch: Batch) => Promise<BatchQueue>) | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -43,10 +43,11 @@ export interface BatchOutcome {
 export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Promise<BatchOutcome> {
   const conflicts: TableConflict[] = [];
   let eventCount = 0;
-  const parked = new Set<string>();
+  /** Tables whose further events are left out: parked, or to be copied anew. */
+  const leftOut = new Set<string>();
   const written = new Set<string>();
   const isApplied = (tableName: string) => {
-    if (parked.has(tableName) || !ports.isApplied(tableName)) return false;
+    if (leftOut.has(tableName) || !ports.isApplied(tableName)) return false;
     written.add(tableName);
     return true;
   };
@@ -56,7 +57,7 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
     if (!(await isNext(tx, ports.consumerName, batch))) return false;
     const park = async (conflict: TableConflict) => {
       await assertNotEmptied(tx, batch.queueName, [conflict.queueTable]);
-      parked.add(conflict.queueTable);
+      leftOut.add(conflict.queueTable);
       conflicts.push(conflict);
       await tx.query('select pgcascade.park_table($1, $2, $3, $4, $5, $6)', [
         batch.queueName,
@@ -72,7 +73,13 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
       tx,
       registry: ports.registry,
       isApplied,
-      controlEvents: ports.controlEvents,
+      controlEvents: ports.controlEvents
+        ? {
+            consumerName: ports.consumerName,
+            endTick: batch.endTick,
+            leaveOut: (tableName: string) => leftOut.add(tableName),
+          }
+        : undefined,
       park,
     };
     let isEmpty = true;
@@ -84,13 +91,13 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
       eventCount += await applyEvents(applying, events);
       await failpoint('worker-block-applied');
     };
-    if (ports.isBranch) {
-      const queue = await BranchQueue.open(tx, batch);
+    if (ports.openQueue !== undefined) {
+      const queue = await ports.openQueue(tx, batch);
       for await (const block of readTimedEvents(ports.provider, batch, ports.reading)) {
         await queue.write(block);
         await work(block);
       }
-      await queue.tick();
+      await queue.end();
     } else {
       for await (const block of readEvents(ports.provider, batch, ports.reading)) await work(block);
     }

@@ -31,22 +31,30 @@ export interface ShardsOptions {
 /** Several roots whose leaves are in one database. */
 export class Shards implements AsyncDisposable {
   readonly folder: string;
-  readonly shards: readonly Shard[];
+  readonly shards: Shard[] = [];
   /** The root of the combined queue; else any of the leaves. */
-  readonly meeting: TestNode;
-  readonly #cleanUp: readonly (() => Promise<unknown>)[];
+  meeting!: TestNode;
   readonly #writers: Writer[] = [];
+  readonly #cleanUp: (() => Promise<unknown>)[];
 
-  constructor(
-    folder: string,
-    shards: readonly Shard[],
-    meeting: TestNode,
-    cleanUp: readonly (() => Promise<unknown>)[],
-  ) {
+  constructor(folder: string, cleanUp: (() => Promise<unknown>)[]) {
     this.folder = folder;
-    this.shards = shards;
-    this.meeting = meeting;
     this.#cleanUp = cleanUp;
+  }
+
+  /** Makes one more database. */
+  async openDatabase(major: number, prefix: string): Promise<FreshDatabase> {
+    const database = await freshDatabase(major, prefix);
+    this.#cleanUp.unshift(() => database[Symbol.asyncDispose]());
+    return database;
+  }
+
+  /** Makes one more node's ini file; a database may be that of several nodes, each of its own queue. */
+  async openNode(name: string, queue: string, database: FreshDatabase): Promise<TestNode> {
+    const node = new TestNode(name, this.folder, database);
+    this.#cleanUp.unshift(() => node.stopPrograms());
+    await node.writeIniFiles(queue, []);
+    return node;
   }
 
   shard(number: number): Shard {
@@ -80,57 +88,49 @@ export class Shards implements AsyncDisposable {
 
 /** Sets up roots, their tables and rows, and a leaf of each in one database; nothing is added there yet. */
 export async function openShards(options: ShardsOptions): Promise<Shards> {
-  const cleanUp: (() => Promise<unknown>)[] = [];
+  const folder = await mkdtemp(join(tmpdir(), 'pgcascade-shards-'));
+  const shards = new Shards(folder, [() => rm(folder, { recursive: true, force: true })]);
   try {
-    const folder = await mkdtemp(join(tmpdir(), 'pgcascade-shards-'));
-    cleanUp.unshift(() => rm(folder, { recursive: true, force: true }));
-    const open = async (major: number, prefix: string): Promise<FreshDatabase> => {
-      const database = await freshDatabase(major, prefix);
-      cleanUp.unshift(() => database[Symbol.asyncDispose]());
-      return database;
-    };
-    const node = async (name: string, queue: string, database: FreshDatabase): Promise<TestNode> => {
-      const made = new TestNode(name, folder, database);
-      cleanUp.unshift(() => made.stopPrograms());
-      await made.writeIniFiles(queue, []);
-      return made;
-    };
-    const meetingPoint = await open(options.to, 'meeting');
-    await meetingPoint.query(options.tables);
-    const combined =
-      options.combined === undefined
-        ? undefined
-        : await makeRoot(await node('meeting', options.combined, meetingPoint), options.combined);
-    const shards: Shard[] = [];
-    for (const [index, major] of options.from.entries()) {
-      const number = index + 1;
-      const queue = `q${number}`;
-      const root = await node(`root${number}`, queue, await open(major, queue));
-      await root.query(options.tables);
-      await root.query(options.rows(number));
-      await makeRoot(root, queue);
-      await root.must('add-table', '--all');
-      const leaf = await node(`leaf${number}`, queue, meetingPoint);
-      const merge = options.combined === undefined ? [] : [`--merge=${options.combined}`];
-      const location = leaf.database.conninfo;
-      await leaf.must('create-leaf', leaf.name, location, `--provider=${root.database.conninfo}`, ...merge);
-      leaf.startWorker();
-      shards.push({ queue, number, root, leaf });
-    }
-    return new Shards(folder, shards, combined ?? (shards[0] as Shard).leaf, cleanUp);
+    await setUp(shards, options);
+    return shards;
   } catch (error) {
-    await runAll(cleanUp);
+    await shards[Symbol.asyncDispose]();
     throw error;
   }
 }
 
+async function setUp(shards: Shards, options: ShardsOptions): Promise<void> {
+  const { from, to, tables, rows, combined } = options;
+  const meetingPoint = await shards.openDatabase(to, 'meeting');
+  await meetingPoint.query(tables);
+  if (combined !== undefined) {
+    shards.meeting = await shards.openNode('meeting', combined, meetingPoint);
+    await makeRoot(shards.meeting, combined);
+  }
+  for (const [index, major] of from.entries()) {
+    const number = index + 1;
+    const queue = `q${number}`;
+    const root = await shards.openNode(`root${number}`, queue, await shards.openDatabase(major, queue));
+    await root.query(tables);
+    await root.query(rows(number));
+    await makeRoot(root, queue);
+    await root.must('add-table', '--all');
+    const leaf = await shards.openNode(`leaf${number}`, queue, meetingPoint);
+    const merge = combined === undefined ? [] : [`--merge=${combined}`];
+    const provider = `--provider=${root.database.conninfo}`;
+    await leaf.must('create-leaf', leaf.name, leaf.database.conninfo, provider, ...merge);
+    leaf.startWorker();
+    shards.shards.push({ queue, number, root, leaf });
+  }
+  shards.meeting ??= shards.shard(1).leaf;
+}
+
 /** Makes a node the root of its queue, with ticker and worker. */
-async function makeRoot(node: TestNode, queue: string): Promise<TestNode> {
+async function makeRoot(node: TestNode, queue: string): Promise<void> {
   await node.must('create-root', node.name, node.database.conninfo);
   await node.query("select pgq.set_queue_config($1, 'ticker_max_lag', '50 milliseconds')", [queue]);
   node.startTicker();
   node.startWorker();
-  return node;
 }
 
 async function readRows(node: TestNode, table: string): Promise<string[]> {

@@ -16,6 +16,7 @@ const leaf: NodeInfo = {
   isPaused: false,
   isUpToDate: true,
   combinedQueue: null,
+  mergedQueues: [],
 };
 const wanted: WantedNode = {
   queueName: 'q',
