@@ -28,6 +28,20 @@ export async function readOtherParts(
   return rows.map(toPart);
 }
 
+/** Table of this queue → the other queues that feed it too; tables that this queue feeds alone are not in it. */
+export async function readMergedTables(
+  connection: Connection,
+  queueName: string,
+): Promise<ReadonlyMap<string, readonly MergedPart[]>> {
+  const rows = await connection.query<PartRow & { readonly own_table: string }>(
+    'select own_table, queue_name, table_name from pgcascade.other_parts($1, null)',
+    [queueName],
+  );
+  const merged = new Map<string, MergedPart[]>();
+  for (const row of rows) merged.set(row.own_table, [...(merged.get(row.own_table) ?? []), toPart(row)]);
+  return merged;
+}
+
 /** The other queues of this database that know the table: those that feed it, and those that could. */
 export async function readSiblings(
   connection: Connection,

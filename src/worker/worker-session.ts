@@ -2,6 +2,7 @@ import type { Connection } from '../db/connection.js';
 import { checkInstalled } from '../install/check-installed.js';
 import { nextBatch } from '../queue/batches.js';
 import { backoffMs } from '../runtime/backoff.js';
+import { sleep } from '../runtime/sleep.js';
 import { Wake } from '../runtime/wake.js';
 import { BranchQueue } from './branch-queue.js';
 import { dropStaleConsumers } from './catch-up.js';
@@ -25,6 +26,8 @@ import { type CombinedNode, readCombinedNode, readWorkerState, type WorkerState 
 const TABLES_CHANNEL = 'pgcascade_tables';
 const STOP_PATIENCE_MS = 5_000;
 const FIRST_PAUSE_MS = 100;
+/** How often a worker that stands still for a compare looks whether it may go on. */
+const HOLD_POLL_MS = 20;
 /** Many tables may change their state one after the other; the provider is asked once for all of them. */
 const STALE_CHECK_PAUSE_MS = 2_000;
 
@@ -207,7 +210,11 @@ export class WorkerSession implements AsyncDisposable {
       return true;
     }
     await this.#dropStaleConsumers(provider);
-    await this.#snapshots.serve(state.completedTick);
+    const mayGoOn = await this.#snapshots.serve(state.completedTick);
+    if (!mayGoOn) {
+      await sleep(HOLD_POLL_MS, this.#options.signal);
+      return true;
+    }
     await this.#provider.publishWatermark(provider, this.#subscriber, state);
     return this.#carryBatch(provider, state, combined);
   }

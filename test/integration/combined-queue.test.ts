@@ -44,7 +44,7 @@ test('a combined queue feeds leaves with the union of its parts, and a standby t
   await using shards = await openShards({ from: [10, 15], to: 18, tables: TABLES, rows, combined: 'all' });
   const { meeting } = shards;
   const parts = shards.shards.map(({ leaf }) => leaf);
-  const [one] = [shards.shard(1)];
+  const [one, two] = [shards.shard(1), shards.shard(2)];
   shards.startWriting(write);
 
   const lower = await shards.openNode('lower', 'all', await shards.openDatabase(13, 'lower'));
@@ -62,8 +62,55 @@ test('a combined queue feeds leaves with the union of its parts, and a standby t
     return known.length === 2;
   });
   await lower.must('add-table', '--all');
-  for (const node of [...parts, lower]) await node.must('wait-sync');
+  await shards.caughtUp();
   await shards.stopWriting();
   await expectAll(shards, meeting, parts, [lower]);
-  expect(await lower.run('compare')).toMatchObject({ exitCode: 0 });
+
+  // A TRUNCATE at one source: nothing is lost below, and one resync above mends all.
+  await two.root.query("truncate public.log; insert into public.log values (2, 'after')");
+  await waitUntil('the part is parked', async () => {
+    const parked = await meeting.query("select from pgcascade.table_error where queue_name = 'q2'");
+    return parked.length === 1;
+  });
+  expect(await lower.query('select from public.log where shard = 1 limit 1')).toHaveLength(1);
+  await two.leaf.must('resync', 'log');
+  await expectAll(shards, meeting, parts, [lower]);
+
+  // A standby: a branch of the combined queue, and leaves of the parts that follow it.
+  const database = await shards.openDatabase(16, 'standby');
+  await database.query(TABLES);
+  const standby = await shards.openNode('standby', 'all', database);
+  await standby.must(
+    'create-branch',
+    'standby',
+    database.conninfo,
+    `--provider=${meeting.database.conninfo}`,
+  );
+  standby.startTicker();
+  standby.startWorker();
+  const following: TestNode[] = [];
+  for (const { queue, number, root } of shards.shards) {
+    const leaf = await shards.openNode(`standby${number}`, queue, database);
+    const provider = `--provider=${root.database.conninfo}`;
+    await leaf.must('create-leaf', leaf.name, database.conninfo, provider, '--merge=all');
+    leaf.startWorker();
+    following.push(leaf);
+  }
+  const [first] = following as [TestNode];
+  expect(await first.run('add-table', '--all')).toMatchObject({ exitCode: 1 });
+  await standby.must('add-table', '--all');
+  await waitUntilCaughtUp('all', meeting, [standby]);
+  expect(await standby.run('takeover', 'meeting')).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining('standby1'),
+  });
+  // The other part's leaf takes part in the tables too then.
+  await first.must('add-table', '--all');
+  expect(await first.run('resync', '--all')).toMatchObject({ exitCode: 1 });
+
+  shards.startWriting((shard, round) => write(shard, round + 50_000));
+  await standby.must('takeover', 'meeting', '--all');
+  await shards.stopWriting();
+  await expectAll(shards, standby, following, [meeting, lower]);
+  expect(await meeting.query('select * from pgcascade.table_error')).toEqual([]);
 });

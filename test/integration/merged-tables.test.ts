@@ -25,7 +25,6 @@ test('parts come, go, are parked and copied anew, and no row of another part is 
   await using shards = await openShards({ from: [13, 18], to: 16, tables: TABLES, rows });
   const [one, two] = [shards.shard(1), shards.shard(2)];
   const settled = async () => {
-    for (const { leaf } of shards.shards) await leaf.must('wait-sync');
     await shards.caughtUp();
     await shards.expectUnion('public.item');
     await shards.expectUnion('public.other');
@@ -77,6 +76,41 @@ test('parts come, go, are parked and copied anew, and no row of another part is 
   await settled();
   expect(one.leaf.worker?.stderr).toContain('was emptied meanwhile');
   expect(await shards.meeting.query('select * from pgcascade.table_error')).toEqual([]);
+
+  // Compare reads all sources: equal is said when the union is, also while all of them are written.
+  shards.startWriting(
+    (shard, round) => `insert into public.item values (${(5_000 + round) * 10 + shard}, 'written');
+      update public.item set v = v || '.' where id = ${(round % 90) * 10 + 10 + shard}`,
+  );
+  const equal = await two.leaf.run('compare', 'item', 'other', '--json');
+  await shards.stopWriting();
+  expect(JSON.parse(equal.stdout)).toMatchObject({ equal: 2, different: 0, notChecked: 0 });
+  await shards.caughtUp();
+  const wrong = await shards.meeting.application();
+  await wrong.execute(`set session_replication_role = replica;
+    update public.item set v = 'wrong' where id = 31;
+    delete from public.item where id = 50012;
+    insert into public.item values (99999, 'nobody has it');`);
+  await wrong.close();
+  for (const { leaf } of shards.shards) {
+    const found = await leaf.run('compare', 'item', 'other', '--json');
+    expect(found.exitCode).toBe(2);
+    expect(JSON.parse(found.stdout).tables).toMatchObject([
+      {
+        verdict: 'different',
+        changed: { rows: 1, keys: [['31']] },
+        missing: { rows: 1, keys: [['50012']] },
+        extra: { rows: 1, keys: [['99999']] },
+      },
+      { verdict: 'equal' },
+    ]);
+  }
+  await one.leaf.stopWorker();
+  const unknown = await two.leaf.run('compare', 'item', '--timeout=2');
+  expect(unknown.exitCode).toBe(3);
+  one.leaf.startWorker();
+  await one.leaf.must('resync', 'item');
+  await settled();
 
   // A resync does not empty the table when a part could not be copied again.
   await one.leaf.query(`update pgq_node.node_location set node_location = regexp_replace(node_location, 'port=[0-9]+', 'port=1')

@@ -3,12 +3,16 @@
 -- The other queues that feed the same table of this database: leaves of theirs that replicate it too. The leaf of a
 -- queue that is merged into a branch only follows and feeds nothing.
 --
--- Returns: one row per part, in order of the queues; none for a table that one queue feeds alone.
+-- p_table_name: the table in the queue; null for all tables of the queue.
+--
+-- Returns: one row per part, in order of the queues; none for a table that one queue feeds alone. own_table is the
+--          table in the queue of the call.
 -- Raises:  nothing.
 -- Locks:   none. May be repeated.
 create or replace function pgcascade.other_parts(
     p_queue_name     text,
     p_table_name     text,
+    out own_table    text,
     out queue_name   text,
     out table_name   text,
     out merge_state  text,
@@ -34,7 +38,8 @@ as $$
          where t.local
            and c.node_type is distinct from 'branch'
     )
-    select f.queue_name,
+    select own.table_name,
+           f.queue_name,
            f.table_name,
            f.merge_state,
            exists (select
@@ -46,8 +51,8 @@ as $$
         on f.dest_table = own.dest_table
        and f.queue_name <> own.queue_name
      where own.queue_name = p_queue_name
-       and own.table_name = p_table_name
-     order by f.queue_name;
+       and (p_table_name is null or own.table_name = p_table_name)
+     order by own.table_name, f.queue_name;
 $$;
 
 -- Function: pgcascade.prepare_part(2)

@@ -1,3 +1,4 @@
+import { findFollowed } from '../../cascade/combined-queue.js';
 import { requireProvider } from '../../cascade/find-root.js';
 import type { NodeInfo } from '../../cascade/node-info.js';
 import type { Connection } from '../../db/connection.js';
@@ -147,6 +148,7 @@ async function addOnSubscriber(
     acceptUnknown: switches.force,
     skipUnknown: switches.skipNonExisting,
   });
+  await refuseBesideCombined(connection, node, names);
   const above = { connection: provider, nodeName: node.providerNode, tables: providerTables };
   await addAll(context, connection, node, names, switches, (tableName, destTable) =>
     checkSubscriberTable(
@@ -155,6 +157,28 @@ async function addOnSubscriber(
       { tableName, destTable, allowPartition: true },
       switches.expectSync,
     ),
+  );
+}
+
+/**
+ * A leaf that follows a branch of a combined queue copies nothing: that branch must have the tables first, in sync.
+ * Throws PC303 naming those that it has not.
+ */
+async function refuseBesideCombined(
+  connection: Connection,
+  node: NodeInfo,
+  names: readonly string[],
+): Promise<void> {
+  const combined = await findFollowed(connection, node);
+  if (combined === undefined) return;
+  const tables = await readTables(connection, combined.queueName);
+  const present = new Set(tables.filter(({ state }) => state.kind === 'ok').map(({ name }) => name));
+  const missing = names.filter((name) => !present.has(name));
+  if (missing.length === 0) return;
+  throw new ReplicateError(
+    'PC303',
+    `Node "${node.nodeName}" follows the branch "${combined.nodeName}" of the queue "${combined.queueName}", which lacks ` +
+      `${missing.join(', ')} or has not copied it yet: add it there first, and wait until it is in sync.`,
   );
 }
 

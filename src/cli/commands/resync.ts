@@ -1,3 +1,4 @@
+import { requireMergingLeaf } from '../../cascade/combined-queue.js';
 import { ReplicateError } from '../../errors/replicate-error.js';
 import { checkPartsReachable, readOtherParts } from '../../replica/merged-parts.js';
 import { isDropped, resubscribe } from '../../replica/resubscribe.js';
@@ -23,6 +24,7 @@ export const command: CommandSpec = {
           `Node "${node.nodeName}" is the root: its tables are the ones that the others are copied from.`,
         );
       }
+      await requireMergingLeaf(connection, node);
       const present = (await readTables(connection, config.queueName))
         .filter(({ isLocal }) => isLocal)
         .map(({ name }) => name);
