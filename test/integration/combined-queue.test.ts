@@ -4,6 +4,7 @@ import { openShards, type Shards } from '../support/shards.js';
 import type { TestNode } from '../support/test-node.js';
 import { waitUntil } from '../support/wait-until.js';
 
+const PATIENCE_MS = 200_000;
 const TABLES = `
   create table public.item (id bigint primary key, v text, n int not null default 0);
   create table public.log (shard int, text text);`;
@@ -31,16 +32,16 @@ async function expectAll(
   nodes: TestNode[],
 ): Promise<void> {
   for (const [index, shard] of shards.shards.entries()) {
-    await waitUntilCaughtUp(shard.queue, shard.root, [parts[index] as TestNode]);
+    await waitUntilCaughtUp(shard.queue, shard.root, [parts[index] as TestNode], PATIENCE_MS);
   }
-  await waitUntilCaughtUp('all', root, nodes);
+  await waitUntilCaughtUp('all', root, nodes, PATIENCE_MS);
   for (const node of [root, ...nodes]) {
     await shards.expectUnion('public.item', node);
     await shards.expectUnion('public.log', node);
   }
 }
 
-test('a combined queue feeds leaves with the union of its parts, and a standby takes its place under writes', async () => {
+test('a combined queue feeds leaves with the union of its parts, and a standby takes its place under writes', { timeout: 300_000 }, async () => {
   await using shards = await openShards({ from: [10, 15], to: 18, tables: TABLES, rows, combined: 'all' });
   const { meeting } = shards;
   const parts = shards.shards.map(({ leaf }) => leaf);

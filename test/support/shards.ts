@@ -6,6 +6,9 @@ import { waitUntilCaughtUp } from './caught-up.js';
 import { type FreshDatabase, freshDatabase } from './cluster.js';
 import { TestNode } from './test-node.js';
 
+/** Many processes share the machine. */
+const PATIENCE_MS = 200_000;
+
 /** One queue: its root, and its leaf in the database where the queues meet. */
 export interface Shard {
   readonly queue: string;
@@ -72,7 +75,7 @@ export class Shards implements AsyncDisposable {
 
   /** Waits until the leaves have all that is committed on the roots now, and all their tables are in sync. */
   async caughtUp(): Promise<void> {
-    for (const { queue, root, leaf } of this.shards) await waitUntilCaughtUp(queue, root, [leaf]);
+    for (const { queue, root, leaf } of this.shards) await waitUntilCaughtUp(queue, root, [leaf], PATIENCE_MS);
   }
 
   /** Expects that a table of some node holds the rows of all shards, each as often as there, and no other. */
@@ -128,7 +131,7 @@ async function setUp(shards: Shards, options: ShardsOptions): Promise<void> {
 /** Makes a node the root of its queue, with ticker and worker. */
 async function makeRoot(node: TestNode, queue: string): Promise<void> {
   await node.must('create-root', node.name, node.database.conninfo);
-  await node.query("select pgq.set_queue_config($1, 'ticker_max_lag', '50 milliseconds')", [queue]);
+  await node.query("select pgq.set_queue_config($1, 'ticker_max_lag', '200 milliseconds')", [queue]);
   node.startTicker();
   node.startWorker();
 }
@@ -158,7 +161,7 @@ class Writer {
     await using connection = await shard.root.application();
     for (let round = 1; !this.#stopping; round++) {
       await connection.execute(write(shard.number, round));
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
 }
