@@ -1,10 +1,13 @@
 import { ReplicateError } from '../errors/replicate-error.js';
+import type { TickId } from '../queue/ids.js';
 import { failpoint } from '../runtime/failpoint.js';
 import { callApi } from './call-api.js';
 import { registerLocation } from './location.js';
 import type { Member, MemberSessions } from './member-sessions.js';
+import { requireNode } from './node-info.js';
 import { poll } from './poll.js';
 import { releaseNode } from './release-node.js';
+import { isStockNode, pauseStockWorker, resumeStockWorker } from './stock-node.js';
 import { checkWorkerName } from './subscriber.js';
 import { isWorkerConnected } from './worker-lock-key.js';
 
@@ -21,15 +24,14 @@ export interface MoveNodeOptions {
 
 /**
  * Lets a node read from another provider. No table is copied: tick ids are the same on all nodes, and the worker goes
- * on from the tick that it has, wherever it reads.
+ * on from the tick that it has, wherever it reads. The worker of a stock node is paused for the change, as it must be.
  *
  * Each step looks at the databases for what is left to do, so after a crash the same call finishes the work; until the
- * node itself is told, in one transaction, nothing has changed for it. Nobody needs to be paused, and the worker need
- * not run.
+ * node itself is told, in one transaction, nothing has changed for it. A worker of ours need not run.
  *
  * Throws PC311 for unknown names, PC312 when the new provider is a leaf, the node itself, or below it; PC306 when the
  * worker runs and does not answer in time: the move holds then, and the old provider keeps events until the call is
- * repeated.
+ * repeated. A stock worker that does not answer in time is PC306 too; nothing has changed then.
  */
 export async function moveNode(sessions: MemberSessions, options: MoveNodeOptions): Promise<void> {
   const { queueName } = sessions;
@@ -41,33 +43,91 @@ export async function moveNode(sessions: MemberSessions, options: MoveNodeOption
   const provider = await sessions.look(newProvider);
   await checkNotBelow(sessions, provider, nodeName);
 
-  if (!provider.subscribers.some((subscriber) => subscriber.nodeName === nodeName)) {
-    const { workerName } = node.node;
-    await checkWorkerName(provider.connection, queueName, nodeName, workerName);
-    await registerLocation(provider.connection, queueName, await sessions.location(nodeName));
-    // At the tick that nobody has passed: the worker moves on to its own when it comes.
-    await callApi(provider.connection, 'pgq_node.register_subscriber', [
-      queueName,
-      nodeName,
-      workerName,
-      null,
-    ]);
-    report(`Node "${nodeName}" registered on "${newProvider}".`);
-  }
-  await failpoint('move-registered');
-  if (node.node.providerNode !== newProvider) {
-    const location = await sessions.location(newProvider);
-    await node.connection.transaction(async (tx) => {
-      await registerLocation(tx, queueName, { ...location, isDead: false });
-      await callApi(tx, 'pgq_node.change_consumer_provider', [queueName, node.node.workerName, newProvider]);
-      await tx.query("select pg_notify('pgcascade_tables', $1)", [queueName]);
-    });
-    report(`Node "${nodeName}" reads from "${newProvider}".`);
+  const isMoved = node.node.providerNode === newProvider;
+  // Only a worker of ours finds its place on another provider by itself.
+  const isHeld = !isMoved && (await isStockNode(node.connection));
+  if (isHeld) await pauseStockWorker(node, { timeoutMs: options.timeoutMs, signal: sessions.signal });
+  try {
+    await register(sessions, node, provider, isHeld, options);
+    await failpoint('move-registered');
+    if (!isMoved) {
+      await changeProvider(sessions, node, newProvider);
+      report(`Node "${nodeName}" reads from "${newProvider}".`);
+    }
+  } finally {
+    if (isHeld && node.connection.isOpen) {
+      await resumeStockWorker(node.connection, queueName, node.node.workerName);
+    }
   }
   await failpoint('move-changed');
   await waitForWorker(node, sessions, options);
   await failpoint('move-acknowledged');
   await releaseNode(sessions, { nodeName, provider: newProvider, report });
+}
+
+/** Tells the new provider of its subscriber: at its own tick when its worker is held there, else at the one that nobody has passed. */
+async function register(
+  sessions: MemberSessions,
+  member: Member,
+  provider: Member,
+  isHeld: boolean,
+  { nodeName, newProvider, timeoutMs, report }: MoveNodeOptions,
+): Promise<void> {
+  const { queueName } = sessions;
+  const { workerName } = member.node;
+  const tick = isHeld ? (await requireNode(member.connection, queueName)).lastTick : null;
+  if (tick !== null) await waitForTick(provider, tick, timeoutMs, sessions.signal);
+  if (provider.subscribers.some((subscriber) => subscriber.nodeName === nodeName)) {
+    // By an earlier call that was killed; the node has gone on since.
+    if (tick !== null) {
+      await provider.connection.query('select pgq.register_consumer_at($1, $2, $3)', [
+        queueName,
+        workerName,
+        tick,
+      ]);
+    }
+    return;
+  }
+  await checkWorkerName(provider.connection, queueName, nodeName, workerName);
+  await registerLocation(provider.connection, queueName, await sessions.location(nodeName));
+  await callApi(provider.connection, 'pgq_node.register_subscriber', [queueName, nodeName, workerName, tick]);
+  report(`Node "${nodeName}" registered on "${newProvider}".`);
+}
+
+/** The one transaction that changes the node. Its worker sees it before its next batch. */
+async function changeProvider(
+  sessions: MemberSessions,
+  { connection, node }: Member,
+  newProvider: string,
+): Promise<void> {
+  const { queueName } = sessions;
+  const location = await sessions.location(newProvider);
+  await connection.transaction(async (tx) => {
+    await registerLocation(tx, queueName, { ...location, isDead: false });
+    await callApi(tx, 'pgq_node.change_consumer_provider', [queueName, node.workerName, newProvider]);
+    await tx.query("select pg_notify('pgcascade_tables', $1)", [queueName]);
+  });
+}
+
+/** Waits until the provider has a tick: somebody can be registered there only then. */
+async function waitForTick(
+  { connection, node }: Member,
+  tick: TickId,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const there = await poll(
+    async () => {
+      const [queue] = await connection.query<{ newest: bigint }>(
+        'select last_tick_id as newest from pgq.get_queue_info($1)',
+        [node.queueName],
+      );
+      return queue !== undefined && queue.newest >= tick ? true : undefined;
+    },
+    { intervalMs: POLL_MS, timeoutMs, signal },
+  );
+  if (there !== undefined) return;
+  throw new ReplicateError('PC313', `Node "${node.nodeName}" has not come to tick ${tick} yet.`);
 }
 
 /** Throws PC312 when the new provider cannot feed the node. */

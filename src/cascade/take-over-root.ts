@@ -10,6 +10,7 @@ import type { Member, MemberSessions } from './member-sessions.js';
 import { requireNode } from './node-info.js';
 import { poll } from './poll.js';
 import { releaseNode } from './release-node.js';
+import { isStockNode, pauseStockWorker, resumeStockWorker } from './stock-node.js';
 import { waitForUpstream } from './wait-position.js';
 
 const POLL_MS = 20;
@@ -63,6 +64,12 @@ async function checkCandidate(old: Member, candidate: Member): Promise<void> {
     throw new ReplicateError('PC312', `Node "${old.node.nodeName}" is not the root.`);
   }
   await checkMergedQueues(old, candidate);
+  if (await isStockNode(candidate.connection)) {
+    throw new ReplicateError(
+      'PC312',
+      `Node "${nodeName}" is a node of the stock Londiste: run its own "londiste takeover".`,
+    );
+  }
   const wanted = await readLocalTables(old.connection, old.node.queueName);
   const present = await readLocalTables(candidate.connection, old.node.queueName);
   const missing = [...wanted.keys()].filter((name) => present.get(name) !== 'ok');
@@ -94,6 +101,9 @@ async function switchRoot(
   const { queueName } = sessions;
   const { timeoutMs, report } = options;
   if (!(await isClosed(old))) await waitUntilClose(sessions, old, candidate, timeoutMs);
+  const isStock = await isStockNode(old.connection);
+  // The worker of a stock root ends when it finds that it is none any more, unless it is paused meanwhile.
+  if (isStock) await pauseStockWorker(old, { timeoutMs, signal: sessions.signal });
   const closedAt = performance.now();
   try {
     await callApi(old.connection, 'pgq_node.demote_root', [queueName, 1, options.newName]);
@@ -108,6 +118,9 @@ async function switchRoot(
   } catch (error) {
     if (await isRoot(candidate)) return;
     await reopen(old, queueName);
+    if (isStock && old.connection.isOpen) {
+      await resumeStockWorker(old.connection, queueName, old.node.workerName);
+    }
     throw error;
   }
 }
@@ -209,11 +222,13 @@ async function joinOldRoot(sessions: MemberSessions, options: TakeOverOptions): 
   const old = await sessions.look(oldName);
   if (old.node.nodeType !== 'root') return;
   const location = await sessions.location(newName);
+  const isStock = await isStockNode(old.connection);
   await old.connection.transaction(async (tx) => {
     // Its queue takes no events any more, so the location is written in the session role of replication.
     await callApi(tx, 'pgq_node.demote_root', [queueName, 3, newName]);
     await registerLocation(tx, queueName, { ...location, isDead: false });
     await tx.query("select pg_notify('pgcascade_tables', $1)", [queueName]);
+    if (isStock) await resumeStockWorker(tx, queueName, old.node.workerName);
   });
   report(`Node "${oldName}" is a branch below "${newName}".`);
 }

@@ -13,6 +13,7 @@ const MODULES: Readonly<Record<string, () => Promise<CommandModule>>> = {
   resume: () => import('./commands/resume.js'),
   status: () => import('./commands/status.js'),
   budget: () => import('./commands/budget.js'),
+  'capture-format': () => import('./commands/capture-format.js'),
   members: () => import('./commands/members.js'),
   'change-provider': () => import('./commands/change-provider.js'),
   takeover: () => import('./commands/takeover.js'),

@@ -1,6 +1,7 @@
 import { createSubscriber } from '../cascade/create-subscriber.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { installSchemas } from '../install/install-schemas.js';
+import { inheritCaptureFormat } from '../replica/capture-format.js';
 import { copyNames } from '../replica/copy-names.js';
 import type { CommandSpec } from './command.js';
 import { CREATE_ARGUMENTS, newNode } from './create-node-arguments.js';
@@ -52,7 +53,10 @@ export function createSubscriberCommand(nodeType: 'leaf' | 'branch', summary: st
         providerLocation,
         combinedQueue: options['merge'] as string | undefined,
         connect,
-        fill: (tx, root) => copyNames(tx, root, queueName),
+        fill: async (tx, root) => {
+          await copyNames(tx, root, queueName);
+          if (nodeType === 'branch') await inheritCaptureFormat(tx, root, queueName);
+        },
         signal,
       });
       const what = nodeType === 'leaf' ? 'Leaf' : 'Branch';

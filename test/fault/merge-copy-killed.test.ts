@@ -26,7 +26,9 @@ function write(shard: number, round: number): string {
     insert into public.log values (${shard}, 'same'), (${shard}, 'same');`;
 }
 
-test('two shards meet in one table under writes, whichever worker is killed at whatever step of a copy', { timeout: 300_000 }, async () => {
+test('two shards meet in one table under writes, whichever worker is killed at whatever step of a copy', {
+  timeout: 300_000,
+}, async () => {
   await using shards = await openShards({ from: [10, 15], to: 18, tables: TABLES, rows });
   const [one, two] = [shards.shard(1).leaf, shards.shard(2).leaf];
   shards.startWriting(write);

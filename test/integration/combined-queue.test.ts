@@ -41,7 +41,9 @@ async function expectAll(
   }
 }
 
-test('a combined queue feeds leaves with the union of its parts, and a standby takes its place under writes', { timeout: 300_000 }, async () => {
+test('a combined queue feeds leaves with the union of its parts, and a standby takes its place under writes', {
+  timeout: 300_000,
+}, async () => {
   await using shards = await openShards({ from: [10, 15], to: 18, tables: TABLES, rows, combined: 'all' });
   const { meeting } = shards;
   const parts = shards.shards.map(({ leaf }) => leaf);

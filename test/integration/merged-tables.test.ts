@@ -21,7 +21,9 @@ async function states(shards: Shards, queue: string): Promise<Record<string, str
   return Object.fromEntries(found.map((row) => [row.table_name, row.state]));
 }
 
-test('parts come, go, are parked and copied anew, and no row of another part is lost or doubled', { timeout: 300_000 }, async () => {
+test('parts come, go, are parked and copied anew, and no row of another part is lost or doubled', {
+  timeout: 300_000,
+}, async () => {
   await using shards = await openShards({ from: [13, 18], to: 16, tables: TABLES, rows });
   const [one, two] = [shards.shard(1), shards.shard(2)];
   const settled = async () => {

@@ -75,7 +75,8 @@ export class Shards implements AsyncDisposable {
 
   /** Waits until the leaves have all that is committed on the roots now, and all their tables are in sync. */
   async caughtUp(): Promise<void> {
-    for (const { queue, root, leaf } of this.shards) await waitUntilCaughtUp(queue, root, [leaf], PATIENCE_MS);
+    for (const { queue, root, leaf } of this.shards)
+      await waitUntilCaughtUp(queue, root, [leaf], PATIENCE_MS);
   }
 
   /** Expects that a table of some node holds the rows of all shards, each as often as there, and no other. */

@@ -6,8 +6,27 @@ import { TestNode } from './test-node.js';
 const LONDISTE = { path: '/usr/bin/londiste' };
 const PGQD = { path: '/usr/bin/pgqd' };
 
+/** The same node, as somebody sees it who gives it the commands of the stock Londiste. Its programs stay with `node`. */
+export async function withStockCommands(node: TestNode, queueName: string): Promise<StockNode> {
+  const stock = new StockNode(`${node.name}-stock`, node.folder, node.database, `${node.name}_worker`);
+  await stock.writeIniFiles(queueName);
+  return stock;
+}
+
 /** A node whose commands, worker and ticker are those of the stock Londiste. */
 export class StockNode extends TestNode {
+  readonly #workerName: string;
+
+  constructor(
+    name: string,
+    folder: string,
+    database: TestNode['database'],
+    workerName: string = `${name}_worker`,
+  ) {
+    super(name, folder, database);
+    this.#workerName = workerName;
+  }
+
   /** Runs `londiste <node>.ini words…` to its end. */
   override run(...words: string[]): Promise<ProgramOutcome> {
     return runProgram(LONDISTE, [this.ini, ...words], { folder: this.folder });
@@ -39,7 +58,7 @@ export class StockNode extends TestNode {
     await writeFile(join(this.folder, `${this.name}.ticker.ini`), `${ticker.join('\n')}\n`);
     const worker = [
       '[londiste]',
-      `job_name = ${this.name}_worker`,
+      `job_name = ${this.#workerName}`,
       `db = ${this.database.conninfo}`,
       `queue_name = ${queueName}`,
       `pidfile = ${this.name}.pid`,

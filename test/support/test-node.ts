@@ -13,7 +13,7 @@ export class TestNode {
   worker: Program | undefined;
   ticker: Program | undefined;
 
-  constructor(name: string, folder: string, database: FreshDatabase) {
+  constructor(name: string, folder: string, database: TestNode['database']) {
     this.name = name;
     this.folder = folder;
     this.database = database;

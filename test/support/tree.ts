@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { waitUntilCaughtUp } from './caught-up.js';
-import { type FreshDatabase, freshDatabase, freshDatabaseOn, startCluster } from './cluster.js';
+import { type Cluster, type FreshDatabase, freshDatabase, freshDatabaseOn, startCluster } from './cluster.js';
 import { findDifferences } from './differences.js';
 import { StockNode } from './stock-node.js';
 import { startStockCluster } from './stock-server.js';
@@ -19,7 +19,7 @@ export interface TreeNodeOptions {
   readonly provider?: string;
   /** Other nodes will read from this one. */
   readonly isBranch?: boolean;
-  /** A node of the stock Londiste: its extensions on Debian's PostgreSQL 15, and its programs. */
+  /** A node of the stock Londiste: its extensions on Debian's PostgreSQL 15, one server for all of a tree, and its programs. */
   readonly isStock?: boolean;
 }
 
@@ -30,6 +30,8 @@ export interface TreeOptions {
   readonly tables?: string | undefined;
   /** SQL run on the root only, after `tables` and before anything is added: the rows to copy. */
   readonly rows?: string | undefined;
+  /** Commands of the root, each its words, run when it has been created. */
+  readonly rootCommands?: readonly (readonly string[])[] | undefined;
   /** More lines for the ini files of all workers. */
   readonly ini?: readonly string[] | undefined;
   /** True for servers of their own, which may be killed; false shares those of the test file. */
@@ -85,11 +87,15 @@ export async function openTree(options: TreeOptions): Promise<Tree> {
     const folder = await mkdtemp(join(tmpdir(), 'pgcascade-tree-'));
     cleanUp.unshift(() => rm(folder, { recursive: true, force: true }));
     const nodes: TestNode[] = [];
+    let stockCluster: Cluster | undefined;
     for (const [name, { major, isStock }] of Object.entries(options.nodes)) {
       if (isStock === true) {
-        const cluster = await startStockCluster();
-        cleanUp.unshift(() => cluster.stop());
-        nodes.push(new StockNode(name, folder, await freshDatabaseOn(cluster, name)));
+        if (stockCluster === undefined) {
+          const cluster = await startStockCluster();
+          cleanUp.unshift(() => cluster.stop());
+          stockCluster = cluster;
+        }
+        nodes.push(new StockNode(name, folder, await freshDatabaseOn(stockCluster, name)));
         continue;
       }
       const database = await openDatabase(major, name, options.ownServers === true);
@@ -115,6 +121,7 @@ async function setUp(tree: Tree, options: TreeOptions): Promise<void> {
     if (provider === undefined) {
       if (options.rows !== undefined) await node.query(options.rows);
       await node.must('create-root', node.name, location);
+      for (const words of options.rootCommands ?? []) await node.must(...words);
       await node.query("select pgq.set_queue_config($1, 'ticker_max_lag', '50 milliseconds')", [QUEUE]);
     } else {
       const verb = isBranch === true ? 'create-branch' : 'create-leaf';

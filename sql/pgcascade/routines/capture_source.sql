@@ -1,32 +1,82 @@
--- Function: pgcascade.capture_row(3)
+-- Function: pgcascade.capture_pair(4)
 --
--- The SQL of one row as an event's JSON object, in two parts that belong together: a lateral subquery with the
--- columns as they travel, and the expression that turns it into text.
+-- The SQL of one column in urlencoded data, as PgQ's logutriga writes it: `name=value`, `name` alone for null.
 --
--- Returns: one row: `source`, to be used as `cross join lateral (<source>) as <p_as>`, and `json_text`, of type text.
+-- Returns: an expression of type text over the column of the lateral subquery p_as.
+-- Raises:  nothing.
+-- Locks:   none. May be repeated.
+create or replace function pgcascade.capture_pair(
+    p_follows   boolean,
+    p_column    text,
+    p_relation  oid,
+    p_as        text
+)
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select format(
+        $q$%L || coalesce('=' || %s(%s), '')$q$,
+        case when p_follows then '&' else '' end || pgcascade.urlencode(p_column),
+        -- That of our own pgq is the faster one; a stock PgQ has none.
+        case when to_regprocedure('pgq._urlencode(text)') is null then 'pgcascade.urlencode' else 'pgq._urlencode' end,
+        format(
+            -- The casts to text of these two are not what the types write.
+            case b.oid
+                when 'bool'::regtype then $q$case when %1$I.%2$I then 't' when not %1$I.%2$I then 'f' end$q$
+                when 'bpchar'::regtype then 'textin(bpcharout(%1$I.%2$I))'
+                else '%1$I.%2$I::text'
+            end,
+            p_as, p_column
+        )
+    )
+      from pg_attribute as a
+     cross join lateral pgcascade.base_type(a.atttypid) as b
+     where a.attrelid = p_relation
+       and a.attname = p_column;
+$$;
+
+-- Function: pgcascade.capture_row(5)
+--
+-- The SQL of one row as an event's data in a capture format, in two parts that belong together: a lateral subquery with
+-- the columns as they travel, and the expression that turns it into text.
+--
+-- Returns: one row: `source`, to be used as `cross join lateral (<source>) as <p_as>`, and `row_text`, of type text.
 --          Only the columns p_only when that is not null.
 -- Raises:  nothing.
 -- Locks:   none. May be repeated.
 create or replace function pgcascade.capture_row(
+    p_format    text,
     p_relation  oid,
     p_alias     text,
     p_as        text,
     p_only      text[],
     out source    text,
-    out json_text text
+    out row_text  text
 )
 language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
     select 'select ' || coalesce(string_agg(format('%s as %I', c.expression, c.column_name), ', ' order by c.position), ''),
-           case when count(*) = 0 then $q$'{}'$q$ else format('row_to_json(%I.*)::text', p_as) end
+           case
+               when p_format = 'urlenc'
+               then coalesce(
+                   string_agg(
+                       pgcascade.capture_pair(c.position > 1, c.column_name, p_relation, p_as), ' || ' order by c.position
+                   ),
+                   quote_literal('')
+               )
+               when count(*) = 0 then $q$'{}'$q$
+               else format('row_to_json(%I.*)::text', p_as)
+           end
       from (
           select column_name, expression, row_number() over () as position
             from pgcascade.capture_columns(p_relation, p_alias)
-      ) as c
-     where p_only is null
-        or c.column_name = any (p_only);
+           where p_only is null
+              or column_name = any (p_only)
+      ) as c;
 $$;
 
 -- Function: pgcascade.capture_key(3)
@@ -81,14 +131,16 @@ as $$
       from pgcascade.capture_columns(p_relation, p_one) as c;
 $$;
 
--- Function: pgcascade.capture_event_type(3)
+-- Function: pgcascade.capture_event_type(4)
 --
--- The ev_type of an event: the operation, the table and its key as compact JSON, as PgQ's jsontriga writes it.
+-- The ev_type of an event in a capture format: the operation, the table and its key as compact JSON, as PgQ's jsontriga
+-- writes it, or the operation's letter and the key, as its logutriga does.
 --
 -- Returns: text.
 -- Raises:  nothing.
 -- Locks:   none. May be repeated.
 create or replace function pgcascade.capture_event_type(
+    p_format       text,
     p_operation    text,
     p_table_name   text,
     p_key_columns  text[]
@@ -98,14 +150,18 @@ language sql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    select format(
-        '{"op":"%s","table":[%s,%s],"pkey":[%s]}',
-        p_operation,
-        to_json(split_part(p_table_name, '.', 1)),
-        to_json(substr(p_table_name, strpos(p_table_name, '.') + 1)),
-        (select coalesce(string_agg(to_json(k.name)::text, ',' order by k.position), '')
-           from unnest(p_key_columns) with ordinality as k(name, position))
-    );
+    select case
+        when p_format = 'urlenc' and p_operation = 'TRUNCATE' then 'R'
+        when p_format = 'urlenc' then left(p_operation, 1) || ':' || array_to_string(p_key_columns, ',')
+        else format(
+            '{"op":"%s","table":[%s,%s],"pkey":[%s]}',
+            p_operation,
+            to_json(split_part(p_table_name, '.', 1)),
+            to_json(substr(p_table_name, strpos(p_table_name, '.') + 1)),
+            (select coalesce(string_agg(to_json(k.name)::text, ',' order by k.position), '')
+               from unnest(p_key_columns) with ordinality as k(name, position))
+        )
+    end;
 $$;
 
 -- Function: pgcascade.capture_insert(9)
@@ -136,7 +192,7 @@ as $$
     );
 $$;
 
--- Function: pgcascade.capture_by_statement(5)
+-- Function: pgcascade.capture_by_statement(6)
 --
 -- The body of one generated statement trigger function for one event table: static SQL over the transition tables
 -- new_rows and old_rows. p_operation: INSERT, UPDATE, DELETE or TRUNCATE.
@@ -148,6 +204,7 @@ $$;
 -- Raises:  nothing.
 -- Locks:   none. May be repeated.
 create or replace function pgcascade.capture_by_statement(
+    p_format       text,
     p_operation    text,
     p_relation     oid,
     p_table_name   text,
@@ -160,7 +217,7 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_type   text := quote_literal(pgcascade.capture_event_type(p_operation, p_table_name, p_key_columns));
+    v_type   text := quote_literal(pgcascade.capture_event_type(p_format, p_operation, p_table_name, p_key_columns));
     v_name   text := quote_literal(p_table_name);
     v_new    record;
     v_old    record;
@@ -169,20 +226,22 @@ declare
     v_went   text;
 begin
     if p_operation = 'TRUNCATE' then
-        return pgcascade.capture_insert(p_events, v_type, quote_literal('{}'), v_name, 'null', 'null', '');
+        return pgcascade.capture_insert(
+            p_events, v_type, quote_literal(case p_format when 'urlenc' then '' else '{}' end), v_name, 'null', 'null', ''
+        );
     end if;
 
-    select * into v_new from pgcascade.capture_row(p_relation, 'n', 'pgc_new', null);
+    select * into v_new from pgcascade.capture_row(p_format, p_relation, 'n', 'pgc_new', null);
     -- A delete needs no more than the key.
-    select * into v_old from pgcascade.capture_row(p_relation, 'o', 'pgc_old', p_key_columns);
+    select * into v_old from pgcascade.capture_row(p_format, p_relation, 'o', 'pgc_old', p_key_columns);
     if p_operation = 'INSERT' then
         return pgcascade.capture_insert(
-            p_events, v_type, v_new.json_text, v_name, 'null', pgcascade.capture_key(p_relation, 'n', p_key_columns),
+            p_events, v_type, v_new.row_text, v_name, 'null', pgcascade.capture_key(p_relation, 'n', p_key_columns),
             format('new_rows as n cross join lateral (%s) as pgc_new', v_new.source)
         );
     elsif p_operation = 'DELETE' then
         return pgcascade.capture_insert(
-            p_events, v_type, v_old.json_text, v_name, 'null', pgcascade.capture_key(p_relation, 'o', p_key_columns),
+            p_events, v_type, v_old.row_text, v_name, 'null', pgcascade.capture_key(p_relation, 'o', p_key_columns),
             format('old_rows as o cross join lateral (%s) as pgc_old', v_old.source)
         );
     end if;
@@ -196,11 +255,11 @@ begin
         p_events,
         format(
             'case when %s then %L when %s then %L else %s end',
-            v_came, pgcascade.capture_event_type('INSERT', p_table_name, p_key_columns),
-            v_went, pgcascade.capture_event_type('DELETE', p_table_name, p_key_columns),
+            v_came, pgcascade.capture_event_type(p_format, 'INSERT', p_table_name, p_key_columns),
+            v_went, pgcascade.capture_event_type(p_format, 'DELETE', p_table_name, p_key_columns),
             v_type
         ),
-        format('case when %s then %s else %s end', v_went, v_old.json_text, v_new.json_text),
+        format('case when %s then %s else %s end', v_went, v_old.row_text, v_new.row_text),
         v_name,
         'null',
         format(
@@ -220,7 +279,7 @@ begin
 end;
 $$;
 
--- Function: pgcascade.capture_by_row(4)
+-- Function: pgcascade.capture_by_row(5)
 --
 -- The body of one generated row trigger function for one event table, for all three operations.
 --
@@ -230,6 +289,7 @@ $$;
 -- Raises:  nothing.
 -- Locks:   none. May be repeated.
 create or replace function pgcascade.capture_by_row(
+    p_format       text,
     p_relation     oid,
     p_table_name   text,
     p_key_columns  text[],
@@ -250,22 +310,22 @@ declare
     v_delete    text;
     v_update    text;
 begin
-    select * into v_new from pgcascade.capture_row(p_relation, 'new', 'pgc_new', null);
-    select * into v_old from pgcascade.capture_row(p_relation, 'old', 'pgc_old', case when v_keyed then p_key_columns end);
+    select * into v_new from pgcascade.capture_row(p_format, p_relation, 'new', 'pgc_new', null);
+    select * into v_old from pgcascade.capture_row(p_format, p_relation, 'old', 'pgc_old', case when v_keyed then p_key_columns end);
     v_insert := pgcascade.capture_insert(
-        p_events, quote_literal(pgcascade.capture_event_type('INSERT', p_table_name, p_key_columns)),
-        v_new.json_text, v_name, 'null', pgcascade.capture_key(p_relation, 'new', p_key_columns),
+        p_events, quote_literal(pgcascade.capture_event_type(p_format, 'INSERT', p_table_name, p_key_columns)),
+        v_new.row_text, v_name, 'null', pgcascade.capture_key(p_relation, 'new', p_key_columns),
         format('(%s) as pgc_new', v_new.source)
     );
     v_delete := pgcascade.capture_insert(
-        p_events, quote_literal(pgcascade.capture_event_type('DELETE', p_table_name, p_key_columns)),
-        v_old.json_text, v_name, 'null', pgcascade.capture_key(p_relation, 'old', p_key_columns),
+        p_events, quote_literal(pgcascade.capture_event_type(p_format, 'DELETE', p_table_name, p_key_columns)),
+        v_old.row_text, v_name, 'null', pgcascade.capture_key(p_relation, 'old', p_key_columns),
         format('(%s) as pgc_old', v_old.source)
     );
     v_update := pgcascade.capture_insert(
-        p_events, quote_literal(pgcascade.capture_event_type('UPDATE', p_table_name, p_key_columns)),
-        v_new.json_text, v_name,
-        case when v_keyed then 'null' else v_old.json_text end,
+        p_events, quote_literal(pgcascade.capture_event_type(p_format, 'UPDATE', p_table_name, p_key_columns)),
+        v_new.row_text, v_name,
+        case when v_keyed then 'null' else v_old.row_text end,
         pgcascade.capture_key(p_relation, 'new', p_key_columns),
         format('(%s) as pgc_new', v_new.source)
             || case when v_keyed then '' else format(' cross join (%s) as pgc_old', v_old.source) end

@@ -7,7 +7,7 @@
 -- user's trigger can write the same row again.
 --
 -- Returns: one row: mode and reason as pgcascade.capture_mode.
--- Raises:  PC302 when the queue is not there, PC400 when the table is not there.
+-- Raises:  PC302 when the queue is not there, PC400 when the table is not there or the queue's format cannot name its key.
 -- Locks:   the table, SHARE ROW EXCLUSIVE until commit: set lock_timeout before. May be repeated.
 create or replace function pgcascade.create_capture(
     p_queue_name  text,
@@ -21,6 +21,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_queue     pgq.queue%rowtype;
+    v_format    text := pgcascade.capture_format(p_queue_name);
     v_relation  oid;
     v_key       record;
     v_settings  text[];
@@ -34,16 +35,20 @@ begin
     v_relation := pgcascade.lock_table(p_dest_table);
     select * into mode, reason from pgcascade.capture_mode(v_relation);
     select * into v_key from pgcascade.table_key(v_relation);
+    if v_format = 'urlenc' and array_to_string(v_key.key_columns, '') like '%,%' then
+        raise exception 'The key of % has a column with a comma in its name, which events in urlencoded form cannot name.',
+            p_dest_table using errcode = 'PC400';
+    end if;
     select array_agg(distinct s) into v_settings
       from pgcascade.capture_columns(v_relation, 'n') as c, unnest(c.settings) as s;
 
     perform pgcascade.drop_capture(p_queue_name, p_table_name);
     insert into pgcascade.capture_plan as p (
-        queue_name, table_name, dest_table, relation, purpose, mode, reason, key_columns, key_source
+        queue_name, table_name, dest_table, relation, purpose, mode, reason, key_columns, key_source, capture_format
     )
     values (
         p_queue_name, p_table_name, p_dest_table, v_relation, 'capture', create_capture.mode, create_capture.reason,
-        v_key.key_columns, v_key.key_source
+        v_key.key_columns, v_key.key_source, v_format
     )
     returning p.plan_no into v_plan_no;
 
@@ -58,9 +63,9 @@ begin
             array(
                 select case v_kind
                            when 'row'
-                           then pgcascade.capture_by_row(v_relation, p_table_name, v_key.key_columns, e.name)
+                           then pgcascade.capture_by_row(v_format, v_relation, p_table_name, v_key.key_columns, e.name)
                            else pgcascade.capture_by_statement(
-                               upper(v_kind), v_relation, p_table_name, v_key.key_columns, e.name
+                               v_format, upper(v_kind), v_relation, p_table_name, v_key.key_columns, e.name
                            )
                        end
                   from (

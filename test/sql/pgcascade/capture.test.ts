@@ -74,6 +74,52 @@ describe.each([10, 13, 18])('capture on PostgreSQL %i', (major) => {
     ]);
   });
 
+  test('in urlencoded form events are as logutriga writes them, with the settings pinned and the key beside', async () => {
+    await admin.query("select pgcascade.set_capture_format($1, 'urlenc')", [QUEUE]);
+    await capture(
+      'public.encoded',
+      `create table public.encoded (b text, a int, ok boolean, c char(4), n numeric(38,20), f float8, at timestamptz, x bytea,
+                                    list text[], "ö &=" text, primary key (b, a))`,
+    );
+    const noKey = 'create table public.encoded_no_key (n int, t text)';
+    await capture('public.encoded_no_key', noKey, 'mixed');
+    await admin.query("select pgcascade.set_capture_format($1, 'json')", [QUEUE]);
+    await using writer = await database.application();
+    await writer.execute(
+      "set datestyle = 'SQL, DMY'; set timezone = 'Asia/Tokyo'; set bytea_output = 'escape'",
+    );
+    await writer.execute(`insert into public.encoded values
+      (E'q w\\\\ü''', 3, true, 'ab', 123456789012345678.10, 0.5, '2020-01-02 03:04:05+00', '\\x00ff', '{a,null}', '')`);
+    await writer.execute('update public.encoded set ok = false, "ö &=" = null, c = null');
+    await writer.execute('update public.encoded set a = 4');
+    await writer.execute('delete from public.encoded');
+    await writer.execute(
+      "insert into public.encoded_no_key values (1, 'x'); update public.encoded_no_key set n = 2",
+    );
+    await writer.execute('truncate public.encoded');
+    const common = { extra1: 'public.encoded', extra2: null };
+    const rest = (ok: string, c: string, last: string) =>
+      `ok=${ok}&${c}&n=123456789012345678.10000000000000000000&f=0.5&at=2020-01-02+03%3a04%3a05%2b00&x=%5cx00ff&list=%7ba%2cNULL%7d&%c3%b6+%26%3d${last}`;
+    const key = 'b=q+w%5c%c3%bc%27';
+    const extra3 = (a: number) => `("q w\\\\ü'",${a})`;
+    expect(await events()).toEqual([
+      { ...common, type: 'I:b,a', data: `${key}&a=3&${rest('t', 'c=ab++', '=')}`, extra3: extra3(3) },
+      { ...common, type: 'U:b,a', data: `${key}&a=3&${rest('f', 'c', '')}`, extra3: extra3(3) },
+      { ...common, type: 'D:b,a', data: `${key}&a=3`, extra3: extra3(3) },
+      { ...common, type: 'I:b,a', data: `${key}&a=4&${rest('f', 'c', '')}`, extra3: extra3(4) },
+      { ...common, type: 'D:b,a', data: `${key}&a=4`, extra3: extra3(4) },
+      { type: 'I:', data: 'n=1&t=x', extra1: 'public.encoded_no_key', extra2: null, extra3: null },
+      { type: 'U:', data: 'n=2&t=x', extra1: 'public.encoded_no_key', extra2: 'n=1&t=x', extra3: null },
+      { ...common, type: 'R', data: '', extra3: null },
+    ]);
+    await admin.execute('create table public.comma ("a,b" int primary key)');
+    await admin.query("select pgcascade.set_capture_format($1, 'urlenc')", [QUEUE]);
+    await expect(
+      admin.query("select pgcascade.create_capture($1, 'public.comma', 'public.comma')", [QUEUE]),
+    ).rejects.toThrow('has a column with a comma in its name');
+    await admin.query("select pgcascade.set_capture_format($1, 'json')", [QUEUE]);
+  });
+
   test('an update that changes nothing sends no event', async () => {
     await capture('public.still', 'create table public.still (id int primary key, doc json)');
     await admin.execute(`insert into public.still values (1, '{"a": 1}')`);
