@@ -56,7 +56,7 @@ export class Shards implements AsyncDisposable {
   async openNode(name: string, queue: string, database: FreshDatabase): Promise<TestNode> {
     const node = new TestNode(name, this.folder, database);
     this.#cleanUp.unshift(() => node.stopPrograms());
-    await node.writeIniFiles(queue, []);
+    await node.writeIniFiles(queue, ['global_wm_publish_period = 2', 'local_wm_publish_period = 2']);
     return node;
   }
 

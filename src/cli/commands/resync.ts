@@ -1,6 +1,9 @@
 import { requireMergingLeaf } from '../../cascade/combined-queue.js';
+import { requireNode } from '../../cascade/node-info.js';
+import { isWorkerConnected } from '../../cascade/worker-lock-key.js';
+import type { Connection } from '../../db/connection.js';
 import { ReplicateError } from '../../errors/replicate-error.js';
-import { checkPartsReachable, readOtherParts } from '../../replica/merged-parts.js';
+import { checkPartsReachable, type MergedPart, readOtherParts } from '../../replica/merged-parts.js';
 import { isDropped, resubscribe } from '../../replica/resubscribe.js';
 import { resyncTable } from '../../replica/resync-table.js';
 import { readTables } from '../../replica/table-list.js';
@@ -56,6 +59,9 @@ export const command: CommandSpec = {
         application: `resync/${config.jobName}`,
         signal,
       });
+      for (const part of await idleParts(connection, parts)) {
+        output.print(`The worker of queue "${part}" does not run: its rows are missing here until it does.`);
+      }
       for (const name of names) {
         const others = await resyncTable(connection, queueName, name);
         const from = others.length === 0 ? '' : ` from queues ${[queueName, ...others].join(', ')}`;
@@ -66,3 +72,13 @@ export const command: CommandSpec = {
     });
   },
 };
+
+/** The queues whose parts nobody will copy before their workers are started. */
+async function idleParts(connection: Connection, parts: readonly MergedPart[]): Promise<string[]> {
+  const idle: string[] = [];
+  for (const queueName of new Set(parts.map((part) => part.queueName))) {
+    const { workerName } = await requireNode(connection, queueName);
+    if (!(await isWorkerConnected(connection, queueName, workerName))) idle.push(queueName);
+  }
+  return idle;
+}
