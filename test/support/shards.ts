@@ -132,7 +132,7 @@ async function setUp(shards: Shards, options: ShardsOptions): Promise<void> {
 /** Makes a node the root of its queue, with ticker and worker. */
 async function makeRoot(node: TestNode, queue: string): Promise<void> {
   await node.must('create-root', node.name, node.database.conninfo);
-  await node.query("select pgq.set_queue_config($1, 'ticker_max_lag', '200 milliseconds')", [queue]);
+  await node.query("select pgq.set_queue_config($1, 'ticker_max_lag', '400 milliseconds')", [queue]);
   node.startTicker();
   node.startWorker();
 }
@@ -162,7 +162,7 @@ class Writer {
     await using connection = await shard.root.application();
     for (let round = 1; !this.#stopping; round++) {
       await connection.execute(write(shard.number, round));
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await new Promise((resolve) => setTimeout(resolve, 200));
     }
   }
 }
