@@ -5,6 +5,7 @@ import { parseRowEventType } from '../queue/decode/row-event-type.js';
 import type { QueueEvent } from '../queue/event.js';
 import { type Conflict, conflictOf } from './conflict.js';
 import { type PlannedTable, planTable } from './plan-table.js';
+import { type RowRewrite, rewriteChanges } from './row-rewrite.js';
 import { runSteps, type StepFailure } from './run-steps.js';
 import type { Step } from './step.js';
 import { TableChanges } from './table-changes.js';
@@ -17,6 +18,8 @@ export interface ApplyBlockPorts {
   readonly tx: Connection;
   /** Undefined when the table's events are not to be written here. Asked once for each table of the block. */
   tableOf(queueTable: string): TargetTable | undefined;
+  /** What is made of the table's events first; undefined when they are written as they are. */
+  rewriteOf?(queueTable: string): RowRewrite | undefined;
 }
 
 /** Why a table cannot go on. */
@@ -47,8 +50,14 @@ export async function applyBlock(
   events: readonly QueueEvent[],
 ): Promise<BlockOutcome> {
   const { tx } = ports;
-  const tables = groupByTable(ports, events);
   const conflicts: TableConflict[] = [];
+  const tables: TableChanges[] = [];
+  for (const changes of groupByTable(ports, events)) {
+    const { queueTable } = changes.writer.table;
+    const rewritten = await rewriteTable(ports, changes);
+    if (rewritten instanceof TableChanges) tables.push(rewritten);
+    else conflicts.push({ queueTable, ...rewritten });
+  }
   const planned: WritableTable[] = [];
   for (const changes of tables) {
     const { queueTable } = changes.writer.table;
@@ -78,9 +87,35 @@ function groupByTable(ports: ApplyBlockPorts, events: readonly QueueEvent[]): Ta
       changes = table === undefined ? undefined : new TableChanges(writerOf(table));
       tables.set(event.extra1, changes);
     }
-    changes?.add(event, type);
+    if (type.operation === 'truncate' && ports.rewriteOf?.(event.extra1)?.ignoresTruncate === true) {
+      changes?.pass();
+    } else {
+      changes?.add(event, type);
+    }
   }
   return [...tables.values()].filter((changes) => changes !== undefined);
+}
+
+/** The table's changes as they are here; a conflict when a row cannot be read as the table's handler wants it. */
+async function rewriteTable(
+  { tx, rewriteOf }: ApplyBlockPorts,
+  changes: TableChanges,
+): Promise<TableChanges | Conflict> {
+  const rewrite = rewriteOf?.(changes.writer.table.queueTable);
+  const first = changes.sections[0]?.changes[0];
+  if (rewrite?.changesRows !== true || first === undefined) return changes;
+  await tx.execute('savepoint pgc_rewrite');
+  try {
+    const rewritten = await rewriteChanges(tx, changes, rewrite);
+    await tx.execute('release savepoint pgc_rewrite');
+    return rewritten;
+  } catch (error) {
+    const reason = writeFailureOf(error);
+    if (reason === undefined) throw withCode(error);
+    await tx.execute('rollback to savepoint pgc_rewrite; release savepoint pgc_rewrite');
+    const message = `The table's handler cannot be applied to the events from this one on: ${reason.message}`;
+    return { eventId: first.event.id, key: first.key || null, code: 'PC403', message };
+  }
 }
 
 interface WritableTable {

@@ -5,8 +5,8 @@ import { writeFailureOf } from './write-failure.js';
 /** The first event of a table that could not be written, and why. */
 export interface Conflict {
   readonly eventId: EventId;
-  /** PC402: the rows differ from the provider's. PC403: the table differs. */
-  readonly code: 'PC402' | 'PC403';
+  /** PC402: the rows differ from the provider's. PC403: the table differs. PC410: its handler cannot be had. */
+  readonly code: 'PC402' | 'PC403' | 'PC410';
   /** A sentence without any value of a row. */
   readonly message: string;
   /** The key of the row as JSON values; null when the table has no key. */

@@ -14,14 +14,30 @@ export type NetEffect = 'unseen' | 'insert' | 'update' | 'delete' | 'replace' | 
 /** `disorder`: no source can have done this in this order, so the events must be looked at one by one. */
 export type NextEffect = Exclude<NetEffect, 'unseen'> | 'disorder';
 
+export type EffectTable = Readonly<Record<NetEffect, Readonly<Record<KeyOperation, NextEffect>>>>;
+
 /** The whole rule: what was known of the key × what happens next. Each event carries the full row. */
-export const NEXT_EFFECT: Readonly<Record<NetEffect, Readonly<Record<KeyOperation, NextEffect>>>> = {
+export const NEXT_EFFECT: EffectTable = {
   unseen: { insert: 'insert', update: 'update', delete: 'delete' },
   insert: { insert: 'disorder', update: 'insert', delete: 'nothing' },
   update: { insert: 'disorder', update: 'update', delete: 'delete' },
   delete: { insert: 'replace', update: 'disorder', delete: 'disorder' },
   replace: { insert: 'disorder', update: 'replace', delete: 'delete' },
   nothing: { insert: 'insert', update: 'disorder', delete: 'disorder' },
+};
+
+/**
+ * The rule for a table that holds only some of the source's rows: `update` is a row that is to be here, whether or not
+ * it was, `delete` one that is not to be here, `insert` one that cannot have been here. So `update` and `delete` as
+ * net effects say nothing of before, and `replace` is: gone, if it was here, and then a new one.
+ */
+export const NEXT_PARTIAL_EFFECT: EffectTable = {
+  unseen: { insert: 'insert', update: 'update', delete: 'delete' },
+  insert: { insert: 'disorder', update: 'insert', delete: 'nothing' },
+  update: { insert: 'disorder', update: 'update', delete: 'delete' },
+  delete: { insert: 'replace', update: 'replace', delete: 'delete' },
+  replace: { insert: 'disorder', update: 'replace', delete: 'delete' },
+  nothing: { insert: 'insert', update: 'insert', delete: 'nothing' },
 };
 
 export interface KeyedChange {
@@ -45,11 +61,12 @@ export interface NetChanges<Change> {
  */
 export function netChanges<Change extends KeyedChange>(
   changes: Iterable<Change>,
+  effects: EffectTable = NEXT_EFFECT,
 ): NetChanges<Change> | undefined {
   const keys = new Map<string, { effect: NetEffect; last: Change }>();
   for (const change of changes) {
     const known = keys.get(change.key);
-    const effect = NEXT_EFFECT[known?.effect ?? 'unseen'][change.operation];
+    const effect = effects[known?.effect ?? 'unseen'][change.operation];
     if (effect === 'disorder') return undefined;
     if (known === undefined) {
       keys.set(change.key, { effect, last: change });

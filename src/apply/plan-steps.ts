@@ -1,5 +1,11 @@
 import { netContent } from './net-content.js';
-import { type KeyOperation, netChanges } from './net-effect.js';
+import {
+  type EffectTable,
+  type KeyOperation,
+  NEXT_EFFECT,
+  NEXT_PARTIAL_EFFECT,
+  netChanges,
+} from './net-effect.js';
 import type { RowChange } from './row-change.js';
 import type { SectionTarget } from './section-target.js';
 import type { Step } from './step.js';
@@ -20,7 +26,7 @@ export function planSteps(target: SectionTarget, changes: readonly RowChange[]):
   if (changes.every(({ operation }) => operation === 'insert')) return [target.step('insert', changes)];
   if (key === null && target.columns.isWholeRow) return contentSteps(target, changes);
   if (key?.isUnique && key.hasExactText) return netSteps(target, key, changes);
-  return [...runs(key, changes)].map((run) => target.step(run.operation, run.changes));
+  return [...runs(key, changes)].flatMap((run) => target.steps(run.operation, run.changes));
 }
 
 /**
@@ -33,7 +39,9 @@ export function planRewrite(target: SectionTarget, changes: readonly RowChange[]
   if (changes.every(({ operation }) => operation === 'insert')) return [target.step('insert', changes)];
   if (!columns.isWholeRow) return undefined;
   if (key === null) return contentSteps(target, changes);
-  const net = key.isUnique ? netChanges(changes) : undefined;
+  // Of a part the row counts prove nothing, so equal keys must be seen to be equal.
+  const isProven = key.isUnique && (!target.isPartial || key.hasExactText);
+  const net = isProven ? netChanges(changes, effectsOf(target)) : undefined;
   if (net === undefined) return undefined;
   const replaced = [...net.update, ...net.replace];
   return setSteps(target, key, {
@@ -46,11 +54,15 @@ export function planRewrite(target: SectionTarget, changes: readonly RowChange[]
 
 /** The steps that do what the source did, one change after the other. Pure. */
 export function planInOrder(target: SectionTarget, changes: readonly RowChange[]): Step[] {
-  return changes.map((change) => target.step(change.operation, [change]));
+  return changes.flatMap((change) => target.steps(change.operation, [change]));
+}
+
+function effectsOf({ isPartial }: SectionTarget): EffectTable {
+  return isPartial ? NEXT_PARTIAL_EFFECT : NEXT_EFFECT;
 }
 
 function netSteps(target: SectionTarget, key: TargetKey, changes: readonly RowChange[]): Step[] | undefined {
-  const net = netChanges(changes);
+  const net = netChanges(changes, effectsOf(target));
   if (net === undefined) return undefined;
   // An update spares the indexes, but leaves the columns that the events do not have as they were: only a new row
   // gives them their defaults.
@@ -73,7 +85,7 @@ function setSteps(target: SectionTarget, key: TargetKey, sets: Sets): Step[] {
   const steps: Step[] = [];
   if (sets.absent.length > 0) steps.push(target.absentStep(key, sets.absent));
   if (sets.delete.length > 0) steps.push(target.step('delete', sets.delete));
-  if (sets.update.length > 0) steps.push(target.step('update', sets.update));
+  if (sets.update.length > 0) steps.push(...target.steps('update', sets.update));
   if (sets.insert.length > 0) steps.push(target.step('insert', sets.insert));
   return steps;
 }

@@ -30,13 +30,11 @@ export function planTable({
   truncate,
   unreadable,
   sections,
+  isPartial,
 }: TableChanges): PlannedTable | UnwritableTable {
   const { table } = writer;
   if (unreadable !== undefined) {
-    return mismatch(
-      { event: unreadable, key: null },
-      'The event lacks a key column, or its old and new row have different columns.',
-    );
+    return mismatch({ event: unreadable.event, key: null }, unreadable.reason);
   }
   const setBased: (readonly Step[] | undefined)[] = [];
   const rewrites: (() => readonly Step[] | undefined)[] = [];
@@ -53,7 +51,7 @@ export function planTable({
       inOrder.push(() => sqlSteps(section));
       continue;
     }
-    const target = resolveSection(writer, section);
+    const target = resolveSection(writer, section, isPartial);
     if ('missingColumns' in target) {
       const names = target.missingColumns.join(', ');
       return mismatch(section.changes[0], `The table on the subscriber does not have: ${names}.`);

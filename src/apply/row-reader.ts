@@ -64,6 +64,11 @@ export class RowReader {
     return key;
   }
 
+  /** The JSON text of one value of the row that was read last, by its place among the layout's names. */
+  valueText(place: number): string {
+    return this.#text.slice(this.#spans[2 * place], this.#spans[2 * place + 1]);
+  }
+
   #layoutOf(names: readonly string[]): RowLayout {
     const prefixes = fieldPrefixes(names);
     const joined = prefixes.join('');

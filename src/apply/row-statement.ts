@@ -66,6 +66,36 @@ export function updateSql(
   );
 }
 
+/**
+ * Inserts every row, or updates the one that has its key; touches one row for each, else a row is another than the
+ * events say. Columns that the rows do not have keep their values or get their defaults.
+ *
+ * For a key and columns that `canPut` accepts.
+ */
+export function putSql(
+  table: TargetTable,
+  columns: readonly TargetColumn[],
+  key: readonly TargetColumn[],
+): string {
+  const keyNames = key.map(({ name }) => name);
+  const unique = table.uniqueKeys.find((names) => names.every((name) => keyNames.includes(name))) ?? [];
+  const set = columns.filter(({ identity }) => identity !== 'always');
+  const fixed = columns.filter((column) => column.identity === 'always' && !key.includes(column));
+  const assignments = set.map(({ name }) => `${quoteIdentifier(name)} = excluded.${quoteIdentifier(name)}`);
+  // PostgreSQL never lets such a column be set, so it must have the value already.
+  const conditions = fixed.map(
+    (column) => `${columnSql('t', column)} ${column.equalsSql} excluded.${quoteIdentifier(column.name)}`,
+  );
+  const names = columns.map((column) => quoteIdentifier(column.name)).join(', ');
+  const values = columns.map((column) => valueSql('x', column)).join(', ');
+  return (
+    `insert into ${table.nameSql} as t (${names}) overriding system value ` +
+    `select ${values} from ${rowsSql('$1', 'x', columns)} ` +
+    `on conflict (${unique.map(quoteIdentifier).join(', ')}) do update set ${assignments.join(', ')}` +
+    (conditions.length === 0 ? '' : ` where ${conditions.join(' and ')}`)
+  );
+}
+
 export function assignmentsSql(columns: readonly TargetColumn[]): string {
   return columns.map((column) => `${quoteIdentifier(column.name)} = ${valueSql('x', column)}`).join(', ');
 }

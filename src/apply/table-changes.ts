@@ -15,16 +15,33 @@ import { onlyNameSql } from './target-table.js';
  */
 export class TableChanges {
   readonly writer: TableWriter;
+  /** Not every row of the source is here: an update means that the row is as it says, a delete that it is not there. */
+  readonly isPartial: boolean;
   readonly sections: Section[] = [];
   /** The last TRUNCATE of the block; the sections come after it. */
   truncate: QueueEvent | undefined;
   /** All events of the table in the block, those before a TRUNCATE too. */
   eventCount = 0;
-  /** The first event that cannot be written because a key column, or a column of the old row, is missing in it. */
-  unreadable: QueueEvent | undefined;
+  /** The first event that cannot be written because of what is missing in it. */
+  unreadable: { readonly event: QueueEvent; readonly reason: string } | undefined;
 
-  constructor(writer: TableWriter) {
+  constructor(writer: TableWriter, isPartial = false) {
     this.writer = writer;
+    this.isPartial = isPartial;
+  }
+
+  /** The same table and TRUNCATE, with no changes yet. */
+  emptyCopy(isPartial: boolean): TableChanges {
+    const copy = new TableChanges(this.writer, isPartial);
+    copy.truncate = this.truncate;
+    copy.eventCount = this.eventCount;
+    copy.unreadable = this.unreadable;
+    return copy;
+  }
+
+  /** Counts an event that is not to do anything. */
+  pass(): void {
+    this.eventCount++;
   }
 
   /** Adds an event. Throws PC404 for data that is not what a trigger of PgQ or ours writes. */
@@ -42,7 +59,8 @@ export class TableChanges {
     } else {
       const isJson = type.format === 'json';
       const row = isJson ? event.data : urlencodedToJson(event.data);
-      this.#addRow(event, type.operation, row, isJson, type.keyColumns);
+      const oldRow = oldRowOf(event, type.operation, isJson, type.keyColumns.length > 0);
+      this.addChange(event, type.operation, row, type.keyColumns, oldRow);
     }
   }
 
@@ -55,32 +73,29 @@ export class TableChanges {
     else this.sections.push({ kind: 'sql', changes: [change] });
   }
 
-  #addRow(
+  /** Adds a change whose rows are JSON objects. */
+  addChange(
     event: QueueEvent,
     operation: KeyOperation,
     row: string,
-    isJson: boolean,
     keyColumns: readonly string[],
+    oldRow: string | null,
   ): void {
     const { reader } = this.writer;
     const hasKey = keyColumns.length > 0;
-    const oldRow = this.#oldRow(event, operation, isJson, hasKey);
     const oldColumns = oldRow === null ? undefined : reader.read(oldRow).columns;
     const { columns } = reader.read(row);
     const key = hasKey ? reader.key(keyColumns) : '';
     if (key === undefined || (oldColumns !== undefined && oldColumns !== columns)) {
-      this.unreadable ??= event;
+      this.unreadable ??= {
+        event,
+        reason: 'The event lacks a key column, or its old and new row have different columns.',
+      };
       return;
     }
     // A delete by key needs the key only, whatever else is in the event.
     const section = this.#section(keyColumns, operation === 'delete' && hasKey ? undefined : columns);
     section.changes.push({ event, operation, key, row, oldRow });
-  }
-
-  #oldRow(event: QueueEvent, operation: KeyOperation, isJson: boolean, hasKey: boolean): string | null {
-    if (hasKey || operation !== 'update') return null;
-    if (event.extra2 === null) throw malformed(event, 'neither key nor old row');
-    return isJson ? event.extra2 : urlencodedToJson(event.extra2);
   }
 
   /** The last section if the change fits in, else a new one. */
@@ -97,6 +112,17 @@ export class TableChanges {
     this.sections.push(section);
     return section;
   }
+}
+
+function oldRowOf(
+  event: QueueEvent,
+  operation: KeyOperation,
+  isJson: boolean,
+  hasKey: boolean,
+): string | null {
+  if (hasKey || operation !== 'update') return null;
+  if (event.extra2 === null) throw malformed(event, 'neither key nor old row');
+  return isJson ? event.extra2 : urlencodedToJson(event.extra2);
 }
 
 function sameNames(a: readonly string[], b: readonly string[]): boolean {

@@ -1,6 +1,6 @@
 import { deleteContentSql, updateContentSql } from './keyless-statement.js';
 import { type ColumnSet, RowReader } from './row-reader.js';
-import { deleteSql, insertSql, presentSql, updateSql } from './row-statement.js';
+import { deleteSql, insertSql, presentSql, putSql, updateSql } from './row-statement.js';
 import type { TargetColumn, TargetTable } from './target-table.js';
 
 /** What the events' key columns are on the subscriber. */
@@ -22,7 +22,14 @@ export interface TargetColumns {
   readonly isWholeRow: boolean;
 }
 
-export type StatementKind = 'insert' | 'update' | 'delete' | 'present' | 'update-content' | 'delete-content';
+export type StatementKind =
+  | 'insert'
+  | 'update'
+  | 'put'
+  | 'delete'
+  | 'present'
+  | 'update-content'
+  | 'delete-content';
 
 /** Everything about one table that is worked out once and kept: layouts of rows, keys, statement texts. */
 export class TableWriter {
@@ -73,14 +80,15 @@ export class TableWriter {
   /** The text of a statement; which of `columns` and `key` count depends on its kind. */
   text(kind: 'insert' | 'update-content' | 'delete-content', columns: TargetColumns): string;
   text(kind: 'delete' | 'present', key: TargetKey): string;
-  text(kind: 'update', columns: TargetColumns, key: TargetKey): string;
+  text(kind: 'update' | 'put', columns: TargetColumns, key: TargetKey): string;
   text(kind: StatementKind, subject: TargetColumns | TargetKey, updateKey?: TargetKey): string {
     let texts = this.#texts.get(subject);
     if (texts === undefined) {
       texts = new Map();
       this.#texts.set(subject, texts);
     }
-    const id = updateKey === undefined ? kind : JSON.stringify(updateKey.columns.map(({ name }) => name));
+    const id =
+      updateKey === undefined ? kind : `${kind} ${JSON.stringify(updateKey.columns.map(({ name }) => name))}`;
     let text = texts.get(id);
     if (text === undefined) {
       const columns = 'written' in subject ? subject.written : subject.columns;
@@ -102,6 +110,8 @@ function makeText(
       return insertSql(table, columns);
     case 'update':
       return updateSql(table, columns, key);
+    case 'put':
+      return putSql(table, columns, key);
     case 'delete':
       return deleteSql(table, key);
     case 'present':

@@ -12,7 +12,7 @@ const STRUCTURE = ['22', '42', '0A', '23502', '23514', '44'];
 /** … and: the rows on the subscriber are not those of the provider, or the table's own code refuses them. */
 const CONTENT = ['23', '09', '2F', '38', '39', '21', '27', '54', '55000', 'P0', 'PC402'];
 /** Unknown table or column, type mismatch: these messages name objects only; those of others may quote a value. */
-const NAMES_ONLY = ['42P01', '42703', '42804', '42883', '428C9'];
+const NAMES_ONLY = ['42P01', '42703', '42704', '42804', '42883', '428C9'];
 /** Rights are not a matter of one event: the operator must grant them, and nothing is lost by waiting. */
 const NEVER = ['42501'];
 

@@ -1,5 +1,6 @@
 import type { Connect } from '../db/connect.js';
 import type { Connection } from '../db/connection.js';
+import { failpoint } from '../runtime/failpoint.js';
 import { callApi } from './call-api.js';
 import { checkExistingNode } from './existing-node.js';
 import { registerLocation } from './location.js';
@@ -41,6 +42,8 @@ export async function createRoot(
     await callApi(tx, 'pgq_node.create_node', [queueName, 'root', nodeName, workerName, null, null, null], {
       401: 'PC301',
     });
+    await failpoint('create-filled');
   });
+  await failpoint('create-made');
   return 'created';
 }

@@ -2,6 +2,7 @@ import type { Connect } from '../db/connect.js';
 import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { forgetDropped } from '../queue/dropped-consumer.js';
+import { failpoint } from '../runtime/failpoint.js';
 import { callApi } from './call-api.js';
 import { checkExistingNode } from './existing-node.js';
 import { openRoot, requireProvider } from './find-root.js';
@@ -9,6 +10,10 @@ import { type NodeLocation, readLocations, registerLocation } from './location.j
 import { type NodeInfo, readNodeInfo, requireNode } from './node-info.js';
 import { checkPublicLocation, leadsToSameDatabase } from './public-location.js';
 import { checkWorkerName, registerSubscriber } from './subscriber.js';
+import { waitUntilForgotten } from './wait-forgotten.js';
+
+/** Longest wait for a provider to have read that an earlier node of the name is gone. */
+const FORGOTTEN_MS = 30_000;
 
 export interface CreateSubscriberOptions {
   /** A branch has a queue of its own, from which other nodes read. */
@@ -42,7 +47,8 @@ export interface CreateSubscriberOutcome {
  * error the one that keeps events on the provider is taken back. May be repeated: `exists` when this node is there already.
  *
  * Throws PC301 for a name in use, PC302 when the provider has no such queue, PC308 for a worker name in use,
- * PC300 when the combined queue has no node here, PC309 for a public location that is another database's, PC200 naming the node that cannot be reached.
+ * PC300 when the combined queue has no node here, PC306 when a provider has not read yet that an earlier node
+ * of the name was dropped, PC309 for a public location that is another database's, PC200 naming the node that cannot be reached.
  */
 export async function createSubscriber(
   local: Connection,
@@ -71,15 +77,26 @@ export async function createSubscriber(
   });
   await checkNodeName(local, [root.connection, provider], options);
   await checkWorkerName(provider, queueName, nodeName, workerName);
+  await waitUntilForgotten({
+    root: root.connection,
+    provider,
+    queueName,
+    nodeName,
+    timeoutMs: FORGOTTEN_MS,
+    signal,
+  });
 
   const self: NodeLocation = { nodeName, location: publicLocation, isDead: false };
   try {
     await registerLocation(root.connection, queueName, self);
+    await failpoint('create-located');
     // The provider hears of it by the queue too, but only after it has registered the subscriber.
     if (root.node.nodeName !== providerNode) await registerLocation(provider, queueName, self);
+    await failpoint('create-told');
     const watermark = await registerSubscriber(provider, queueName, nodeName, workerName);
     // A node that is made anew has nothing yet that it could lack.
     await forgetDropped(provider, queueName, workerName);
+    await failpoint('create-registered');
     const members = await readLocations(root.connection, queueName);
     await local.transaction(async (tx) => {
       await registerMembers(tx, self, members, providerInfo, options);
@@ -98,12 +115,14 @@ export async function createSubscriber(
         { 401: 'PC301' },
       );
       await options.fill(tx, root.connection);
+      await failpoint('create-filled');
     });
   } catch (error) {
     // With a lost connection the commit may have happened; the next call finds out.
     if (local.isOpen) await releaseProvider(provider, queueName, nodeName);
     throw error;
   }
+  await failpoint('create-made');
   return { kind: 'created', providerNode };
 }
 

@@ -6,7 +6,8 @@ import { releaseNode } from './release-node.js';
 
 /**
  * Takes a node out of the cascade: its subscription, its place in everybody's list, and, where it can be reached,
- * its own queue, registrations and triggers. The rows of its tables stay. May be repeated, also when the node itself is gone.
+ * its own queue, registrations and triggers. The rows of its tables stay. May be repeated, also when the node itself is gone
+ * or was not made to the end.
  *
  * Throws PC312 for a node that others read from, one that other queues are merged into, and for the root of a cascade with other nodes.
  */
@@ -21,7 +22,7 @@ export async function dropNode(
     report(`The cascade has no node "${nodeName}": nothing to do.`);
     return;
   }
-  const { seen, unreachable } = await sessions.lookAtAll();
+  const { seen, unreachable, absent } = await sessions.lookAtAll();
   const dropped = seen.find(({ node }) => node.nodeName === nodeName);
   const readers = seen.filter(({ node }) => node.providerNode === nodeName && node.nodeName !== nodeName);
   if (readers.length > 0) {
@@ -66,6 +67,8 @@ export async function dropNode(
     await callApi(await sessions.connection(sessions.localName), 'pgq_node.drop_node', [queueName, nodeName]);
   }
   report(`Node "${nodeName}" dropped.`);
+  if (absent.includes(nodeName))
+    report('Its own database had no node: it was never made, or dropped before.');
   if (dropped === undefined && !location.isDead && unreachable.includes(nodeName)) {
     report(`Node "${nodeName}" could not be reached: what its own database holds is still there.`);
   }

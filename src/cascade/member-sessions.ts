@@ -42,6 +42,11 @@ export class MemberSessions implements AsyncDisposable {
     this.#options = options;
   }
 
+  /** True for the session on the database of this node. */
+  isLocal(connection: Connection): boolean {
+    return connection === this.#options.local;
+  }
+
   /** All members that this node knows of. */
   async locations(): Promise<NodeLocation[]> {
     return readLocations(this.#options.local, this.queueName);
@@ -79,10 +84,14 @@ export class MemberSessions implements AsyncDisposable {
     return { connection, node, subscribers };
   }
 
-  /** Looks at all members that are not marked as dead. Those that cannot be reached, or have no node, are named. */
-  async lookAtAll(): Promise<{ seen: Member[]; unreachable: string[] }> {
+  /**
+   * Looks at all members that are not marked as dead. Those that cannot be reached are named, and those whose database
+   * answers and has no node: one that was not made to the end, or that is dropped there already.
+   */
+  async lookAtAll(): Promise<{ seen: Member[]; unreachable: string[]; absent: string[] }> {
     const seen: Member[] = [];
     const unreachable: string[] = [];
+    const absent: string[] = [];
     for (const { nodeName, isDead } of await this.locations()) {
       if (isDead) continue;
       try {
@@ -90,10 +99,10 @@ export class MemberSessions implements AsyncDisposable {
       } catch (error) {
         if (!(error instanceof ReplicateError)) throw error;
         this.signal?.throwIfAborted();
-        unreachable.push(nodeName);
+        (error.code === 'PC300' ? absent : unreachable).push(nodeName);
       }
     }
-    return { seen, unreachable };
+    return { seen, unreachable, absent };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

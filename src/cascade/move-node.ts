@@ -9,7 +9,7 @@ import { poll } from './poll.js';
 import { releaseNode } from './release-node.js';
 import { isStockNode, pauseStockWorker, resumeStockWorker } from './stock-node.js';
 import { checkWorkerName } from './subscriber.js';
-import { isWorkerConnected } from './worker-lock-key.js';
+import { readWorkerSign } from './worker-sign.js';
 
 const POLL_MS = 50;
 
@@ -164,7 +164,8 @@ async function waitForWorker(
         [queueName, node.workerName],
       );
       if (state?.uptodate === true) return true;
-      return (await isWorkerConnected(connection, queueName, node.workerName)) ? undefined : true;
+      const sign = await readWorkerSign(connection, queueName, node.workerName);
+      return sign === 'none' ? true : undefined;
     },
     { intervalMs: POLL_MS, timeoutMs, signal },
   );

@@ -30,6 +30,7 @@ export async function releaseNode(sessions: MemberSessions, options: ReleaseNode
     report(`Node "${nodeName}" does not read from "${node.nodeName}" any more.`);
   }
   for (const name of unreachable) {
+    if (name === nodeName) continue;
     report(
       `Node "${name}" cannot be reached: it may keep events for "${nodeName}". Repeat the command when it is back.`,
     );

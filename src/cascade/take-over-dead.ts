@@ -7,6 +7,7 @@ import { moveNode } from './move-node.js';
 import { requireNode } from './node-info.js';
 import { poll } from './poll.js';
 import { releaseNode } from './release-node.js';
+import { raiseToPublished } from './switch-sequences.js';
 import { tagNode } from './tag-node.js';
 import { takeOverSubscribers } from './take-over-branch.js';
 import type { TakeOverOptions } from './take-over-root.js';
@@ -149,6 +150,8 @@ async function promote(
 ): Promise<void> {
   await candidate.connection.transaction(async (tx) => {
     const { lastTick } = await requireNode(tx, queueName);
+    // Nobody knows where the dead root's sequences have stopped, but not beyond what it has published.
+    await raiseToPublished(tx, queueName);
     await callApi(tx, 'pgq_node.promote_branch', [queueName]);
     if (!candidate.subscribers.some(({ nodeName }) => nodeName === oldName)) {
       await callApi(tx, 'pgq_node.register_subscriber', [

@@ -1,5 +1,4 @@
 import type { Connection } from '../db/connection.js';
-import { quoteLiteral, quoteName } from '../db/identifier.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { type TickId, tickId } from '../queue/ids.js';
 import { failpoint } from '../runtime/failpoint.js';
@@ -11,6 +10,7 @@ import { requireNode } from './node-info.js';
 import { poll } from './poll.js';
 import { releaseNode } from './release-node.js';
 import { isStockNode, pauseStockWorker, resumeStockWorker } from './stock-node.js';
+import { raiseToPublished, readSequencePositions, setSequences } from './switch-sequences.js';
 import { waitForUpstream } from './wait-position.js';
 
 const POLL_MS = 20;
@@ -32,7 +32,8 @@ export interface TakeOverOptions {
  *
  * The old root refuses writes from the moment that the branch has almost everything until the branch is the root.
  * Up to that moment, which is one transaction on the branch, every failure opens the old root again. A command that was
- * killed leaves it closed; the same command then goes on from there. May be repeated.
+ * killed, or lost the branch in that very transaction (PC203), leaves it closed; the same command then goes on from there. May be
+ * repeated.
  *
  * Throws PC312 when the branch cannot be the root, PC306 when it does not catch up in time.
  */
@@ -70,13 +71,24 @@ async function checkCandidate(old: Member, candidate: Member): Promise<void> {
       `Node "${nodeName}" is a node of the stock Londiste: run its own "londiste takeover".`,
     );
   }
-  const wanted = await readLocalTables(old.connection, old.node.queueName);
-  const present = await readLocalTables(candidate.connection, old.node.queueName);
+  const { queueName } = old.node;
+  const wanted = await readLocalTables(old.connection, queueName);
+  const present = await readLocalTables(candidate.connection, queueName);
   const missing = [...wanted.keys()].filter((name) => present.get(name) !== 'ok');
-  if (missing.length === 0) return;
+  if (missing.length > 0) {
+    throw new ReplicateError(
+      'PC312',
+      `Node "${nodeName}" lacks ${missing.length} of the root's tables, or they are not in sync: ${missing.join(', ')}.`,
+    );
+  }
+  const sequences = await readSequencePositions(candidate.connection, queueName);
+  const lacking = [...(await readSequencePositions(old.connection, queueName)).keys()].filter(
+    (name) => !sequences.has(name),
+  );
+  if (lacking.length === 0) return;
   throw new ReplicateError(
     'PC312',
-    `Node "${nodeName}" lacks ${missing.length} of the root's tables, or they are not in sync: ${missing.join(', ')}.`,
+    `Node "${nodeName}" lacks ${lacking.length} of the root's sequences: ${lacking.join(', ')}. "add-seq" adds them.`,
   );
 }
 
@@ -105,6 +117,7 @@ async function switchRoot(
   // The worker of a stock root ends when it finds that it is none any more, unless it is paused meanwhile.
   if (isStock) await pauseStockWorker(old, { timeoutMs, signal: sessions.signal });
   const closedAt = performance.now();
+  let isPromoting = false;
   try {
     await callApi(old.connection, 'pgq_node.demote_root', [queueName, 1, options.newName]);
     await failpoint('takeover-closed');
@@ -113,14 +126,27 @@ async function switchRoot(
     await failpoint('takeover-last-tick');
     await waitForTick(candidate, lastTick, sessions, options);
     await failpoint('takeover-caught-up');
+    isPromoting = true;
     await promote(sessions, old, candidate, lastTick);
     report(`Writes were refused for ${Math.round(performance.now() - closedAt)} ms.`);
   } catch (error) {
+    if (isPromoting && !candidate.connection.isOpen) {
+      // Opened again, the old root could be one of two.
+      throw new ReplicateError(
+        'PC203',
+        `The connection to "${options.newName}" was lost while it became the root, and nobody knows whether it has. ` +
+          `Node "${options.oldName}" goes on refusing writes: repeat the command.`,
+        {},
+        { cause: error },
+      );
+    }
     if (await isRoot(candidate)) return;
     await reopen(old, queueName);
     if (isStock && old.connection.isOpen) {
       await resumeStockWorker(old.connection, queueName, old.node.workerName);
     }
+    // This call or a killed one may have set them back, and a branch keeps its sequences ahead of the root's.
+    if (candidate.connection.isOpen) await raiseToPublished(candidate.connection, queueName);
     throw error;
   }
 }
@@ -151,21 +177,25 @@ async function waitForTick(
   );
 }
 
-/** The one transaction that changes who is the root. The old root is its subscriber from then on. */
+/**
+ * The one transaction that changes who is the root. The old root is its subscriber from then on, and the sequences go
+ * on where those of the old root have stopped: there nobody can write a value any more.
+ */
 async function promote(
   { queueName }: MemberSessions,
   old: Member,
   candidate: Member,
   lastTick: TickId,
 ): Promise<void> {
-  const sequences = await readSequenceValues(old.connection, queueName);
+  const sequences = await readSequencePositions(old.connection, queueName);
   const { nodeName, workerName } = old.node;
   await candidate.connection.transaction(async (tx) => {
-    await raiseSequences(tx, queueName, sequences);
     if (!candidate.subscribers.some((subscriber) => subscriber.nodeName === nodeName)) {
       await callApi(tx, 'pgq_node.register_subscriber', [queueName, nodeName, workerName, lastTick]);
     }
     await callApi(tx, 'pgq_node.promote_branch', [queueName]);
+    await setSequences(tx, sequences);
+    await failpoint('takeover-sequences');
   });
 }
 
@@ -227,38 +257,9 @@ async function joinOldRoot(sessions: MemberSessions, options: TakeOverOptions): 
     // Its queue takes no events any more, so the location is written in the session role of replication.
     await callApi(tx, 'pgq_node.demote_root', [queueName, 3, newName]);
     await registerLocation(tx, queueName, { ...location, isDead: false });
+    await raiseToPublished(tx, queueName);
     await tx.query("select pg_notify('pgcascade_tables', $1)", [queueName]);
     if (isStock) await resumeStockWorker(tx, queueName, old.node.workerName);
   });
   report(`Node "${oldName}" is a branch below "${newName}".`);
-}
-
-/** The values that the sequences of the queue have given out on this node. */
-async function readSequenceValues(connection: Connection, queueName: string): Promise<Map<string, bigint>> {
-  const rows = await connection.query<{ seq_name: string }>(
-    'select seq_name from londiste.get_seq_list($1) where local',
-    [queueName],
-  );
-  const values = new Map<string, bigint>();
-  for (const { seq_name: name } of rows) {
-    const { value } = await connection.one<{ value: bigint }>(
-      `select last_value as value from ${quoteName(name)}`,
-    );
-    values.set(name, value);
-  }
-  return values;
-}
-
-/** A sequence that is published ahead stays there; it never goes back. */
-async function raiseSequences(
-  tx: Connection,
-  queueName: string,
-  values: ReadonlyMap<string, bigint>,
-): Promise<void> {
-  const own = await readSequenceValues(tx, queueName);
-  for (const [name, value] of values) {
-    const current = own.get(name);
-    if (current === undefined || current >= value) continue;
-    await tx.query(`select setval(${quoteLiteral(quoteName(name))}::regclass, $1)`, [value]);
-  }
 }

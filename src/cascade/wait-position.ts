@@ -5,12 +5,18 @@ import { type TickId, tickId } from '../queue/ids.js';
 import { callRoutine } from './call-api.js';
 import { type NodeInfo, requireNode } from './node-info.js';
 import { poll } from './poll.js';
+import { readWorkerSign } from './worker-sign.js';
 
 const POLL_MS = 100;
+/** Without a limit: how long nothing may happen while no worker, or no ticker, is at work. */
+const SILENCE_MS = 30_000;
 
 export interface WaitPositionOptions {
   readonly queueName: string;
+  /** Without it the wait goes on as long as somebody is at work. */
   readonly timeoutMs?: number | undefined;
+  /** For tests. */
+  readonly silenceMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -20,33 +26,45 @@ export interface WaitPositionOptions {
  * On a branch the completed tick names the state exactly. On a root the next tick is not proof enough: its snapshot
  * may be older than this call. So it waits for a tick whose snapshot shows all that is visible there now.
  *
- * Throws PC307 when the root makes no such tick in time, PC306 when this node's worker does not reach it in time.
+ * Throws PC307 when the root makes no such tick in time, PC314 when this node's worker does not reach it in time, PC306
+ * when no worker is at work then, or, without a limit, has not been for a while.
  */
 export async function waitForUpstream(
   local: Connection,
   upstream: Connection,
   options: WaitPositionOptions,
 ): Promise<TickId> {
-  const { queueName, timeoutMs, signal } = options;
+  const { queueName, timeoutMs, silenceMs = SILENCE_MS, signal } = options;
   const started = performance.now();
   const left = () =>
     timeoutMs === undefined ? undefined : Math.max(0, timeoutMs - (performance.now() - started));
   const node = await requireNode(upstream, queueName);
-  const target = await findTarget(upstream, node, { queueName, timeoutMs, signal });
-  const reached = await poll(
+  const target = await findTarget(upstream, node, { queueName, timeoutMs, silenceMs, signal });
+  let lastTick: TickId | undefined;
+  let lastLife = performance.now();
+  const outcome = await poll(
     async () => {
-      const { lastTick } = await requireNode(local, queueName);
-      return lastTick >= target ? lastTick : undefined;
+      const self = await requireNode(local, queueName);
+      if (self.lastTick >= target) return 'reached';
+      const isMoving = self.lastTick !== lastTick;
+      lastTick = self.lastTick;
+      if (isMoving || (await readWorkerSign(local, queueName, self.workerName)) === 'alive') {
+        lastLife = performance.now();
+      }
+      return performance.now() - lastLife > silenceMs ? 'silent' : undefined;
     },
     { intervalMs: POLL_MS, timeoutMs: left(), signal },
   );
-  if (reached !== undefined) return target;
-  const { lastTick } = await requireNode(local, queueName);
+  if (outcome === 'reached') return target;
+  const self = await requireNode(local, queueName);
+  const sign = await readWorkerSign(local, queueName, self.workerName);
+  const states = { none: ', and no worker is running', silent: ', and its worker does nothing', alive: '' };
+  const waitedMs = outcome === 'silent' ? silenceMs : (timeoutMs ?? 0);
   throw new ReplicateError(
-    'PC306',
-    `This node is at tick ${lastTick} and did not reach tick ${target} of node "${node.nodeName}" within ` +
-      `${(timeoutMs ?? 0) / 1000} s.`,
-    { lastTick, target },
+    outcome === 'silent' || sign !== 'alive' ? 'PC306' : 'PC314',
+    `This node is at tick ${self.lastTick} and did not reach tick ${target} of node "${node.nodeName}" within ` +
+      `${waitedMs / 1000} s${states[sign]}.`,
+    { lastTick: self.lastTick, target },
   );
 }
 
@@ -59,6 +77,7 @@ async function findTarget(
   const { snapshot } = await upstream.one<{ snapshot: string }>(
     'select txid_current_snapshot()::text as snapshot',
   );
+  const limitMs = options.timeoutMs ?? 2 * (options.silenceMs ?? SILENCE_MS);
   let asked = false;
   const target = await poll(
     async () => {
@@ -69,12 +88,13 @@ async function findTarget(
       }
       return found;
     },
-    { ...options, intervalMs: POLL_MS },
+    // The ticker answers at its next look; without one the wait is not for ever.
+    { intervalMs: POLL_MS, timeoutMs: limitMs, signal: options.signal },
   );
   if (target !== undefined) return target;
   throw new ReplicateError(
     'PC307',
-    `No tick was made on node "${node.nodeName}" within ${(options.timeoutMs ?? 0) / 1000} s.`,
+    `No tick was made on node "${node.nodeName}" within ${limitMs / 1000} s.`,
     { queueName: options.queueName },
   );
 }

@@ -31,6 +31,8 @@ export interface OptionSpec {
   readonly flags: string;
   readonly summary: string;
   readonly default?: string | boolean;
+  /** May be given several times: the command gets the list of its values. */
+  readonly isRepeatable?: true;
 }
 
 /** One verb of `replicate`: how it is typed and what it does. */

@@ -6,6 +6,7 @@ import { copyNames } from '../replica/copy-names.js';
 import type { CommandSpec } from './command.js';
 import { CREATE_ARGUMENTS, newNode } from './create-node-arguments.js';
 import { openLocal } from './local-node.js';
+import { withLockLimit } from './lock-limit.js';
 
 /** `replicate INI create-leaf|create-branch [NAME [CONNSTR]] --provider=CONNSTR` */
 export function createSubscriberCommand(nodeType: 'leaf' | 'branch', summary: string): CommandSpec {
@@ -32,7 +33,7 @@ export function createSubscriberCommand(nodeType: 'leaf' | 'branch', summary: st
       { flags: '--nocheck', summary: 'Do not check that the connect string leads to the database of "db".' },
     ],
     async run(context, args, options) {
-      const { config, connect, signal, output, log } = context;
+      const { config, signal, output, log } = context;
       const node = newNode(config, args);
       const providerLocation = (options['provider'] as string | undefined) ?? config.initialProviderLocation;
       if (providerLocation === undefined) {
@@ -52,7 +53,7 @@ export function createSubscriberCommand(nodeType: 'leaf' | 'branch', summary: st
         checkLocation: options['nocheck'] !== true,
         providerLocation,
         combinedQueue: options['merge'] as string | undefined,
-        connect,
+        connect: withLockLimit(context),
         fill: async (tx, root) => {
           await copyNames(tx, root, queueName);
           if (nodeType === 'branch') await inheritCaptureFormat(tx, root, queueName);

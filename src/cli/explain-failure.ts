@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import { redactConninfo } from '../db/conninfo.js';
-import { sqlstateOf } from '../db/sqlstate.js';
+import { SQLSTATE, sqlstateOf } from '../db/sqlstate.js';
 import { ERRORS, type ErrorEntry, type ExitCode, isErrorCode } from '../errors/catalogue.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 
@@ -31,6 +31,9 @@ function describe(error: unknown): { message: string; advice?: string; exitCode:
   if (error.name === 'AbortError') return { message: error.message, exitCode: COULD_NOT_FIND_OUT };
   const sqlstate = sqlstateOf(error);
   if (sqlstate === undefined) return fromEntry(error.message, ERRORS.PC900);
+  if (sqlstate === SQLSTATE.lockNotAvailable) {
+    return fromEntry('A lock was not free within lock_timeout of the ini file', ERRORS.PC208);
+  }
   if (isErrorCode(sqlstate)) return fromEntry(error.message, ERRORS[sqlstate]);
   return { message: `${error.message} (SQLSTATE ${sqlstate})`, exitCode: COULD_NOT_FIND_OUT };
 }

@@ -4,11 +4,12 @@ import type { Connection } from '../db/connection.js';
 import type { ExitCode } from '../errors/catalogue.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import type { CommandContext } from './command.js';
+import { withLockLimit } from './lock-limit.js';
 
-/** Opens a session on the database of this node. The caller closes it. */
+/** Opens a session on the database of this node that waits for no lock for ever. The caller closes it. */
 export async function openLocal(context: CommandContext, what: string): Promise<Connection> {
-  const { config, connect, signal } = context;
-  return connect(config.db, { application: `${what}/${config.jobName}`, signal });
+  const { config, signal } = context;
+  return withLockLimit(context)(config.db, { application: `${what}/${config.jobName}`, signal });
 }
 
 /** Runs `body` with a session on the database of this node; throws PC300 when it has no node of the queue. */
@@ -30,7 +31,7 @@ export async function withProvider<T>(
 ): Promise<T> {
   const application = `${what}/${context.config.jobName}`;
   await using provider = await connectToNode(
-    context.connect,
+    withLockLimit(context),
     node.providerNode,
     providerLocation(node),
     application,

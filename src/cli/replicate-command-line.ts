@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { nearestHint } from '../config/nearest-name.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import type { ArgumentSpec, CommandSpec } from './command.js';
@@ -18,7 +18,13 @@ const PROGRAM = 'replicate';
 export function verbCommandLine(spec: CommandSpec, output: Output): Command {
   const command = newCommandLine(`${PROGRAM} INI ${spec.name}`, output).description(spec.summary);
   for (const argument of spec.arguments ?? []) command.argument(argumentUsage(argument), argument.summary);
-  for (const option of spec.options ?? []) command.option(option.flags, option.summary, option.default);
+  for (const option of spec.options ?? []) {
+    const declared = new Option(option.flags, option.summary).default(option.default);
+    if (option.isRepeatable === true) {
+      declared.argParser((word: string, words: readonly string[] | undefined) => [...(words ?? []), word]);
+    }
+    command.addOption(declared);
+  }
   return addCommonOptions(PROGRAM, command);
 }
 

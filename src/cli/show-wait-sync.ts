@@ -11,7 +11,7 @@ const SILENCE_MS = 30_000;
 
 /**
  * Waits until all tables of this node are in sync, with a display of how far each copy is. Answers 0 only when they
- * all are, 2 when one is parked or there is none; throws PC306 when no worker is at work, PC500 when the time is up.
+ * all are, 2 when one is parked or there is none; throws PC306 when no worker is at work, PC314 when one is and the time is up.
  */
 export async function showWaitSync(
   context: CommandContext,
@@ -51,11 +51,11 @@ export async function showWaitSync(
     case 'no-worker':
       throw new ReplicateError(
         'PC306',
-        `Nothing has happened for ${SILENCE_MS / 1000} s and no worker is seen; ${waitingFor(outcome.waiting)}.`,
+        `Nothing has happened for ${SILENCE_MS / 1000} s and no worker is at work; ${waitingFor(outcome.waiting)}.`,
       );
     case 'timeout':
       throw new ReplicateError(
-        outcome.isWorkerSeen ? 'PC500' : 'PC306',
+        outcome.isWorkerSeen ? 'PC314' : 'PC306',
         `Not in sync after ${(timeoutMs ?? 0) / 1000} s; ${waitingFor(outcome.waiting)}.`,
       );
   }

@@ -3,6 +3,7 @@ import type { NodeInfo } from '../cascade/node-info.js';
 import type { ExitCode } from '../errors/catalogue.js';
 import type { CommandContext } from './command.js';
 import { withLocalNode } from './local-node.js';
+import { withLockLimit } from './lock-limit.js';
 
 /** Runs `body` with a way to all members of the cascade, beginning at this node. */
 export async function withMembers(
@@ -10,7 +11,8 @@ export async function withMembers(
   what: string,
   body: (sessions: MemberSessions, local: NodeInfo) => Promise<ExitCode>,
 ): Promise<ExitCode> {
-  const { config, connect, signal } = context;
+  const { config, signal } = context;
+  const connect = withLockLimit(context);
   return withLocalNode(context, what, async (local, node) => {
     await using sessions = new MemberSessions({
       queueName: config.queueName,

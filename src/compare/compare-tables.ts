@@ -1,3 +1,4 @@
+import type { HandlerSettings } from '../handlers/contract.js';
 import type { TickId } from '../queue/ids.js';
 import type { MergedPart } from '../replica/merged-parts.js';
 import { runInLanes } from '../runtime/lanes.js';
@@ -11,6 +12,8 @@ export interface CompareOptions {
   readonly tableNames: readonly string[];
   /** Names → the other queues that feed the table, all of them among the other sources of the ports. */
   readonly mergedTables?: ReadonlyMap<string, readonly MergedPart[]> | undefined;
+  /** What the ini file tells the handlers of the tables. */
+  readonly handlers: HandlerSettings;
   readonly countOnly: boolean;
   /** Connections that read on each side. */
   readonly jobs: number;

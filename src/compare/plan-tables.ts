@@ -1,3 +1,5 @@
+import type { HandlerSettings } from '../handlers/contract.js';
+import { bindHandler } from '../handlers/registry.js';
 import type { MergedPart } from '../replica/merged-parts.js';
 import { type ReplicatedTable, readTables } from '../replica/table-list.js';
 import type { Sides } from './canonical-value.js';
@@ -16,6 +18,8 @@ export interface PlanOptions {
   readonly tableNames: readonly string[];
   /** Names → the other queues that feed the table. */
   readonly mergedTables?: ReadonlyMap<string, readonly MergedPart[]> | undefined;
+  /** What the ini file tells the handlers of the tables. */
+  readonly handlers: HandlerSettings;
 }
 
 /**
@@ -27,7 +31,7 @@ export async function planTables(
   ports: Pick<SnapshotPorts, 'otherSources'>,
   options: PlanOptions,
 ): Promise<(UnionPlan | TableComparison)[]> {
-  const plans = await planOneQueue(pair.readers, options.queueName, options.tableNames);
+  const plans = await planOneQueue(pair.readers, options.queueName, options.tableNames, options.handlers);
   const { mergedTables } = options;
   if (mergedTables === undefined) return plans;
   const others = new Map<string, SourcePlans>();
@@ -35,7 +39,7 @@ export async function planTables(
     const provider = pair.otherSources[index] as ReaderPool;
     const names = [...mergedTables.values()].flat().filter((part) => part.queueName === queueName);
     const tableNames = [...new Set(names.map(({ tableName }) => tableName))];
-    const found = await planOneQueue({ ...pair.readers, provider }, queueName, tableNames);
+    const found = await planOneQueue({ ...pair.readers, provider }, queueName, tableNames, options.handlers);
     others.set(queueName, { provider, plans: new Map(found.map((plan) => [plan.tableName, plan])) });
   }
   return plans.map((plan) => uniteSources(plan, mergedTables.get(plan.tableName) ?? [], others));
@@ -92,18 +96,21 @@ async function planOneQueue(
   readers: Sides<ReaderPool>,
   queueName: string,
   tableNames: readonly string[],
+  handlers: HandlerSettings,
 ): Promise<(TablePlan | TableComparison)[]> {
   const [provider, subscriber] = await Promise.all([
     readSide(readers.provider, queueName, tableNames),
     readSide(readers.subscriber, queueName, tableNames),
   ]);
   return tableNames.map((tableName) => {
-    const obstacle = findObstacle(provider.tables.get(tableName), subscriber.tables.get(tableName));
+    const table = subscriber.tables.get(tableName);
+    const obstacle = findObstacle(provider.tables.get(tableName), table, handlers);
     if (obstacle !== undefined) return notChecked(tableName, obstacle);
     const shapes = { provider: provider.shapes.get(tableName), subscriber: subscriber.shapes.get(tableName) };
     if (shapes.provider === undefined) return notChecked(tableName, missing('provider'));
     if (shapes.subscriber === undefined) return notChecked(tableName, missing('subscriber'));
-    return planTable(tableName, { provider: shapes.provider, subscriber: shapes.subscriber });
+    const { selection } = bindHandler(tableName, table?.attrs ?? null, handlers);
+    return planTable(tableName, { provider: shapes.provider, subscriber: shapes.subscriber }, selection);
   });
 }
 

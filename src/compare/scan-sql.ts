@@ -1,7 +1,9 @@
 import { quoteName } from '../db/identifier.js';
+import { isWholeTable, selectedSql } from '../handlers/row-selection.js';
 import type { Interval } from './buckets.js';
 import { rowBytes } from './canonical-value.js';
 import type { SidePlan, TablePlan } from './table-plan.js';
+import { kindOfValue } from './value-type.js';
 
 /** How the rows of a table get their position: see buckets.ts. */
 export type Position = 'integer key' | 'hash of key' | 'hash of row';
@@ -126,7 +128,14 @@ function within(intervals: readonly Interval[]): string {
 }
 
 function source(side: SidePlan): string {
-  return `${side.shape.isPartitioned ? '' : 'only '}${quoteName(side.shape.destTable)} as t`;
+  const { selection, shape } = side;
+  if (isWholeTable(selection)) {
+    return `${shape.isPartitioned ? '' : 'only '}${quoteName(shape.destTable)} as t`;
+  }
+  const columns = shape.columns.map(({ name, type }) => ({ name, kind: kindOfValue(type) }));
+  const table = { name: shape.destTable, isPartitioned: shape.isPartitioned };
+  // The server merges it with the query around it, so that indexes and ranges of addresses are used all the same.
+  return `(${selectedSql(selection, columns, table, ['ctid'])}) as t`;
 }
 
 function conditions(where: readonly Piece[]): string {

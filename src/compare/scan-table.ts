@@ -1,5 +1,6 @@
 import type { Connection, Row } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
+import { useSettings } from '../handlers/selection-settings.js';
 import { type BucketSums, type Checksum, type Interval, mergeBuckets } from './buckets.js';
 import { cutIntoPieces } from './pieces.js';
 import type { ReaderPool } from './reader-pool.js';
@@ -111,6 +112,7 @@ async function scanPieces<T>(
 async function read<T>(side: ScanSide, task: (reader: Connection) => Promise<T>): Promise<T> {
   return side.readers.use(async (reader) => {
     side.signal?.throwIfAborted();
+    await useSettings(reader, side.plan.selection);
     const result = await task(reader);
     if (!(await hasItsFiles(reader, side.plan.shape))) {
       throw new ReplicateError(

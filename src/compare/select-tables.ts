@@ -1,5 +1,7 @@
 import type { ErrorCode } from '../errors/catalogue.js';
 import { ReplicateError } from '../errors/replicate-error.js';
+import { ELSEWHERE, type HandlerSettings } from '../handlers/contract.js';
+import { tryToBindHandler } from '../handlers/registry.js';
 import { expandNames, isPattern } from '../replica/expand-names.js';
 import type { ReplicatedTable } from '../replica/table-list.js';
 import { describeTableState } from '../replica/table-state.js';
@@ -29,16 +31,20 @@ export interface Obstacle {
   readonly reason: string;
 }
 
-/** What keeps a table from being compared, as both nodes have it at the tick; undefined when nothing does. */
+/**
+ * What keeps a table from being compared, as both nodes have it at the tick; undefined when nothing does. What it is
+ * compared by is the subscriber's handler; the provider's says which rows there are.
+ */
 export function findObstacle(
   provider: ReplicatedTable | undefined,
   subscriber: ReplicatedTable | undefined,
+  settings: HandlerSettings,
 ): Obstacle | undefined {
   return (
     stateObstacle(subscriber, 'on this node') ??
     stateObstacle(provider, 'on the provider') ??
-    handlerObstacle(subscriber) ??
-    handlerObstacle(provider)
+    handlerObstacle(subscriber, settings) ??
+    handlerObstacle(provider, ELSEWHERE)
   );
 }
 
@@ -48,12 +54,14 @@ function stateObstacle(table: ReplicatedTable | undefined, where: string): Obsta
   return { code: 'PC501', reason: `It is not in sync ${where}: ${describeTableState(table.state)}.` };
 }
 
-/** A handler may filter or change rows: equal would then not mean what it says. */
-function handlerObstacle(table: ReplicatedTable | undefined): Obstacle | undefined {
-  const attributes = new URLSearchParams(table?.attrs ?? '');
-  const handler = attributes.get('handler') ?? attributes.get('handlers') ?? '';
-  if (PLAIN_HANDLERS.has(handler)) return undefined;
-  return { code: 'PC503', reason: `Its handler "${handler}" is not known to compare.` };
+/** What a handler does that is not known is not known: equal would then not mean what it says. */
+function handlerObstacle(
+  table: ReplicatedTable | undefined,
+  settings: HandlerSettings,
+): Obstacle | undefined {
+  if (table === undefined) return undefined;
+  const handler = tryToBindHandler(table.name, table.attrs, settings);
+  if (handler instanceof ReplicateError) return { code: handler.code, reason: handler.message };
+  const { notComparable } = handler;
+  return notComparable === undefined ? undefined : { code: 'PC503', reason: notComparable };
 }
-
-const PLAIN_HANDLERS: ReadonlySet<string> = new Set(['', 'londiste']);

@@ -1,10 +1,14 @@
 import { quoteIdentifier } from '../db/identifier.js';
+import { hasColumn, type RowSelection, WHOLE_TABLE } from '../handlers/row-selection.js';
 import { canonicalValues, isInteger, type Sides } from './canonical-value.js';
 import type { ColumnShape, TableShape } from './table-shape.js';
+import { kindOfValue, typeOfKind } from './value-type.js';
 
 /** What is read of one side of a table: SQL expressions over the alias `t`. */
 export interface SidePlan {
   readonly shape: TableShape;
+  /** What of the table is looked at: on the subscriber all, for there nothing else may be. */
+  readonly selection: RowSelection;
   /** Canonical values of the compared columns. */
   readonly values: readonly string[];
   /** Canonical values of the key. */
@@ -32,11 +36,15 @@ export interface TablePlan {
  * A column that both sides compute is not compared, for it holds nothing of its own. Columns that only the subscriber
  * has do not matter.
  */
-export function planTable(tableName: string, shapes: Sides<TableShape>): TablePlan {
+export function planTable(
+  tableName: string,
+  shapes: Sides<TableShape>,
+  selection: RowSelection = WHOLE_TABLE,
+): TablePlan {
   const others = new Map(shapes.subscriber.columns.map((column) => [column.name, column]));
   const missingColumns: string[] = [];
   const pairs: Sides<ColumnShape>[] = [];
-  for (const column of shapes.provider.columns) {
+  for (const column of selectedColumns(shapes.provider, selection)) {
     const other = others.get(column.name);
     if (other === undefined) {
       if (!column.isGenerated) missingColumns.push(column.name);
@@ -48,15 +56,27 @@ export function planTable(tableName: string, shapes: Sides<TableShape>): TablePl
   return {
     tableName,
     sides: {
-      provider: planSide(shapes.provider, pairs, keyPairs, 'provider'),
-      subscriber: planSide(shapes.subscriber, pairs, keyPairs, 'subscriber'),
+      provider: planSide(shapes.provider, selection, pairs, keyPairs, 'provider'),
+      subscriber: planSide(shapes.subscriber, WHOLE_TABLE, pairs, keyPairs, 'subscriber'),
     },
     keyColumns: keyPairs.map((pair) => pair.provider.name),
     hasIntegerKey:
       keyPairs.length === 1 &&
+      // An index knows nothing of a value that is made from the key.
+      !selection.values.has(keyPairs[0]?.provider.name ?? '') &&
       keyPairs.every((pair) => isInteger(pair.provider.type) && isInteger(pair.subscriber.type)),
     missingColumns,
   };
+}
+
+/** The provider's columns as the subscriber has them. */
+function selectedColumns({ columns }: TableShape, selection: RowSelection): readonly ColumnShape[] {
+  return columns
+    .filter(({ name }) => hasColumn(selection, name))
+    .map((column) => {
+      const value = selection.values.get(column.name)?.('', kindOfValue(column.type));
+      return value === undefined ? column : { ...column, type: typeOfKind(value.kind), isGenerated: false };
+    });
 }
 
 /** The provider's key; without a column of it the rows cannot be told apart by it. */
@@ -67,12 +87,14 @@ function findKey(keyColumns: readonly string[], pairs: readonly Sides<ColumnShap
 
 function planSide(
   shape: TableShape,
+  selection: RowSelection,
   pairs: readonly Sides<ColumnShape>[],
   keyPairs: readonly Sides<ColumnShape>[],
   side: keyof Sides<unknown>,
 ): SidePlan {
   return {
     shape,
+    selection,
     values: pairs.map((pair) => canonicalColumn(pair, side)),
     keyValues: keyPairs.map((pair) => canonicalColumn(pair, side)),
     keyReferences: keyPairs.map((pair) => columnReference(pair.provider.name)),

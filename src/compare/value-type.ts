@@ -1,4 +1,5 @@
 import type { Connection } from '../db/connection.js';
+import type { ValueKind } from '../handlers/row-selection.js';
 
 /** What a comparison has to know of a type. Domains are their base type: they restrict values and do not change them. */
 export type ValueType =
@@ -9,6 +10,25 @@ export type ValueType =
 export interface Attribute {
   readonly name: string;
   readonly type: ValueType;
+}
+
+const OIDS_OF_KIND: Readonly<Record<ValueKind, readonly number[]>> = {
+  // bigint, smallint, integer
+  integer: [20, 21, 23],
+  uuid: [2950],
+  text: [25],
+};
+
+/** How a handler that makes values sees the type. */
+export function kindOfValue(type: ValueType): ValueKind {
+  const has = (kind: ValueKind) => type.kind === 'scalar' && OIDS_OF_KIND[kind].includes(type.oid);
+  if (has('integer')) return 'integer';
+  return has('uuid') ? 'uuid' : 'text';
+}
+
+/** The type of a value that a handler has made. */
+export function typeOfKind(kind: ValueKind): ValueType {
+  return { kind: 'scalar', oid: OIDS_OF_KIND[kind][0] as number };
 }
 
 interface TypeRow extends Record<string, unknown> {

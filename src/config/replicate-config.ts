@@ -88,7 +88,7 @@ const KEYS = [
     default: '10',
     minimum: 0,
     sentence:
-      "How long a command waits for the lock of a table before it lets the application's statements pass.",
+      "How long a command waits for the lock of a table before it lets the application's statements pass, and for any other lock before it gives up.",
   },
   {
     name: 'local_wm_publish_period',
@@ -104,6 +104,14 @@ const KEYS = [
     default: '300',
     minimum: 0,
     sentence: 'How often the root sends the lowest completed tick of the whole cascade down the queue.',
+  },
+  {
+    name: 'seq_margin',
+    type: 'count',
+    default: '10000',
+    minimum: 10_000,
+    sentence:
+      'How many values the sequences on other nodes are ahead of the root at least, and three times as many at most. As many may be given out within the lag: takeover --dead-root goes on from there. A takeover of a live root goes on exactly.',
   },
   {
     name: 'keepalive_stats',
@@ -125,6 +133,27 @@ const KEYS = [
     default: '2MB',
     minimum: 1024,
     sentence: 'Most bytes of events that are read and applied at a time.',
+  },
+  {
+    name: 'obfuscator_key',
+    type: 'text',
+    example: 'a long random text',
+    sentence:
+      'Secret of the handler obfuscate: without it a hash cannot be looked up. The same on all nodes.',
+  },
+  {
+    name: 'shard_info_sql',
+    type: 'text',
+    example: 'select shard_nr, shard_count from partconf.conf',
+    sentence:
+      'Tells add-table which part of a table of the handler shard this node has: shard_nr, shard_count.',
+  },
+  {
+    name: 'shard_hash_func',
+    type: 'text',
+    example: 'partconf.get_hash_raw',
+    sentence:
+      'Function of the key for the handler shard, the same on all servers; without it a hash of our own is taken.',
   },
 ] as const satisfies readonly KeyDeclaration[];
 
@@ -151,7 +180,6 @@ const IGNORED_KEYS: readonly string[] = [
   'logfmt_console_verbose',
   'logfmt_file',
   'logfmt_file_verbose',
-  'obfuscator_key',
   'obfuscator_map',
   'pgq_autocommit',
   'pgq_batch_collect_events',
@@ -163,8 +191,6 @@ const IGNORED_KEYS: readonly string[] = [
   'register_skip_seqs',
   'register_skip_tables',
   'remote_extra_connstr',
-  'shard_hash_func',
-  'shard_info_sql',
   'skylog_locations',
   'sql_retry',
   'sql_retry_formula_a',

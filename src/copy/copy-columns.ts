@@ -1,6 +1,7 @@
 import type { Connection } from '../db/connection.js';
-import { quoteIdentifier, quoteName } from '../db/identifier.js';
+import { quoteName } from '../db/identifier.js';
 import { ReplicateError } from '../errors/replicate-error.js';
+import { hasColumn, type RowSelection } from '../handlers/row-selection.js';
 
 /** What the copy has to know of one side's table. */
 export interface CopySide {
@@ -51,13 +52,20 @@ export async function readCopySide(connection: Connection, tableName: string): P
 }
 
 /**
- * The column list of both COPY commands: all of the provider's, which the subscriber must have too.
+ * The columns of both COPY commands: all of the provider's that the table's handler selects, which the subscriber must
+ * have too.
  *
  * Throws PC403 naming those that it has not. A subscriber's own columns get their default.
  */
-export function copyColumns(tableName: string, provider: CopySide, subscriber: CopySide): string {
+export function copyColumns(
+  tableName: string,
+  provider: CopySide,
+  subscriber: CopySide,
+  selection: RowSelection,
+): readonly string[] {
+  const selected = provider.columns.filter((column) => hasColumn(selection, column));
   const there = new Set(subscriber.columns);
-  const missing = provider.columns.filter((column) => !there.has(column));
+  const missing = selected.filter((column) => !there.has(column));
   if (missing.length > 0) {
     throw new ReplicateError(
       'PC403',
@@ -65,5 +73,5 @@ export function copyColumns(tableName: string, provider: CopySide, subscriber: C
       { table: tableName },
     );
   }
-  return provider.columns.map(quoteIdentifier).join(', ');
+  return selected;
 }

@@ -1,7 +1,10 @@
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Connection } from '../db/connection.js';
-import { quoteName } from '../db/identifier.js';
+import { quoteIdentifier, quoteName } from '../db/identifier.js';
+import { isPartial, kindOfType, type RowSelection, selectedSql } from '../handlers/row-selection.js';
+import { useSettings } from '../handlers/selection-settings.js';
+import { readSourceColumns } from '../handlers/source-columns.js';
 import { copyColumns, readCopySide } from './copy-columns.js';
 import { findSecondaryIndexes } from './secondary-indexes.js';
 
@@ -23,6 +26,11 @@ export interface CopyTableOptions {
   readonly sourceTable: string;
   /** Name on the subscriber. */
   readonly destTable: string;
+  readonly queueName: string;
+  /** Name in the queue. */
+  readonly tableName: string;
+  /** Which rows and columns are copied, and as what. */
+  readonly selection: RowSelection;
   /** Leave the rows that are there. */
   readonly skipTruncate: boolean;
   readonly report: (progress: CopyProgress) => void;
@@ -43,7 +51,7 @@ export async function copyTable(options: CopyTableOptions): Promise<CopyProgress
   const { reader, writer, sourceTable, destTable, report, signal } = options;
   const source = await readCopySide(reader, sourceTable);
   const dest = await readCopySide(writer, destTable);
-  const columns = copyColumns(sourceTable, source, dest);
+  const columns = copyColumns(sourceTable, source, dest, options.selection);
   const rowsExpected = Number(source.rowsExpected);
   const bytesExpected = Number(source.bytes);
   let bytesDone = 0;
@@ -76,7 +84,7 @@ export async function copyTable(options: CopyTableOptions): Promise<CopyProgress
     },
   });
   await pipeline(
-    reader.copyTo(copyOut(sourceTable, source.relkind, columns)),
+    reader.copyTo(await copyOut(options, source.relkind, columns)),
     count,
     writer.copyFrom(`copy ${quoteName(destTable)} ${columnList(columns)} from stdin`),
     { signal },
@@ -95,12 +103,25 @@ export async function copyTable(options: CopyTableOptions): Promise<CopyProgress
   return progress('catching-up');
 }
 
-function columnList(columns: string): string {
-  return columns === '' ? '' : `(${columns})`;
+function columnList(columns: readonly string[]): string {
+  return columns.length === 0 ? '' : `(${columns.map(quoteIdentifier).join(', ')})`;
 }
 
-function copyOut(tableName: string, relkind: 'r' | 'p', columns: string): string {
+async function copyOut(
+  { reader, sourceTable, queueName, tableName, selection }: CopyTableOptions,
+  relkind: 'r' | 'p',
+  columns: readonly string[],
+): Promise<string> {
   // COPY of a table reads the table alone; the rows of a partitioned one are in its partitions.
-  if (relkind === 'r') return `copy ${quoteName(tableName)} ${columnList(columns)} to stdout`;
-  return `copy (select ${columns} from ${quoteName(tableName)}) to stdout`;
+  if (relkind === 'r' && !isPartial(selection) && selection.values.size === 0) {
+    return `copy ${quoteName(sourceTable)} ${columnList(columns)} to stdout`;
+  }
+  await useSettings(reader, selection);
+  const kinds = new Map(
+    (await readSourceColumns(reader, queueName, [tableName]))
+      .get(tableName)
+      ?.map(({ name, type }) => [name, kindOfType(type)]),
+  );
+  const selected = columns.map((name) => ({ name, kind: kinds.get(name) ?? 'text' }));
+  return `copy (${selectedSql(selection, selected, { name: sourceTable, isPartitioned: relkind === 'p' })}) to stdout`;
 }

@@ -68,6 +68,15 @@ export class Connection implements AsyncDisposable {
     return last.rowCount ?? 0;
   }
 
+  /**
+   * Runs exactly one statement of somebody else's: the server refuses a text that holds several. Unlike in a message of
+   * several, no part of it can end the transaction unseen.
+   */
+  async executeOnly(text: string): Promise<void> {
+    const config: pg.QueryConfig & { queryMode: 'extended' } = { text, queryMode: 'extended' };
+    await this.#run(config);
+  }
+
   /** Like `execute`, with a statement that the server keeps prepared under `name` for this session. */
   async executePrepared(name: string, text: string, values: readonly unknown[]): Promise<number> {
     return (await this.#run({ name, text, values: values as unknown[] })).rowCount ?? 0;

@@ -165,6 +165,11 @@ export const ERRORS = {
     advice: 'The node goes on when its provider has caught up; look at the worker of the provider.',
   },
   PC314: {
+    policy: 'refuse',
+    exitCode: 2,
+    advice: 'The worker is at work: wait longer, or look at "status" and its log for what holds it up.',
+  },
+  PC315: {
     policy: 'retry',
     exitCode: 3,
     advice:
@@ -192,6 +197,27 @@ export const ERRORS = {
   PC405: { policy: 'refuse', exitCode: 1, advice: 'Add a primary key, or leave the table out.' },
   PC406: { policy: 'refuse', exitCode: 1, advice: 'Create it on this node first.' },
   PC407: {
+    policy: 'retry',
+    exitCode: 1,
+    advice:
+      'On the root: mend the script and execute it again. On another node: make the database what the script expects, its worker tries again; or make the changes by hand and run "execute --skip FILE" there.',
+  },
+  PC408: {
+    policy: 'refuse',
+    exitCode: 1,
+    advice: 'Nothing was executed; change the script as the message says.',
+  },
+  PC409: {
+    policy: 'retry',
+    exitCode: 3,
+    advice: 'The worker goes on when the tables are in sync; "wait-sync" shows how far they are.',
+  },
+  PC410: {
+    policy: 'park-table',
+    exitCode: 1,
+    advice: '"show-handlers" lists handlers and arguments; "change-handler TABLE" gives a table another one.',
+  },
+  PC411: {
     policy: 'refuse',
     exitCode: 1,
     advice:

@@ -1,6 +1,7 @@
 import type { Connection } from '../db/connection.js';
 import { SQLSTATE, sqlstateOf } from '../db/sqlstate.js';
 import { ReplicateError } from '../errors/replicate-error.js';
+import { failpoint } from '../runtime/failpoint.js';
 import { newerVersionError } from './check-installed.js';
 import { INSTALL_LOCK_SQL } from './install-lock.js';
 import { planInstall, type SchemaPlan } from './plan-install.js';
@@ -50,6 +51,7 @@ export async function installSchemas(
       const plan = (await planInstall(connection, schemas)).schemas.find((p) => p.files.schema === schema);
       if (plan !== undefined && (await installSchema(connection, plan, options.log))) changed.push(schema);
     });
+    await failpoint(`install-${schema}`);
   }
   return { changed };
 }

@@ -1,7 +1,9 @@
 import { callRoutine } from '../cascade/call-api.js';
-import { type NodeType, requireNode } from '../cascade/node-info.js';
+import { type NodeType, readNodeInfo } from '../cascade/node-info.js';
 import { readSubscribers } from '../cascade/subscriber.js';
+import { readWorkerSign, type WorkerSign } from '../cascade/worker-sign.js';
 import type { Connection } from '../db/connection.js';
+import { ReplicateError } from '../errors/replicate-error.js';
 import type { TickId } from '../queue/ids.js';
 import {
   type DroppedConsumer,
@@ -55,6 +57,8 @@ export interface NodeStatus {
   readonly provider: string | null;
   readonly tick: TickId;
   readonly isPaused: boolean;
+  /** Null where that cannot be seen: a node of Londiste. */
+  readonly worker: WorkerSign | null;
   readonly tables: TableCounts;
   readonly parkedTables: readonly ParkedTable[];
   /** What its worker, or another consumer that writes here, failed with last; the first line. */
@@ -67,18 +71,30 @@ export interface NodeStatus {
   readonly retention: RetentionStatus | null;
 }
 
-/** Reads the status of the node of a queue. Changes nothing. Throws PC300 when there is no such node. */
-export async function readNodeStatus(connection: Connection, queueName: string): Promise<NodeStatus> {
-  const node = await requireNode(connection, queueName);
+/** Reads the status of the node of a queue; undefined when the database has no such node. Changes nothing. */
+export async function readNodeStatus(
+  connection: Connection,
+  queueName: string,
+): Promise<NodeStatus | undefined> {
+  const node = await readNodeInfo(connection, queueName).catch((error: unknown) => {
+    // Nothing is installed there: then there is no node either.
+    if (error instanceof ReplicateError && error.code === 'PC206') return undefined;
+    throw error;
+  });
+  if (node === undefined) return undefined;
   const tables = await readTables(connection, queueName);
   const count = (...kinds: string[]) => tables.filter(({ state }) => kinds.includes(state.kind)).length;
   const isLeaf = node.nodeType === 'leaf';
+  const { isOurs } = await connection.one<{ isOurs: boolean }>(
+    `select to_regnamespace('pgcascade') is not null as "isOurs"`,
+  );
   return {
     name: node.nodeName,
     type: node.nodeType,
     provider: node.nodeType === 'root' ? null : node.providerNode,
     tick: node.lastTick,
     isPaused: node.isPaused,
+    worker: isOurs ? await readWorkerSign(connection, queueName, node.workerName) : null,
     tables: {
       ok: count('ok'),
       copying: count('waiting', 'copying'),

@@ -1,3 +1,4 @@
+import type { WorkerSign } from '../cascade/worker-sign.js';
 import type { Retention } from '../queue/retention.js';
 import { describeParked } from '../replica/table-state.js';
 import type { Lag } from './lag.js';
@@ -8,6 +9,8 @@ import type { StatusEntry, StatusReport } from './status.js';
 export interface TreeOptions {
   /** Show what each consumer holds back also where the queue has no budget, and the watermarks too. */
   readonly retention?: boolean;
+  /** One line per node, with its first error only. */
+  readonly compact?: boolean;
 }
 
 /** The report as a tree of providers and subscribers, one line or a few for each node. */
@@ -45,9 +48,12 @@ function draw(
   if (shown.has(entry.name)) return;
   shown.add(entry.name);
   const below = children.get(entry.name) ?? [];
-  lines.push(`${head}${title(entry)}`);
-  const margin = `${indent}${below.length === 0 ? '    ' : '│   '}`;
-  lines.push(...details(entry, options).map((line) => `${margin}${line}`));
+  if (options.compact === true) lines.push(compactLine(head, entry, options));
+  else {
+    lines.push(`${head}${title(entry)}`);
+    const margin = `${indent}${below.length === 0 ? '    ' : '│   '}`;
+    lines.push(...details(entry, options).map((line) => `${margin}${line}`));
+  }
   below.forEach((child, index) => {
     const isLast = index === below.length - 1;
     draw(
@@ -62,20 +68,48 @@ function draw(
   });
 }
 
+const ERROR = 'ERROR: ';
+
+function compactLine(head: string, entry: StatusEntry, options: TreeOptions): string {
+  const facts = onOneLine(details(entry, options));
+  return `${head}${title(entry)}${facts === '' ? '' : `: ${facts}`}`;
+}
+
+/** Everything but errors, and the first of these with the number of the others. */
+function onOneLine(details: readonly string[]): string {
+  const [first, ...others] = details.filter((line) => line.startsWith(ERROR));
+  const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
+  const facts = details.filter((line) => !line.startsWith(ERROR));
+  return [...facts, ...(first === undefined ? [] : [`${first}${more}`])].join('; ');
+}
+
 function title(entry: StatusEntry): string {
   switch (entry.kind) {
     case 'dead':
       return `${entry.name} (marked as dead)`;
     case 'unreachable':
       return `${entry.name} (UNREACHABLE)`;
+    case 'alias':
+      return `${entry.name} (ANOTHER NAME OF ${entry.nodeName})`;
+    case 'absent':
+      return `${entry.name} (NO NODE)`;
     case 'seen':
       return `${entry.name} (${entry.type})`;
   }
 }
 
-function details(entry: StatusEntry, options: TreeOptions): string[] {
+/** What is told of one node, a line each. */
+export function details(entry: StatusEntry, options: TreeOptions = {}): string[] {
   if (entry.kind === 'dead') return [];
   if (entry.kind === 'unreachable') return [entry.reason];
+  if (entry.kind === 'alias') return ['A "rename-node" was not finished: repeat it.'];
+  if (entry.kind === 'absent') {
+    return [
+      'Its database has no node of the queue: it was not made to the end, or not dropped to the end.',
+      ...(entry.provider === null ? [] : [`Node "${entry.provider}" keeps events for it.`]),
+      `Repeat that command, or run "drop-node ${entry.name}".`,
+    ];
+  }
   const { tables, ticker } = entry;
   const counts = [
     `${tables.ok} ok`,
@@ -94,12 +128,19 @@ function details(entry: StatusEntry, options: TreeOptions): string[] {
     `Tables: ${present(counts)}`,
     `${entry.type === 'root' ? 'Ticker' : 'Lag'}: ${present(position)}`,
     ...describeRetention(entry.retention, options),
+    ...describeWorker(entry.worker),
     ...(ticker?.isLate === true ? ['ERROR: no tick is made; is the ticker running?'] : []),
     ...entry.errors.map(({ consumer, message }) => `ERROR: ${consumer}: ${message}`),
     ...entry.parkedTables.map(
       ({ name, errorCode, message }) => `ERROR: ${describeParked(name, errorCode, message)}`,
     ),
   ];
+}
+
+function describeWorker(worker: WorkerSign | null): string[] {
+  if (worker === 'none') return [`${ERROR}no worker is running.`];
+  if (worker === 'silent') return [`${ERROR}the worker is connected and does nothing; is it stopped?`];
+  return [];
 }
 
 function describeRetention(status: RetentionStatus | null, options: TreeOptions): string[] {

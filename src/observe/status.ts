@@ -1,6 +1,7 @@
 import { readLocations } from '../cascade/location.js';
 import { requireNode } from '../cascade/node-info.js';
 import { type MemberView, readMembers } from '../cascade/topology.js';
+import { withDeadline } from '../cascade/with-deadline.js';
 import type { Connect } from '../db/connect.js';
 import type { Connection } from '../db/connection.js';
 import { type Lag, readLags } from './lag.js';
@@ -15,6 +16,10 @@ export type StatusEntry =
       readonly provider: string | null;
       readonly reason: string;
     }
+  /** Its database answers and has no node: one that was not made to the end, or whose drop was not finished. */
+  | { readonly kind: 'absent'; readonly name: string; readonly provider: string | null }
+  /** A second name of a node that calls itself otherwise: a rename that was not finished. */
+  | { readonly kind: 'alias'; readonly name: string; readonly provider: null; readonly nodeName: string }
   | { readonly kind: 'dead'; readonly name: string; readonly provider: string | null };
 
 export interface StatusReport {
@@ -36,12 +41,16 @@ export interface StatusOptions {
 
 /**
  * Looks at all members that this node knows of, at the same time, and then asks the root how far each is behind.
- * A member that cannot be reached is part of the report. Throws PC300 when this database has no node.
+ * A member that cannot be reached is part of the report. Throws PC300 when this database has no node, PC200 when it does
+ * not answer in time.
  */
 export async function readStatus(local: Connection, options: StatusOptions): Promise<StatusReport> {
   const { queueName, localLocation, connect, deadlineMs, signal } = options;
-  const { nodeName: localNode } = await requireNode(local, queueName);
-  const members = (await readLocations(local, queueName)).map((member) =>
+  const { localNode, locations } = await withDeadline(local, deadlineMs, async () => ({
+    localNode: (await requireNode(local, queueName)).nodeName,
+    locations: await readLocations(local, queueName),
+  }));
+  const members = locations.map((member) =>
     // The ini file may know a shorter way to this node than the others do.
     member.nodeName === localNode ? { ...member, location: localLocation, isDead: false } : member,
   );
@@ -50,7 +59,9 @@ export async function readStatus(local: Connection, options: StatusOptions): Pro
     ...common,
     look: (connection) => readNodeStatus(connection, queueName),
   });
-  const seen = views.flatMap((view) => (view.kind === 'seen' ? [view] : []));
+  const seen = views.flatMap(({ member, ...look }) =>
+    look.kind === 'seen' && look.view !== undefined ? [{ member, view: look.view }] : [],
+  );
   const root = seen.find(({ view }) => view.type === 'root');
   const [measured] = await readMembers(root === undefined ? [] : [root.member], {
     ...common,
@@ -65,33 +76,39 @@ export async function readStatus(local: Connection, options: StatusOptions): Pro
   return {
     queueName,
     localNode,
-    entries: views.map((view) => toEntry(view, views, localNode, lags)),
+    entries: views.map((view) =>
+      toEntry(
+        view,
+        seen.map((one) => one.view),
+        localNode,
+        lags,
+      ),
+    ),
     isComplete: measured?.kind === 'seen' && views.every(({ kind }) => kind !== 'unreachable'),
   };
 }
 
 function toEntry(
-  view: MemberView<NodeStatus>,
-  all: readonly MemberView<NodeStatus>[],
+  view: MemberView<NodeStatus | undefined>,
+  seen: readonly NodeStatus[],
   localNode: string,
   lags: ReadonlyMap<bigint, Lag>,
 ): StatusEntry {
   const { nodeName: name } = view.member;
-  if (view.kind === 'seen') {
+  if (view.kind === 'seen' && view.view !== undefined) {
     const status = view.view;
+    if (status.name !== name) return { kind: 'alias', name, provider: null, nodeName: status.name };
     const lag = status.type === 'root' ? null : (lags.get(status.tick) ?? null);
     return { kind: 'seen', isLocal: name === localNode, lag, ...status };
   }
-  const provider = findProvider(name, all);
-  return view.kind === 'dead'
-    ? { kind: 'dead', name, provider }
-    : { kind: 'unreachable', name, provider, reason: view.reason };
-}
-
-/** The provider of a node that does not answer itself: who has it as subscriber. */
-function findProvider(name: string, all: readonly MemberView<NodeStatus>[]): string | null {
-  for (const other of all) {
-    if (other.kind === 'seen' && other.view.subscribers.includes(name)) return other.view.name;
+  // The provider of a node that does not answer itself: who has it as subscriber.
+  const provider = seen.find(({ subscribers }) => subscribers.includes(name))?.name ?? null;
+  switch (view.kind) {
+    case 'seen':
+      return { kind: 'absent', name, provider };
+    case 'dead':
+      return { kind: 'dead', name, provider };
+    case 'unreachable':
+      return { kind: 'unreachable', name, provider, reason: view.reason };
   }
-  return null;
 }

@@ -2,7 +2,7 @@
 export const CSV_DELIMITER = '\x01';
 export const CSV_QUOTE = '\x02';
 
-/** The options that make `copy … to stdout` write what `CsvRows` reads. */
+/** The options that make `copy … to stdout` write what `CsvLines` reads. */
 export const CSV_COPY_OPTIONS = `(format csv, delimiter E'\\x01', quote E'\\x02')`;
 
 /** One row: null is SQL null. */
@@ -23,17 +23,17 @@ function formatField(value: string | null): string {
 }
 
 /**
- * Splits COPY output into rows, chunk by chunk.
+ * Splits COPY output into the lines of its rows, chunk by chunk. A line that is given to `copy … from stdin` is the same row again.
  *
- * Almost no value holds a line break or one of the two control characters, so the common path is two splits; a chunk
+ * Almost no value holds a line break or one of the two control characters, so the common path is one split; a chunk
  * with a quote goes through a reader of single characters.
  */
-export class CsvRows {
+export class CsvLines {
   #rest = '';
   #insideQuotes = false;
 
-  /** The rows that are complete with this chunk. */
-  push(text: string): CsvRow[] {
+  /** The lines, without their ends, that are complete with this chunk. */
+  push(text: string): string[] {
     const all = this.#rest === '' ? text : this.#rest + text;
     if (all.includes(CSV_QUOTE)) return this.#pushQuoted(all);
     const end = all.lastIndexOf('\n');
@@ -42,7 +42,7 @@ export class CsvRows {
       return [];
     }
     this.#rest = all.slice(end + 1);
-    return all.slice(0, end).split('\n').map(splitPlain);
+    return all.slice(0, end).split('\n');
   }
 
   /** True when nothing is left over: the copy ended at the end of a row. */
@@ -50,22 +50,27 @@ export class CsvRows {
     return this.#rest === '' && !this.#insideQuotes;
   }
 
-  #pushQuoted(all: string): CsvRow[] {
-    const rows: CsvRow[] = [];
-    let rowStart = 0;
+  #pushQuoted(all: string): string[] {
+    const lines: string[] = [];
+    let lineStart = 0;
     let inside = false;
     for (let i = 0; i < all.length; i++) {
       const char = all[i];
       if (char === CSV_QUOTE) inside = !inside;
       else if (char === '\n' && !inside) {
-        rows.push(splitQuoted(all.slice(rowStart, i)));
-        rowStart = i + 1;
+        lines.push(all.slice(lineStart, i));
+        lineStart = i + 1;
       }
     }
-    this.#rest = all.slice(rowStart);
+    this.#rest = all.slice(lineStart);
     this.#insideQuotes = inside;
-    return rows;
+    return lines;
   }
+}
+
+/** The fields of a line of `CsvLines`. */
+export function splitCsvLine(line: string): CsvRow {
+  return line.includes(CSV_QUOTE) ? splitQuoted(line) : splitPlain(line);
 }
 
 function splitPlain(line: string): CsvRow {
@@ -77,7 +82,6 @@ function splitPlain(line: string): CsvRow {
 }
 
 function splitQuoted(line: string): CsvRow {
-  if (!line.includes(CSV_QUOTE)) return splitPlain(line);
   const fields: CsvRow = [];
   let position = 0;
   for (;;) {

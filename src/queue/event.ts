@@ -14,8 +14,14 @@ export interface QueueEvent {
   readonly extra4: string | null;
 }
 
-/** An event with what a branch needs to write it into its own queue. */
+/** An event with its time. */
 export interface TimedEvent extends QueueEvent {
   /** When its transaction began, as PostgreSQL's text. */
   readonly time: string;
+}
+
+/** An event as it came, for a branch to write it into its own queue without looking at it. */
+export interface ForwardedEvent extends TimedEvent {
+  /** The event, but for its transaction, as a line of COPY: what `CSV_COPY_OPTIONS` reads into `FORWARDED_COLUMNS`. */
+  readonly line: string;
 }

@@ -2,8 +2,8 @@ import type { Connection } from '../db/connection.js';
 import { quoteLiteral } from '../db/identifier.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import type { Batch } from './batches.js';
-import { CSV_COPY_OPTIONS, type CsvRow, CsvRows } from './csv-rows.js';
-import type { QueueEvent, TimedEvent } from './event.js';
+import { CSV_COPY_OPTIONS, CSV_DELIMITER, CsvLines, type CsvRow, splitCsvLine } from './csv-rows.js';
+import type { ForwardedEvent, QueueEvent, TimedEvent } from './event.js';
 import { eventId } from './ids.js';
 
 export interface BlockLimits {
@@ -24,7 +24,8 @@ export interface ReadEventsOptions extends BlockLimits {
 export interface EventShape<E> {
   /** The columns, `, ` between them. */
   readonly columns: string;
-  toEvent(row: CsvRow): E;
+  /** `line`: the text that the row was read from. */
+  toEvent(row: CsvRow, line: string): E;
 }
 
 type MeasuredEvent = Pick<QueueEvent, 'data' | 'extra2'>;
@@ -39,6 +40,20 @@ const ROW_EVENT: EventShape<QueueEvent> = {
 const TIMED_EVENT: EventShape<TimedEvent> = {
   columns: `${ROW_EVENT.columns}, ev_time`,
   toEvent: (row) => ({ ...toEvent(row), time: row[8] as string }),
+};
+
+/** The columns in the order of a `ForwardedEvent`'s line. */
+export const FORWARDED_COLUMNS =
+  'ev_id, ev_time, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4';
+
+const FORWARDED_EVENT: EventShape<ForwardedEvent> = {
+  // The transaction is one of the provider, and comes first to be cut off.
+  columns: `ev_txid, ${FORWARDED_COLUMNS}`,
+  toEvent: (row, line) => {
+    const [txid, id, time, ...rest] = row;
+    const event = toEvent([id ?? null, txid ?? null, ...rest]);
+    return { ...event, time: time as string, line: line.slice(line.indexOf(CSV_DELIMITER) + 1) };
+  },
 };
 
 /** The events of a batch as the worker of a leaf needs them, block by block: see `readEventBlocks`. */
@@ -56,6 +71,15 @@ function filterOf({ onlyTable, onlyControl }: ReadEventsOptions): string {
 }
 
 /** As `readEvents`, for the worker of a branch. */
+export function readForwardedEvents(
+  provider: Connection,
+  batch: Batch,
+  limits: BlockLimits,
+): AsyncGenerator<ForwardedEvent[], void, undefined> {
+  return readEventBlocks(provider, batch, FORWARDED_EVENT, limits);
+}
+
+/** As `readEvents`, with the time of each event. */
 export function readTimedEvents(
   provider: Connection,
   batch: Batch,
@@ -84,14 +108,14 @@ export async function* readEventBlocks<E extends MeasuredEvent>(
     `copy (select ${shape.columns} from (${sql}) as e${filter} order by ev_id) to stdout with ${CSV_COPY_OPTIONS}`,
   );
   const decoder = new TextDecoder();
-  const rows = new CsvRows();
+  const lines = new CsvLines();
   let block: E[] = [];
   let characters = 0;
   let finished = false;
   try {
     for await (const chunk of stream) {
-      for (const row of rows.push(decoder.decode(chunk as Buffer, { stream: true }))) {
-        const event = shape.toEvent(row);
+      for (const line of lines.push(decoder.decode(chunk as Buffer, { stream: true }))) {
+        const event = shape.toEvent(splitCsvLine(line), line);
         block.push(event);
         characters += FIXED_CHARACTERS + (event.data?.length ?? 0) + (event.extra2?.length ?? 0);
         if (block.length >= limits.maxBlockRows || characters >= limits.maxBlockBytes) {
@@ -101,7 +125,7 @@ export async function* readEventBlocks<E extends MeasuredEvent>(
         }
       }
     }
-    if (!rows.isAtRowEnd) {
+    if (!lines.isAtRowEnd) {
       throw new ReplicateError('PC203', `The events of batch ${batch.id} ended in the middle of a row.`);
     }
     finished = true;

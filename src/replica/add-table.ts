@@ -15,8 +15,10 @@ export interface AddTableOptions {
   readonly purpose: TriggerOptions['purpose'];
   /** The rows are here already: no copy. */
   readonly expectSync: boolean;
-  /** The copy adds to the rows that are here. */
-  readonly skipTruncate: boolean;
+  /** Urlencoded, as Londiste stores them. */
+  readonly attributes: string | null;
+  /** The table need not be here: no triggers, no copy. */
+  readonly isVirtual: boolean;
   /**
    * Where other queues of this database have the table too: `all` of them feed it, or also `this` queue. Undefined when
    * the operator has not said.
@@ -31,16 +33,27 @@ export interface AddTableOptions {
  * Both in one transaction: a table that is registered on a root without being captured could be copied by a leaf and
  * lose the writes in between. May be repeated.
  *
- * Throws PC208 when the table stays locked by others, PC407 when other queues have the table too and `merge` is not given.
+ * Throws PC208 when the table stays locked by others, PC411 when other queues have the table too and `merge` is not given.
  */
 export async function addTable(connection: Connection, options: AddTableOptions): Promise<AddTableOutcome> {
   const { queueName, tableName, purpose } = options;
   const existing = (await readTables(connection, queueName)).find(({ name }) => name === tableName);
   if (existing?.isLocal === true) {
+    if (existing.attrs !== options.attributes && options.attributes?.includes('handler=') === true) {
+      throw new ReplicateError(
+        'PC400',
+        `Table ${tableName} is replicated here already, with other attributes: use change-handler.`,
+        { table: tableName },
+      );
+    }
     await completeTable(connection, existing.destTable, options);
     return { kind: 'exists' };
   }
   const destTable = options.destTable ?? tableName;
+  if (options.isVirtual) {
+    await registerPart(connection, options, { queueName, tableName }, ['virtual_table']);
+    return { kind: 'added', otherQueues: [] };
+  }
   const otherQueues = await options.withTableLock(destTable, async (tx) => {
     await createTriggers(tx, { queueName, tableName, destTable, purpose });
     await register(tx, options, destTable);
@@ -74,7 +87,7 @@ async function register(tx: Connection, options: AddTableOptions, destTable: str
   if (merge === 'all') added.push(...siblings.filter(({ isLocal }) => !isLocal));
   for (const part of added) {
     await registerPart(tx, options, part, merge === undefined ? [] : ['no_merge']);
-    if (options.expectSync || options.skipTruncate) continue;
+    if (options.expectSync || options.attributes?.includes('skip_truncate=1') === true) continue;
     await tx.query(
       `select pgcascade.add_part($1, $2, exists (
           select from pg_index where indrelid = to_regclass($3) and indisprimary))`,
@@ -91,19 +104,16 @@ async function registerPart(
   tx: Connection,
   options: AddTableOptions,
   part: MergedPart,
-  mergeArguments: readonly string[],
+  more: readonly string[],
 ): Promise<void> {
+  const triggerArguments = options.isVirtual
+    ? more
+    : ['no_triggers', ...(options.expectSync ? ['expect_sync'] : []), ...more];
   await callApi(
     tx,
     'londiste.local_add_table',
-    [
-      part.queueName,
-      part.tableName,
-      ['no_triggers', ...(options.expectSync ? ['expect_sync'] : []), ...mergeArguments],
-      options.skipTruncate ? 'skip_truncate=1' : null,
-      options.destTable ?? null,
-    ],
-    { 405: 'PC407' },
+    [part.queueName, part.tableName, triggerArguments, options.attributes, options.destTable ?? null],
+    { 405: 'PC411' },
   );
 }
 
@@ -128,7 +138,7 @@ async function completeTable(
       { table: tableName },
     );
   }
-  if ((await readCapturePlans(connection, queueName)).has(tableName)) return;
+  if (options.isVirtual || (await readCapturePlans(connection, queueName)).has(tableName)) return;
   // The triggers of a table that the original's Londiste has added do the same: two sets would double its events.
   if (await hasStockTrigger(connection, queueName, destTable)) return;
   await options.withTableLock(destTable, (tx) =>

@@ -9,6 +9,8 @@ export interface TableToCheck {
   readonly destTable: string;
   /** A partition may be added by itself, and not with the table it is a part of. */
   readonly allowPartition: boolean;
+  /** The columns of the provider that are to be here; undefined: all. */
+  readonly columns?: readonly string[] | undefined;
 }
 
 export interface ProviderTable {
@@ -50,7 +52,10 @@ export async function checkSubscriberTable(
   const writable = new Set(
     (await readColumns(local, relation)).filter(({ isGenerated }) => !isGenerated).map(({ name }) => name),
   );
-  const missing = sent.map(({ name }) => name).filter((name) => !writable.has(name));
+  const missing = sent
+    .map(({ name }) => name)
+    .filter((name) => table.columns === undefined || table.columns.includes(name))
+    .filter((name) => !writable.has(name));
   if (missing.length === 0) return;
   throw new ReplicateError(
     'PC403',

@@ -1,5 +1,5 @@
 import { callRoutine } from '../cascade/call-api.js';
-import { WORKER_LOCK_CLASS, workerLockText } from '../cascade/worker-lock-key.js';
+import { readWorkerSign } from '../cascade/worker-sign.js';
 import type { Connection, Row } from '../db/connection.js';
 import { type TableState, tableState } from './table-state.js';
 
@@ -22,7 +22,7 @@ export interface TableProgress {
 /** The replicated tables of a node and what its worker does, at one moment. */
 export interface SyncProgress {
   readonly tables: readonly TableProgress[];
-  /** The worker is connected to this database. */
+  /** The worker is connected to this database and does something. */
   readonly isWorkerSeen: boolean;
   /** What the worker failed with last, if it has not gone on since: the first line. */
   readonly workerError: string | null;
@@ -43,10 +43,9 @@ interface ProgressRow extends Row {
   readonly updated_at: string | null;
   readonly last_tick_id: bigint | null;
   readonly cur_error: string | null;
-  readonly worker_seen: boolean;
 }
 
-/** Reads the state of all replicated tables and the progress of their copies in one statement. */
+/** Reads the state of all replicated tables and the progress of their copies. */
 export async function readSyncProgress(
   connection: Connection,
   queueName: string,
@@ -56,18 +55,7 @@ export async function readSyncProgress(
     connection,
     `select t.table_name, t.merge_state, t.error_code, t.error_message,
             p.phase, p.bytes_done, p.bytes_expected, p.rows_done, p.rows_expected, p.updated_at::text as updated_at,
-            s.last_tick_id, s.cur_error,
-            exists (
-                select 1
-                  from pg_locks as l
-                  join pg_database as d
-                    on d.oid = l.database
-                   and d.datname = current_database()
-                 where l.locktype = 'advisory'
-                   and l.granted
-                   and l.classid::int8 = $2
-                   and l.objid::int8 = hashtext($3)::int8 & 4294967295
-            ) as worker_seen
+            s.last_tick_id, s.cur_error
        from pgq_node.node_info as n
        join pgq_node.local_state as s
          on s.queue_name = n.queue_name
@@ -90,11 +78,11 @@ export async function readSyncProgress(
          on p.queue_name = t.part_queue
         and p.table_name = t.part_table
       where n.queue_name = $1`,
-    [queueName, WORKER_LOCK_CLASS, workerLockText(queueName, workerName)],
+    [queueName],
   );
   return {
     tables: rows.flatMap((row) => (row.table_name === null ? [] : [toTable(row.table_name, row)])),
-    isWorkerSeen: rows.some((row) => row.worker_seen),
+    isWorkerSeen: (await readWorkerSign(connection, queueName, workerName)) === 'alive',
     workerError: rows[0]?.cur_error?.split('\n', 1)[0] ?? null,
     fingerprint: rows
       .map((row) => [row.table_name, row.merge_state, row.updated_at, row.last_tick_id].join(' '))

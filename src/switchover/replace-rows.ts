@@ -3,6 +3,7 @@ import { copyColumns, readCopySide } from '../copy/copy-columns.js';
 import type { Connection } from '../db/connection.js';
 import { quoteIdentifier, quoteLiteral, quoteName } from '../db/identifier.js';
 import { ReplicateError } from '../errors/replicate-error.js';
+import { WHOLE_TABLE } from '../handlers/row-selection.js';
 import type { TouchedTable } from './lost-events.js';
 
 /** So many keys go into one statement. */
@@ -21,7 +22,7 @@ export async function replaceRows(
 ): Promise<void> {
   const source = await readCopySide(reader, sourceTable);
   const dest = await readCopySide(writer, destTable);
-  const columns = copyColumns(sourceTable, source, dest);
+  const columns = copyColumns(sourceTable, source, dest, WHOLE_TABLE).map(quoteIdentifier).join(', ');
   const rows = [...touched.rows.values()];
   const chunks = Array.from({ length: Math.ceil(rows.length / CHUNK) }, (_, i) =>
     rows.slice(i * CHUNK, (i + 1) * CHUNK),

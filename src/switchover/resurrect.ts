@@ -7,6 +7,7 @@ import { openTickSnapshot } from '../copy/tick-snapshot.js';
 import type { Connect } from '../db/connect.js';
 import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
+import { readHandlerText } from '../handlers/handler-text.js';
 import { type TickId, tickId } from '../queue/ids.js';
 import { type ReplicatedTable, readTables } from '../replica/table-list.js';
 import { failpoint } from '../runtime/failpoint.js';
@@ -129,7 +130,9 @@ async function rejoin(
     ({ name, isLocal }) => isLocal && (lost.tables.has(name) || lost.unknown.has(name)),
   );
   const mendable = touched.filter(
-    ({ name }) => !lost.unknown.has(name) && there.get(name)?.state.kind === 'ok',
+    ({ name, attrs }) =>
+      // Rows that a handler has chosen or changed are not those of the new root.
+      !lost.unknown.has(name) && there.get(name)?.state.kind === 'ok' && readHandlerText(attrs) === undefined,
   );
 
   const location = await sessions.location(successor.node.nodeName);

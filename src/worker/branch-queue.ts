@@ -2,12 +2,11 @@ import { once } from 'node:events';
 import type { Connection } from '../db/connection.js';
 import { quoteName } from '../db/identifier.js';
 import type { Batch } from '../queue/batches.js';
-import { CSV_COPY_OPTIONS, formatCsvRow } from '../queue/csv-rows.js';
-import type { TimedEvent } from '../queue/event.js';
+import { CSV_COPY_OPTIONS } from '../queue/csv-rows.js';
+import type { ForwardedEvent } from '../queue/event.js';
+import { FORWARDED_COLUMNS } from '../queue/read-events.js';
 import { TICK_CHANNEL } from '../queue/tick-channel.js';
 import type { BatchQueue } from './batch-queue.js';
-
-const COLUMNS = 'ev_id, ev_time, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4';
 
 /**
  * The queue of a branch, while one batch is written to it: the same events under the same ids, and then the same tick,
@@ -37,11 +36,11 @@ export class BranchQueue implements BatchQueue {
   }
 
   /** Writes the events of one block, whatever they are and whether or not this node replicates their tables. */
-  async write(block: readonly TimedEvent[]): Promise<void> {
+  async write(block: readonly ForwardedEvent[]): Promise<void> {
     const stream = this.#tx.copyFrom(
-      `copy ${this.#eventTable} (${COLUMNS}) from stdin with ${CSV_COPY_OPTIONS}`,
+      `copy ${this.#eventTable} (${FORWARDED_COLUMNS}) from stdin with ${CSV_COPY_OPTIONS}`,
     );
-    stream.end(block.map(toCsv).join(''));
+    stream.end(`${block.map(({ line }) => line).join('\n')}\n`);
     await once(stream, 'finish');
     const last = block.at(-1)?.id ?? 0n;
     if (last > this.#lastId) this.#lastId = last;
@@ -60,9 +59,4 @@ export class BranchQueue implements BatchQueue {
       TICK_CHANNEL,
     ]);
   }
-}
-
-function toCsv(event: TimedEvent): string {
-  const { id, time, type, data, extra1, extra2, extra3, extra4 } = event;
-  return formatCsvRow([`${id}`, time, type, data, extra1, extra2, extra3, extra4]);
 }

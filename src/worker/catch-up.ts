@@ -50,6 +50,7 @@ export async function catchUp(
   }
   while (tick < until()) {
     ports.signal.throwIfAborted();
+    await ports.registry.prepareHandlers(ports.provider, (name) => name === tableName);
     const batch = await nextBatch(ports.provider, options.queueName, consumerName);
     if (batch === undefined) break;
     const outcome = await processBatch(

@@ -7,7 +7,7 @@ import { CSV_COPY_OPTIONS, formatCsvRow } from '../queue/csv-rows.js';
 import { parseRowEventType } from '../queue/decode/row-event-type.js';
 import type { TimedEvent } from '../queue/event.js';
 import type { BatchQueue } from './batch-queue.js';
-import { COPY_ANEW, isControlEvent } from './control-event.js';
+import { COPY_ANEW, isControlEvent, SCRIPT_EVENT } from './control-event.js';
 import { otherQueues } from './merged-table.js';
 
 const COLUMNS = 'ev_time, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4';
@@ -33,7 +33,7 @@ export class CombinedQueue implements BatchQueue {
     this.#eventTable = eventTable;
   }
 
-  /** `tx`: the batch's transaction. Throws PC314 when this database is not the open root of the combined queue. */
+  /** `tx`: the batch's transaction. Throws PC315 when this database is not the open root of the combined queue. */
   static async open(tx: Connection, batch: Batch, queueName: string): Promise<CombinedQueue> {
     await assertOpen(tx, queueName, '');
     const { name } = await tx.one<{ name: string }>('select pgq.current_event_table($1) as name', [
@@ -46,7 +46,7 @@ export class CombinedQueue implements BatchQueue {
     let rows: string[] = [];
     for (const event of block) {
       // The members and tables of the part's cascade are not those of this one; EXECUTE is for all.
-      if (isControlEvent(event) && event.type !== 'EXECUTE') continue;
+      if (isControlEvent(event) && event.type !== SCRIPT_EVENT) continue;
       if (await this.#isPartTruncate(event)) {
         await this.#copy(rows);
         rows = [];
@@ -92,7 +92,7 @@ export class CombinedQueue implements BatchQueue {
 
 /**
  * Tells the nodes below the root of a combined queue that rows of a table have come or gone there otherwise than by
- * events: they copy it anew. In the transaction that changes the rows. Throws PC314 when the queue is closed.
+ * events: they copy it anew. In the transaction that changes the rows. Throws PC315 when the queue is closed.
  */
 export async function requestCopyAnew(
   tx: Connection,
@@ -112,7 +112,7 @@ async function assertOpen(tx: Connection, queueName: string, lock: '' | 'for sha
   );
   if (open.length > 0) return;
   throw new ReplicateError(
-    'PC314',
+    'PC315',
     `The queue "${queueName}", which this one is merged into, takes no events at ${tx.target} now.`,
     { queueName },
   );

@@ -15,14 +15,19 @@ export interface ControlEventContext {
   readonly leaveOut: (tableName: string) => void;
 }
 
-/** True for the events that change the cascade or the list of tables; all others are rows and TRUNCATEs. */
+/** The type of an event that carries a script. */
+export const SCRIPT_EVENT = 'EXECUTE';
+
+/** True for the events that change the cascade, the list of tables or the schema; all others are rows and TRUNCATEs. */
 export function isControlEvent(event: QueueEvent): boolean {
   const { type } = event;
-  return type.startsWith('pgq.') || type.startsWith('londiste.') || type === COPY_ANEW || type === 'EXECUTE';
+  return (
+    type.startsWith('pgq.') || type.startsWith('londiste.') || type === COPY_ANEW || type === SCRIPT_EVENT
+  );
 }
 
 /**
- * Applies one control event in the batch's transaction. May be repeated with it.
+ * Applies one control event in the batch's transaction; scripts are for `applyScript`. May be repeated with it.
  *
  * Throws PC404 for an event that this version does not know: going on could mean a change that is missed.
  */

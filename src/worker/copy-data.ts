@@ -35,6 +35,8 @@ export interface CopyDataPorts {
 export async function copyData(ports: CopyDataPorts, table: RegisteredTable): Promise<TickId> {
   const { options, signal } = ports;
   const { connect, queueName } = options;
+  const { handler } = table;
+  if (handler instanceof ReplicateError) throw handler;
   const application = `copy/${options.consumerName}`;
   const open: Connection[] = [];
   const keep = async (opening: Promise<Connection>) => {
@@ -130,6 +132,8 @@ async function copyRows(
 ): Promise<TickId> {
   const { signal } = ports;
   const { queueName, consumerName } = ports.options;
+  const { handler } = table;
+  if (handler instanceof ReplicateError) throw handler;
   const snapshotTick = await openTickSnapshot(anchor, {
     queueName,
     readers: [reader],
@@ -138,6 +142,7 @@ async function copyRows(
   });
   // A resync of the provider's own may have begun since the first look.
   await findSource(reader, queueName, table.tableName);
+  await assertNoScriptAhead(reader, tx, ports.options);
   const copyConsumer = copyConsumerName(consumerName, table.tableName);
   await anchor.query('select pgq.register_consumer_at($1, $2, $3)', [queueName, copyConsumer, snapshotTick]);
   await forgetDropped(anchor, queueName, copyConsumer);
@@ -147,6 +152,9 @@ async function copyRows(
     writer: tx,
     sourceTable,
     destTable: table.destTable,
+    queueName,
+    tableName: table.tableName,
+    selection: handler.selection,
     skipTruncate,
     report: ports.report,
     signal,
@@ -184,6 +192,43 @@ async function tellBelow(tx: Connection, queueName: string, tableName: string): 
     [queueName],
   );
   if (combined !== undefined) await requestCopyAnew(tx, combined.queue_name, tableName);
+}
+
+/**
+ * The scripts that a node has run after one of its ticks, by plain SQL: a stock provider has nothing of ours. A row's xmin
+ * is its transaction without the epoch, and stays when the row is frozen: very old ones may look new, hence the time.
+ */
+const SCRIPTS_AFTER = `
+  select e.execute_file as name
+    from londiste.applied_execute as e
+    join pgq.queue as q on q.queue_name = e.queue_name
+    join pgq.tick as t on t.tick_queue = q.queue_id and t.tick_id = $2
+   cross join lateral (select txid_snapshot_xmax(txid_current_snapshot()) as next_txid) as s
+   where e.queue_name = $1
+     and e.execute_time > t.tick_time - interval '1 day'
+     and not txid_visible_in_snapshot(
+             s.next_txid - ((s.next_txid - e.xmin::text::bigint) % 4294967296 + 4294967296) % 4294967296,
+             t.tick_snapshot
+         )
+   order by 1`;
+
+/**
+ * A copy shows the provider's table after every script up to its tick; here the table has the shape of the worker's position. Throws
+ * PC409 when a script lies between the two; the copy is then tried again, and the worker comes nearer.
+ */
+async function assertNoScriptAhead(
+  reader: Connection,
+  tx: Connection,
+  { queueName, consumerName }: WorkerOptions,
+): Promise<void> {
+  const { tick } = await tx.one<{ tick: bigint }>(
+    'select completed_tick as tick from pgq_node.get_consumer_state($1, $2)',
+    [queueName, consumerName],
+  );
+  const scripts = await reader.query<{ name: string }>(SCRIPTS_AFTER, [queueName, tick]);
+  if (scripts.length === 0) return;
+  const names = scripts.map(({ name }) => name).join(', ');
+  throw new ReplicateError('PC409', `The copy waits until the worker has come to these scripts: ${names}.`);
 }
 
 /** Sets a table's state. Throws PC400 when the table was removed meanwhile. */

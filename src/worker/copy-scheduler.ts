@@ -6,7 +6,7 @@ import { Lanes } from '../runtime/lanes.js';
 import type { Logger } from '../runtime/log.js';
 import { type CatchUpOutcome, type CatchUpPorts, catchUp, handOver } from './catch-up.js';
 import { copyConsumerName } from './copy-consumer-name.js';
-import { copyData } from './copy-data.js';
+import { copyData, setTableState } from './copy-data.js';
 import { describeFailure, policyOf } from './failure.js';
 import { openSubscriber } from './open-subscriber.js';
 import { ProgressWriter } from './progress-writer.js';
@@ -111,6 +111,11 @@ export class CopyScheduler {
     for (const table of this.#registry.tables) {
       if (!table.local || table.errorCode !== null || table.mergeState === 'ok') continue;
       if (this.#entries.has(table.tableName)) continue;
+      const { handler } = table;
+      if (!(handler instanceof ReplicateError) && (handler.needsNoCopy ?? handler.needsNoTable) === true) {
+        await setTableState(ports.subscriber, this.#options.queueName, table.tableName, 'ok');
+        continue;
+      }
       const position = isCopied(table)
         ? await this.#readPosition(ports.subscriber, table.tableName)
         : undefined;
@@ -249,7 +254,7 @@ export class CopyScheduler {
         queueName,
         tableName,
         this.#completedTick,
-        error instanceof ReplicateError && error.code === 'PC606' ? error.code : 'PC502',
+        error instanceof ReplicateError && ['PC410', 'PC606'].includes(error.code) ? error.code : 'PC502',
         describeFailure(error),
       ]);
     } catch (parkError) {

@@ -5,11 +5,14 @@ import { ReplicateError } from '../errors/replicate-error.js';
 import { type Batch, finishBatch } from '../queue/batches.js';
 import type { QueueEvent } from '../queue/event.js';
 import { type TickId, tickId } from '../queue/ids.js';
-import { type ReadEventsOptions, readEvents, readTimedEvents } from '../queue/read-events.js';
+import { type ReadEventsOptions, readEvents, readForwardedEvents } from '../queue/read-events.js';
 import { failpoint } from '../runtime/failpoint.js';
 import { applyEvents } from './apply-events.js';
+import type { AppliedScript } from './apply-script.js';
 import type { BatchQueue } from './batch-queue.js';
+import { forwardedEvents } from './forward-events.js';
 import type { TableRegistry } from './table-registry.js';
+import { TakenTables } from './taken-tables.js';
 
 export interface ProcessBatchPorts {
   readonly provider: Connection;
@@ -31,6 +34,7 @@ export interface BatchOutcome {
   readonly applied: boolean;
   readonly eventCount: number;
   readonly conflicts: readonly TableConflict[];
+  readonly scripts: readonly AppliedScript[];
 }
 
 /**
@@ -42,6 +46,7 @@ export interface BatchOutcome {
  */
 export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Promise<BatchOutcome> {
   const conflicts: TableConflict[] = [];
+  const scripts: AppliedScript[] = [];
   let eventCount = 0;
   /** Tables whose further events are left out: parked, or to be copied anew. */
   const leftOut = new Set<string>();
@@ -68,10 +73,12 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
         conflict.message,
       ]);
     };
+    const taken = new TakenTables({ tx, batch, registry: ports.registry, park });
     const applying = {
       queueName: batch.queueName,
       tx,
       registry: ports.registry,
+      taken,
       isApplied,
       controlEvents: ports.controlEvents
         ? {
@@ -81,6 +88,7 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
           }
         : undefined,
       park,
+      noteScript: (script: AppliedScript) => scripts.push(script),
     };
     let isEmpty = true;
     const work = async (block: readonly QueueEvent[]) => {
@@ -93,14 +101,15 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
     };
     if (ports.openQueue !== undefined) {
       const queue = await ports.openQueue(tx, batch);
-      for await (const block of readTimedEvents(ports.provider, batch, ports.reading)) {
-        await queue.write(block);
+      for await (const block of readForwardedEvents(ports.provider, batch, ports.reading)) {
+        await queue.write(await forwardedEvents(tx, block, ports.registry));
         await work(block);
       }
       await queue.end();
     } else {
       for await (const block of readEvents(ports.provider, batch, ports.reading)) await work(block);
     }
+    await taken.finish();
     if (written.size > 0) await assertNotEmptied(tx, batch.queueName, [...written]);
     // The consumers of copies carry only a part; the position of the node is the worker's.
     if (!isEmpty && ports.controlEvents) await noteEvents(tx, batch);
@@ -114,7 +123,7 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
   });
   if (eventCount > 0) await failpoint('worker-after-commit');
   await finishBatch(ports.provider, batch);
-  return { applied, eventCount, conflicts };
+  return { applied, eventCount, conflicts, scripts };
 }
 
 /**

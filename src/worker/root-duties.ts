@@ -16,7 +16,7 @@ export class RootDuties {
 
   /** Does what is due. May be repeated at any time. */
   async run(root: Connection): Promise<void> {
-    const { queueName, globalWmPublishPeriodMs } = this.#options;
+    const { queueName, globalWmPublishPeriodMs, seqMargin } = this.#options;
     const now = performance.now();
     const sequencesAreDue = now - this.#sequencesAt >= SEQUENCE_PERIOD_MS;
     const watermarkIsDue = now - this.#watermarkAt >= globalWmPublishPeriodMs;
@@ -28,7 +28,9 @@ export class RootDuties {
         [queueName],
       );
       if (open.length === 0) return;
-      if (sequencesAreDue) await tx.query('select ret_code from londiste.root_check_seqs($1)', [queueName]);
+      if (sequencesAreDue) {
+        await tx.query('select ret_code from londiste.root_check_seqs($1, $2)', [queueName, seqMargin]);
+      }
       if (watermarkIsDue) {
         await tx.query('select ret_code from pgq_node.set_global_watermark($1, null)', [queueName]);
       }

@@ -1,6 +1,13 @@
 import { loadTargetTable } from '../apply/load-target-table.js';
+import type { RowRewrite } from '../apply/row-rewrite.js';
 import type { TargetTable } from '../apply/target-table.js';
 import type { Connection } from '../db/connection.js';
+import { ReplicateError } from '../errors/replicate-error.js';
+import type { HandlerSettings } from '../handlers/contract.js';
+import { type BoundHandler, NO_HANDLER, tryToBindHandler } from '../handlers/registry.js';
+import { isWholeTable } from '../handlers/row-selection.js';
+import { SelectedRows } from '../handlers/selected-rows.js';
+import { readSourceColumns, type SourceColumn } from '../handlers/source-columns.js';
 
 /** One table that is registered on the queue, as this node sees it. */
 export interface RegisteredTable {
@@ -13,6 +20,8 @@ export interface RegisteredTable {
   /** As Londiste stores it: null, in-copy, catching-up, wanna-sync:T, do-sync:T, ok. */
   readonly mergeState: string | null;
   readonly attributes: string | null;
+  /** How it is replicated here; an error when its attributes name no handler that there is. */
+  readonly handler: BoundHandler | ReplicateError;
   /** Set while the table is parked. */
   readonly errorCode: string | null;
 }
@@ -23,17 +32,34 @@ export interface RegisteredTable {
  */
 export class TableRegistry {
   readonly #queueName: string;
+  readonly #settings: HandlerSettings;
   #version = -1n;
   #tables = new Map<string, RegisteredTable>();
   #targets = new Map<string, TargetTable>();
+  readonly #sourceColumns = new Map<string, readonly SourceColumn[]>();
+  /** To be read again between two batches. Until then the types here count for more: a script may have changed both. */
+  readonly #staleSources = new Set<string>();
+  #hasForwardedSelections = false;
+  #rewrites = new Map<string, RowRewrite>();
 
-  constructor(queueName: string) {
+  constructor(queueName: string, settings: HandlerSettings) {
     this.#queueName = queueName;
+    this.#settings = settings;
   }
 
   /** Reads the list when `version`, as pgcascade.worker_state gives it, is not the one that is held. */
   async refresh(connection: Connection, version: bigint): Promise<boolean> {
     if (version === this.#version) return false;
+    await this.reload(connection);
+    this.#version = version;
+    return true;
+  }
+
+  /**
+   * Reads everything anew in the middle of a batch, whose transaction may have changed it. The next refresh reads it once
+   * more: the transaction may be rolled back.
+   */
+  async reload(connection: Connection): Promise<void> {
     const rows = await connection.query<{
       table_name: string;
       dest_table: string;
@@ -51,19 +77,25 @@ export class TableRegistry {
           local: row.local,
           mergeState: row.merge_state,
           attributes: row.table_attrs,
+          handler: row.local ? tryToBindHandler(row.table_name, row.table_attrs, this.#settings) : NO_HANDLER,
           errorCode: row.error_code,
         },
       ]),
     );
-    this.#targets.clear();
-    this.#version = version;
-    return true;
+    this.forget();
+    this.#hasForwardedSelections = [...this.#tables.keys()].some((name) => this.forwardsSelection(name));
   }
 
   /** Forgets what is held: the next refresh reads everything. */
   forget(): void {
     this.#version = -1n;
+    this.#forgetShapes();
+  }
+
+  #forgetShapes(): void {
     this.#targets.clear();
+    this.#rewrites.clear();
+    for (const tableName of this.#sourceColumns.keys()) this.#staleSources.add(tableName);
   }
 
   get tables(): Iterable<RegisteredTable> {
@@ -91,8 +123,79 @@ export class TableRegistry {
     return target;
   }
 
+  /**
+   * Reads from the provider what the handlers of some tables need to know of their columns there. To be called between
+   * two batches: a batch that is read keeps the connection busy.
+   */
+  async prepareHandlers(
+    provider: Connection,
+    isWanted: (tableName: string) => boolean = (tableName) =>
+      this.isApplied(tableName) || this.forwardsSelection(tableName),
+  ): Promise<void> {
+    const wanted = [...this.#tables.values()]
+      .filter(({ handler }) => !(handler instanceof ReplicateError) && !isWholeTable(handler.selection))
+      .map(({ tableName }) => tableName)
+      .filter(
+        (tableName) =>
+          isWanted(tableName) && (!this.#sourceColumns.has(tableName) || this.#staleSources.has(tableName)),
+      );
+    if (wanted.length === 0) return;
+    const found = await readSourceColumns(provider, this.#queueName, wanted);
+    for (const tableName of wanted) {
+      this.#sourceColumns.set(tableName, found.get(tableName) ?? []);
+      this.#staleSources.delete(tableName);
+      this.#rewrites.delete(tableName);
+    }
+  }
+
+  /** Throws PC410 when a table of this node has a handler that there is not. */
+  requireHandlers(): void {
+    for (const { tableName } of this.#tables.values()) this.handler(tableName);
+  }
+
+  /** True when there is a table for which `forwardsSelection` is true. */
+  get hasForwardedSelections(): boolean {
+    return this.#hasForwardedSelections;
+  }
+
+  /** True when a branch hands the table's events on as this node has their rows. */
+  forwardsSelection(tableName: string): boolean {
+    const handler = this.#tables.get(tableName)?.handler;
+    return (
+      handler !== undefined && !(handler instanceof ReplicateError) && handler.forwards === 'selected rows'
+    );
+  }
+
+  /** The handler of a table. Throws PC410 when there is none such. */
+  handler(tableName: string): BoundHandler {
+    const handler = this.#tables.get(tableName)?.handler ?? NO_HANDLER;
+    if (handler instanceof ReplicateError) throw handler;
+    return handler;
+  }
+
+  /** What the table's handler makes of its rows; undefined when nothing. Throws PC410. */
+  rewrite(target: TargetTable): RowRewrite | undefined {
+    const { queueTable } = target;
+    const { selection } = this.handler(queueTable);
+    if (isWholeTable(selection) && !selection.ignoresTruncate) return undefined;
+    let rewrite = this.#rewrites.get(queueTable);
+    if (rewrite === undefined) {
+      const source = this.#sourceColumns.get(queueTable) ?? [];
+      if (selection.values.size > 0 && source.length === 0) {
+        throw new ReplicateError('PC410', `What ${queueTable} is on the provider is not known.`, {
+          table: queueTable,
+        });
+      }
+      rewrite = new SelectedRows(selection, source, target, this.#staleSources.has(queueTable));
+      this.#rewrites.set(queueTable, rewrite);
+    }
+    return rewrite;
+  }
+
   /** Forgets one table's shape, which may have changed under us. */
   forgetTarget(tableName: string): void {
     this.#targets.delete(tableName);
+    this.#staleSources.add(tableName);
+    this.#rewrites.delete(tableName);
   }
 }

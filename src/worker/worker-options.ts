@@ -1,4 +1,5 @@
 import type { Connect } from '../db/connect.js';
+import type { HandlerSettings } from '../handlers/contract.js';
 import type { Logger } from '../runtime/log.js';
 
 /** What a worker is told at its start; nothing of it changes while it runs. */
@@ -17,9 +18,12 @@ export interface WorkerOptions {
   /** Longest pause after an error. */
   readonly exceptionSleepMs: number;
   readonly parallelCopies: number;
+  readonly handlers: HandlerSettings;
   readonly maxBlockRows: number;
   readonly maxBlockBytes: number;
   readonly localWmPublishPeriodMs: number;
   readonly globalWmPublishPeriodMs: number;
+  /** How many values the sequences of a root are published ahead, at least. */
+  readonly seqMargin: number;
   readonly statisticsPeriodMs: number;
 }

@@ -70,7 +70,7 @@ export class WorkerSession implements AsyncDisposable {
     this.#isMerged = isMerged;
     this.#options = { ...options, signal: AbortSignal.any([options.signal, this.#ending.signal]) };
     this.#subscriber = subscriber;
-    this.#registry = new TableRegistry(options.queueName);
+    this.#registry = new TableRegistry(options.queueName, options.handlers);
     this.#provider = new ProviderLink(this.#options, this.#wake);
     this.#copies = new CopyScheduler(this.#options, this.#registry, () => {
       this.#staleCheckAt ??= performance.now() + STALE_CHECK_PAUSE_MS;
@@ -190,6 +190,8 @@ export class WorkerSession implements AsyncDisposable {
     await this.#acknowledge(state);
     if (state.paused) return false;
     if (await this.#registry.refresh(this.#subscriber, state.registryVersion)) {
+      // What a branch is to hand on is for the handler to say.
+      if (state.nodeType === 'branch') this.#registry.requireHandlers();
       this.#staleCheckAt ??= performance.now() + STALE_CHECK_PAUSE_MS;
       if (this.#copies.isIdle) this.#restoreForeignKeys();
     }
@@ -240,6 +242,7 @@ export class WorkerSession implements AsyncDisposable {
       this.#failures = 0;
       return false;
     }
+    await this.#registry.prepareHandlers(provider);
     const started = performance.now();
     const outcome = await processBatch(
       {
@@ -262,6 +265,12 @@ export class WorkerSession implements AsyncDisposable {
     const ms = performance.now() - started;
     this.#statistics.count(outcome.eventCount, ms);
     log.debug({ tick: batch.endTick, events: outcome.eventCount, ms: Math.round(ms) }, 'Batch applied');
+    for (const { name, kind, changes } of outcome.scripts) {
+      log.info(
+        { script: name, outcome: kind, changes: changes.length, tick: batch.endTick },
+        'Script applied',
+      );
+    }
     for (const conflict of outcome.conflicts) {
       log.error(
         { table: conflict.queueTable, event: conflict.eventId, code: conflict.code, key: conflict.key },

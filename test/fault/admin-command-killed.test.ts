@@ -3,7 +3,21 @@ import type { TestNode } from '../support/test-node.js';
 import { openTree, type Tree } from '../support/tree.js';
 import { waitUntil } from '../support/wait-until.js';
 
-const TABLES = 'create table public.counted (id bigint generated always as identity primary key, v text)';
+const TABLES = `
+  create table public.counted (id bigint generated always as identity primary key, v text);
+  create sequence public.untouched start 7;
+  create sequence public.down increment -3`;
+const SEQUENCES = ['public.counted_id_seq', 'public.untouched', 'public.down'];
+
+/** Where the sequences of a node stand. */
+async function sequences(node: TestNode) {
+  const rows = await Promise.all(
+    SEQUENCES.map((name) =>
+      node.query<{ at: string }>(`select last_value || ' ' || is_called as at from ${name}`),
+    ),
+  );
+  return rows.map(([row]) => row?.at);
+}
 
 /** In place of a root's provider. */
 const TOP = '(none)';
@@ -84,11 +98,17 @@ test('an admin command that is killed at any step is finished by the same comman
     'takeover-closed',
     'takeover-last-tick',
     'takeover-caught-up',
+    'takeover-sequences',
     'takeover-promoted',
     'takeover-demoted',
   ]) {
+    await holder.query("select nextval('public.down'), nextval('public.down')");
+    const before = await sequences(holder);
     await taker.killedAt(failpoint, 'takeover', holder.name);
     await taker.must('takeover', holder.name);
+    // The new root goes on exactly where the old one has stopped, which is ahead as every branch.
+    expect(await sequences(taker), failpoint).toEqual(before);
+    expect(BigInt((await sequences(holder))[0]?.split(' ')[0] ?? 0)).toBeGreaterThan(10_000n);
     expect(await shape(tree), failpoint).toEqual({
       [taker.name]: TOP,
       [holder.name]: taker.name,
@@ -137,6 +157,18 @@ test('a takeover that cannot catch up lets the root take writes again', async ()
   expect(await branch.run('takeover', 'root', '--timeout=1')).toMatchObject({ exitCode: 3 });
   expect(await shape(tree)).toEqual({ root: TOP, branch: 'root' });
   branch.startWorker();
+  // Its session ends in the transaction that makes it the root: the command cannot know whether it is.
+  await branch.query(`
+    create function public.cut() returns trigger language plpgsql as
+      'begin perform pg_terminate_backend(pg_backend_pid()); return null; end';
+    create constraint trigger cut after update on pgq_node.node_info deferrable initially deferred
+      for each row execute procedure public.cut()`);
+  expect(await branch.run('takeover', 'root')).toMatchObject({
+    exitCode: 3,
+    stderr: expect.stringContaining('repeat the command'),
+  });
+  await expect(root.query("insert into public.counted (v) values ('refused')")).rejects.toThrow(/disallowed/);
+  await branch.query('drop trigger cut on pgq_node.node_info');
   await branch.must('takeover', 'root');
   expect(await shape(tree)).toEqual({ branch: TOP, root: 'branch' });
   await expectFlow(tree, branch);
@@ -175,6 +207,8 @@ test('a takeover of a dead root and its resurrection that are killed at any step
   }
   await branch.must('takeover', 'root', '--dead-root');
   const living = [ahead, branch, leaf];
+  // Nobody knows which values the dead root has given out: the new one begins where it was published ahead.
+  expect(BigInt((await sequences(branch))[0]?.split(' ')[0] ?? 0)).toBeGreaterThan(10_000n);
   for (const node of [ahead, leaf]) {
     expect(await node.query('select provider_node as provider from pgq_node.local_state')).toEqual([
       { provider: 'branch' },

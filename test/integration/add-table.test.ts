@@ -113,7 +113,8 @@ describe('add-table on a root', () => {
       tableName: 'public.orders',
       purpose: 'deny',
       expectSync: false,
-      skipTruncate: false,
+      attributes: null,
+      isVirtual: false,
       withTableLock: tableLock(session, 1_000),
     });
     await expect(adding).rejects.toMatchObject({ code: 'PC310' });

@@ -1,8 +1,10 @@
 import { pino } from 'pino';
 import { loadCommand } from '../../src/cli/commands.js';
+import { explainFailure } from '../../src/cli/explain-failure.js';
 import type { ReplicateConfig } from '../../src/config/replicate-config.js';
 import { createConnect } from '../../src/db/connect.js';
 import type { Connection, Row } from '../../src/db/connection.js';
+import { sqlstateOf } from '../../src/db/sqlstate.js';
 import type { ExitCode } from '../../src/errors/catalogue.js';
 import { ReplicateError } from '../../src/errors/replicate-error.js';
 import { type FreshDatabase, freshDatabase } from '../support/cluster.js';
@@ -66,8 +68,12 @@ export class CommandNode implements AsyncDisposable {
     try {
       return { exitCode: await command.run(context, args, options), lines };
     } catch (error) {
-      if (!(error instanceof ReplicateError)) throw error;
-      return { exitCode: error.entry.exitCode, code: error.code, message: error.message, lines };
+      if (error instanceof ReplicateError) {
+        return { exitCode: error.entry.exitCode, code: error.code, message: error.message, lines };
+      }
+      if (sqlstateOf(error) === undefined) throw error;
+      const { exitCode, line } = explainFailure('replicate', error);
+      return { exitCode, message: line, lines };
     }
   }
 
@@ -128,7 +134,11 @@ const DEFAULTS: Omit<ReplicateConfig, 'db' | 'jobName' | 'consumerName'> = {
   lockTimeoutMs: 1_500,
   localWmPublishPeriodMs: 300_000,
   globalWmPublishPeriodMs: 300_000,
+  seqMargin: 10_000,
   keepaliveStatsMs: 300_000,
   maxBlockRows: 20_000,
   maxBlockBytes: 8_000_000,
+  obfuscatorKey: undefined,
+  shardInfoSql: undefined,
+  shardHashFunc: undefined,
 };

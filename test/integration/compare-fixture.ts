@@ -50,6 +50,7 @@ export async function openCompareFixture(from: number, to: number): Promise<Comp
       {
         queueName: QUEUE,
         tableNames,
+        handlers: {},
         countOnly: false,
         jobs: 2,
         chunkRows: 100,

@@ -295,7 +295,7 @@ test('a table that is not in sync, not there or not readable is not checked, and
     "update londiste.table_info set merge_state = 'in-copy' where table_name = 'public.copying'",
   );
   await fixture.subscriber.query(
-    "update londiste.table_info set table_attrs = 'handler=shard' where table_name = 'public.handled'",
+    "update londiste.table_info set table_attrs = 'handler=odd' where table_name = 'public.handled'",
   );
   await fixture.provider.query('drop table gone');
   await fixture.provider.query('alter table secret rename column id to "i%d"');

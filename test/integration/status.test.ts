@@ -1,5 +1,6 @@
 import { createServer } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { WORKER_LOCK_CLASS, workerLockText } from '../../src/cascade/worker-lock-key.js';
 import { createConnect } from '../../src/db/connect.js';
 import { readStatus } from '../../src/observe/status.js';
 import { waitUntil } from '../support/wait-until.js';
@@ -117,6 +118,29 @@ describe('status', () => {
     expect((await leaf.must('status')).join('\n')).toContain('gone (marked as dead)');
   });
 
+  test('has one line per node when asked, and tells that no worker runs', async () => {
+    const outcome = await leaf.run('status', [], { compact: true });
+    expect(outcome.lines.slice(2)).toEqual([
+      expect.stringMatching(/^root \(root\): Tables: 1 ok; Ticker: .*; ERROR: no worker is running\./),
+      expect.stringMatching(/^└── leaf \(leaf\): Tables: .*; Lag: .*; ERROR: no worker is running\./),
+    ]);
+    expect((await statusJson())['leaf']).toMatchObject({ worker: 'none' });
+  });
+
+  test('does not wait for its own database longer than for others', async () => {
+    await using blocker = await leaf.database.application();
+    await blocker.execute('begin; lock table pgq_node.node_info in access exclusive mode');
+    await using session = await leaf.connect();
+    const reading = readStatus(session, {
+      queueName: QUEUE,
+      localLocation: leaf.conninfo,
+      connect: createConnect(process.env),
+      deadlineMs: 200,
+    });
+    await expect(reading).rejects.toMatchObject({ code: 'PC200' });
+    await blocker.execute('rollback');
+  });
+
   test('waits for a node that does not answer no longer than it is told', async () => {
     const silent = createServer(() => undefined);
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
@@ -141,6 +165,43 @@ describe('status', () => {
       provider: null,
       reason: 'No answer within 2 s.',
     });
+  });
+});
+
+describe('node-status and node-info', () => {
+  test('tell all about this node, as text and as JSON', async () => {
+    const newest = await tick();
+    await complete(newest);
+    const text = (await leaf.must('node-status')).join('\n');
+    expect(text).toContain('Node: leaf (leaf) of queue app');
+    expect(text).toMatch(/Provider: root, at host=127\.0\.0\.1/);
+    expect(text).toContain(`Tick: ${newest}, local watermark ${newest}`);
+    expect(text).toContain(`Lag: 0 s, tick ${newest}`);
+    expect(text).toContain('ERROR: no worker is running.');
+    const json = JSON.parse((await leaf.must('node-status', [], { json: true })).join('\n'));
+    expect(json).toMatchObject({
+      name: 'leaf',
+      provider: { name: 'root' },
+      workerName: 'leaf_worker',
+      queue: null,
+      status: { lag: { seconds: 0, events: 0 }, worker: 'none', tables: { copying: 1 } },
+    });
+    const ofRoot = (await root.must('node-info')).join('\n');
+    expect(ofRoot).toContain('Subscriber: leaf, worker leaf_worker, watermark');
+    expect(ofRoot).toMatch(/Queue: table 0 of 3, rotated \d+ s ago .*, takes events$/m);
+  });
+
+  test('without the root only node-info answers 0', async () => {
+    await leaf.query(
+      `update pgq_node.node_location set node_location = 'host=127.0.0.1 port=1 password=secret' where node_name = 'root'`,
+    );
+    const outcome = await leaf.run('node-status');
+    expect(outcome.exitCode).toBe(3);
+    expect(outcome.lines).toContainEqual(expect.stringMatching(/^Lag: not known/));
+    expect((await leaf.must('node-info')).join('\n')).not.toContain('secret');
+    await leaf.query(`update pgq_node.node_location set node_location = $1 where node_name = 'root'`, [
+      root.conninfo,
+    ]);
   });
 });
 
@@ -180,9 +241,17 @@ describe('wait-root', () => {
       while (!stop.signal.aborted) await tick();
     })();
     const outcome = await leaf.run('wait-provider', [], { timeout: '1' });
+    // With a worker at work the answer is no: it is not caught up.
+    await using worker = await leaf.connect();
+    await worker.query('select pg_advisory_lock($1, hashtext($2))', [
+      WORKER_LOCK_CLASS,
+      workerLockText(QUEUE, 'leaf_worker'),
+    ]);
+    const late = await leaf.run('wait-provider', [], { timeout: '1' });
     stop.abort();
     await ticking;
     expect(outcome).toMatchObject({ exitCode: 3, code: 'PC306' });
+    expect(late).toMatchObject({ exitCode: 2, code: 'PC314' });
   });
 
   test('has nothing to wait for on the root', async () => {

@@ -43,10 +43,10 @@ export class Tree implements AsyncDisposable {
   readonly queue = QUEUE;
   readonly folder: string;
   readonly nodes: readonly TestNode[];
-  readonly #cleanUp: readonly CleanUp[];
+  readonly #cleanUp: CleanUp[];
 
   /** Use `openTree`. */
-  constructor(folder: string, nodes: readonly TestNode[], cleanUp: readonly CleanUp[]) {
+  constructor(folder: string, nodes: readonly TestNode[], cleanUp: CleanUp[]) {
     this.folder = folder;
     this.nodes = nodes;
     this.#cleanUp = cleanUp;
@@ -55,6 +55,16 @@ export class Tree implements AsyncDisposable {
   node(name: string): TestNode {
     const node = this.nodes.find((candidate) => candidate.name === name);
     if (node === undefined) throw new Error(`The tree has no node ${name}`);
+    return node;
+  }
+
+  /** One more database with its ini files on a shared server, which is no node yet and not in `nodes`. */
+  async addDatabase(name: string, major: number, ini: readonly string[] = []): Promise<TestNode> {
+    const database = await freshDatabase(major, name);
+    this.#cleanUp.unshift(() => database[Symbol.asyncDispose]());
+    const node = new TestNode(name, this.folder, database);
+    this.#cleanUp.unshift(() => node.stopPrograms());
+    await node.writeIniFiles(QUEUE, ini);
     return node;
   }
 

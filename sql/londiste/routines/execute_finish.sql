@@ -1,6 +1,7 @@
 -- Function: londiste.execute_finish(2)
 --
--- Ends what londiste.execute_start began; on the root all nodes get the script by an event.
+-- Ends what londiste.execute_start began; on the root all nodes get the script by an event. Settings that the script
+-- was run under and that nodes are to use too stand in pgcascade.script_settings, urlencoded; they become ev_extra3.
 --
 -- Returns: 200; 404 the script was not started.
 create or replace function londiste.execute_finish(
@@ -31,7 +32,8 @@ begin
     end if;
 
     if pgq_node.is_root_node(p_queue_name) then
-        perform pgq.insert_event(p_queue_name, 'EXECUTE', v_sql, p_file_name, coalesce(v_attrs, ''), null, null);
+        perform pgq.insert_event(p_queue_name, 'EXECUTE', v_sql, p_file_name, coalesce(v_attrs, ''),
+                                 nullif(current_setting('pgcascade.script_settings', true), ''), null);
     end if;
     ret_code := 200;
     ret_note := 'Execute finished: ' || p_file_name;

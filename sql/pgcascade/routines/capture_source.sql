@@ -353,19 +353,77 @@ begin
 end;
 $$;
 
--- Function: pgcascade.capture_function(4)
+-- Function: pgcascade.capture_program(4)
 --
--- Creates one generated trigger function: p_bodies holds the statements for each event table of the queue, chosen
--- by the queue's current table. The function runs as its owner with a pinned search_path: the application needs no
--- right on our schemas and gets none.
+-- The source of one generated trigger function: p_bodies holds the statements for each event table of the queue, of which
+-- the queue's current table is taken. A script of the queue, which every node runs by itself, writes no events; nor does a
+-- session whose session_replication_role is local, as with the triggers of PgQ.
+--
+-- Returns: PL/pgSQL. It names the settings to pin, so that equal sources mean equal functions.
+-- Raises:  nothing; the created function raises when inserting into the queue is disabled.
+-- Locks:   none. May be repeated.
+create or replace function pgcascade.capture_program(
+    p_queue_id    integer,
+    p_queue_name  text,
+    p_bodies      text[],
+    p_settings    text[]
+)
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select format(
+        $f$
+#variable_conflict use_column
+-- Pinned: %1$s
+declare
+    v_table     integer;
+    v_disabled  boolean;
+begin
+    if current_setting('session_replication_role') = 'local' or current_setting('pgcascade.script', true) <> '' then
+        -- Not in the first condition: that costs every write a third of what capture takes.
+        if current_setting('session_replication_role') = 'local' or pgcascade.runs_script(%2$L) then
+            return null;
+        end if;
+    end if;
+    select q.queue_cur_table, q.queue_disable_insert
+      into v_table, v_disabled
+      from pgq.queue as q
+     where q.queue_id = %3$s;
+    if v_disabled then
+        raise exception 'Insert into queue disallowed';
+    end if;
+%4$s    end if;
+    return null;
+end;
+$f$,
+        coalesce((select string_agg(s, ', ' order by s) from unnest(p_settings) as s), 'nothing'),
+        p_queue_name,
+        p_queue_id,
+        (select string_agg(
+                    format(
+                        E'    %s v_table = %s then\n%s\n',
+                        case when b.position = 1 then 'if' else 'elsif' end, b.position - 1, b.body
+                    ),
+                    '' order by b.position
+                )
+           from unnest(p_bodies) with ordinality as b(body, position))
+    );
+$$;
+
+-- Function: pgcascade.capture_function(3)
+--
+-- Creates one generated trigger function, or gives it another source. The function runs as its owner with a pinned
+-- search_path: the application needs no right on our schemas and gets none.
 --
 -- Returns: nothing.
--- Raises:  as `create function`; the created function raises when inserting into the queue is disabled.
+-- Raises:  as `create function`.
 -- Locks:   none on user tables. May be repeated.
+drop function if exists pgcascade.capture_function(text, integer, text[], text[]);
 create or replace function pgcascade.capture_function(
     p_function  text,
-    p_queue_id  integer,
-    p_bodies    text[],
+    p_source    text,
     p_settings  text[]
 )
 returns void
@@ -385,35 +443,73 @@ as %3$L
 $f$,
         p_function,
         (select coalesce(string_agg('set ' || s, E'\n' order by s), '') from unnest(p_settings) as s),
-        format(
-            $f$
-#variable_conflict use_column
-declare
-    v_table     integer;
-    v_disabled  boolean;
-begin
-    select q.queue_cur_table, q.queue_disable_insert
-      into v_table, v_disabled
-      from pgq.queue as q
-     where q.queue_id = %s;
-    if v_disabled then
-        raise exception 'Insert into queue disallowed';
-    end if;
-%s    end if;
-    return null;
-end;
-$f$,
-            p_queue_id,
-            (select string_agg(
-                        format(
-                            E'    %s v_table = %s then\n%s\n',
-                            case when b.position = 1 then 'if' else 'elsif' end, b.position - 1, b.body
-                        ),
-                        '' order by b.position
-                    )
-               from unnest(p_bodies) with ordinality as b(body, position))
-        )
+        p_source
     );
     execute format('revoke all on function pgcascade.%I() from public', p_function);
+end;
+$$;
+
+-- Function: pgcascade.capture_parts(5)
+--
+-- The generated trigger functions that a table needs as it is now, when it is captured in this format and mode.
+--
+-- Returns: one row for each: the kind (insert, update, delete, row, truncate), its source and the settings to pin.
+-- Raises:  PC302 when the queue is not there, PC400 when the format cannot name the table's key.
+-- Locks:   none. May be repeated.
+create or replace function pgcascade.capture_parts(
+    p_format      text,
+    p_queue_name  text,
+    p_table_name  text,
+    p_relation    oid,
+    p_mode        text,
+    out kind      text,
+    out source    text,
+    out settings  text[]
+)
+returns setof record
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_queue  pgq.queue%rowtype;
+    v_keys   text[];
+begin
+    select q.* into v_queue from pgq.queue as q where q.queue_name = p_queue_name;
+    if not found then
+        raise exception 'The queue % is not in this database.', p_queue_name using errcode = 'PC302';
+    end if;
+    select k.key_columns into v_keys from pgcascade.table_key(p_relation) as k;
+    if p_format = 'urlenc' and array_to_string(v_keys, '') like '%,%' then
+        raise exception 'The key of % has a column with a comma in its name, which events in urlencoded form cannot name.',
+            p_relation::regclass using errcode = 'PC400';
+    end if;
+    select array_agg(distinct s) into settings
+      from pgcascade.capture_columns(p_relation, 'n') as c, unnest(c.settings) as s;
+
+    foreach kind in array case p_mode
+        when 'statement' then array['insert', 'update', 'delete', 'truncate']
+        when 'mixed' then array['insert', 'row', 'truncate']
+        else array['row', 'truncate']
+    end loop
+        source := pgcascade.capture_program(
+            v_queue.queue_id,
+            p_queue_name,
+            array(
+                select case kind
+                           when 'row'
+                           then pgcascade.capture_by_row(p_format, p_relation, p_table_name, v_keys, e.name)
+                           else pgcascade.capture_by_statement(p_format, upper(kind), p_relation, p_table_name, v_keys, e.name)
+                       end
+                  from (
+                      select format('%s_%s', v_queue.queue_data_pfx, no) as name
+                        from generate_series(0, v_queue.queue_ntables - 1) as no
+                       order by no
+                  ) as e
+            ),
+            settings
+        );
+        return next;
+    end loop;
 end;
 $$;

@@ -20,27 +20,15 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_queue     pgq.queue%rowtype;
     v_format    text := pgcascade.capture_format(p_queue_name);
     v_relation  oid;
     v_key       record;
-    v_settings  text[];
     v_plan_no   integer;
-    v_kind      text;
+    v_part      record;
 begin
-    select q.* into v_queue from pgq.queue as q where q.queue_name = p_queue_name;
-    if not found then
-        raise exception 'The queue % is not in this database.', p_queue_name using errcode = 'PC302';
-    end if;
     v_relation := pgcascade.lock_table(p_dest_table);
     select * into mode, reason from pgcascade.capture_mode(v_relation);
     select * into v_key from pgcascade.table_key(v_relation);
-    if v_format = 'urlenc' and array_to_string(v_key.key_columns, '') like '%,%' then
-        raise exception 'The key of % has a column with a comma in its name, which events in urlencoded form cannot name.',
-            p_dest_table using errcode = 'PC400';
-    end if;
-    select array_agg(distinct s) into v_settings
-      from pgcascade.capture_columns(v_relation, 'n') as c, unnest(c.settings) as s;
 
     perform pgcascade.drop_capture(p_queue_name, p_table_name);
     insert into pgcascade.capture_plan as p (
@@ -52,34 +40,17 @@ begin
     )
     returning p.plan_no into v_plan_no;
 
-    foreach v_kind in array case mode
-        when 'statement' then array['insert', 'update', 'delete', 'truncate']
-        when 'mixed' then array['insert', 'row', 'truncate']
-        else array['row', 'truncate']
-    end loop
+    for v_part in
+        select c.kind, c.source, c.settings
+          from pgcascade.capture_parts(v_format, p_queue_name, p_table_name, v_relation, mode) as c
+    loop
         perform pgcascade.capture_function(
-            format('capture_%s_%s', v_plan_no, v_kind),
-            v_queue.queue_id,
-            array(
-                select case v_kind
-                           when 'row'
-                           then pgcascade.capture_by_row(v_format, v_relation, p_table_name, v_key.key_columns, e.name)
-                           else pgcascade.capture_by_statement(
-                               v_format, upper(v_kind), v_relation, p_table_name, v_key.key_columns, e.name
-                           )
-                       end
-                  from (
-                      select format('%s_%s', v_queue.queue_data_pfx, no) as name
-                        from generate_series(0, v_queue.queue_ntables - 1) as no
-                       order by no
-                  ) as e
-            ),
-            v_settings
+            format('capture_%s_%s', v_plan_no, v_part.kind), v_part.source, v_part.settings
         );
         perform pgcascade.attach_trigger(
             v_relation,
-            format('!pgcascade_%s_%s', v_plan_no, v_kind),
-            case v_kind
+            format('!pgcascade_%s_%s', v_plan_no, v_part.kind),
+            case v_part.kind
                 when 'insert' then 'after insert on %s referencing new table as new_rows for each statement'
                 when 'update' then 'after update on %s referencing old table as old_rows new table as new_rows for each statement'
                 when 'delete' then 'after delete on %s referencing old table as old_rows for each statement'
@@ -89,9 +60,81 @@ begin
                          else 'after insert or update or delete on %s for each row'
                      end
             end,
-            format('pgcascade.%I()', format('capture_%s_%s', v_plan_no, v_kind))
+            format('pgcascade.%I()', format('capture_%s_%s', v_plan_no, v_part.kind))
         );
     end loop;
+end;
+$$;
+
+-- Function: pgcascade.renew_capture(2)
+--
+-- Brings the generated functions and triggers of a captured table in line with the table as it is now. As long as the same
+-- triggers do, only functions get another source, which needs no lock on the table.
+--
+-- Returns: true when something was made anew.
+-- Raises:  as pgcascade.create_capture.
+-- Locks:   as pgcascade.create_capture when the triggers change, else none. May be repeated.
+create or replace function pgcascade.renew_capture(
+    p_queue_name  text,
+    p_table_name  text
+)
+returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_plan     pgcascade.capture_plan%rowtype;
+    v_wanted   record;
+    v_key      record;
+    v_part     record;
+    v_changed  boolean := false;
+begin
+    select p.* into v_plan
+      from pgcascade.capture_plan as p
+     where p.queue_name = p_queue_name
+       and p.table_name = p_table_name
+       and p.purpose = 'capture';
+    if not found then
+        return false;
+    end if;
+    select * into v_wanted from pgcascade.capture_mode(v_plan.relation);
+    if v_wanted.mode <> v_plan.mode
+       -- Here each partition has a trigger of its own, a new one none yet.
+       or current_setting('server_version_num')::integer < 110000
+          and (select c.relkind from pg_class as c where c.oid = v_plan.relation) = 'p'
+       or (select count(*)
+             from pg_trigger as t
+            where t.tgrelid = v_plan.relation
+              and t.tgname like format('!pgcascade\_%s\_%%', v_plan.plan_no))
+          <> (case v_plan.mode when 'statement' then 4 when 'mixed' then 3 else 2 end)
+    then
+        perform pgcascade.create_capture(p_queue_name, p_table_name, v_plan.dest_table);
+        return true;
+    end if;
+    for v_part in
+        select c.kind, c.source, c.settings, format('capture_%s_%s', v_plan.plan_no, c.kind) as function_name
+          from pgcascade.capture_parts(
+                   v_plan.capture_format, p_queue_name, p_table_name, v_plan.relation, v_plan.mode
+               ) as c
+    loop
+        continue when exists (
+            select
+              from pg_proc as p
+             where p.pronamespace = 'pgcascade'::regnamespace
+               and p.proname = v_part.function_name
+               and p.prosrc = v_part.source
+        );
+        perform pgcascade.capture_function(v_part.function_name, v_part.source, v_part.settings);
+        v_changed := true;
+    end loop;
+    select * into v_key from pgcascade.table_key(v_plan.relation);
+    update pgcascade.capture_plan as p
+       set reason = v_wanted.reason,
+           key_columns = v_key.key_columns,
+           key_source = v_key.key_source
+     where p.plan_no = v_plan.plan_no
+       and (p.reason, p.key_columns, p.key_source) is distinct from (v_wanted.reason, v_key.key_columns, v_key.key_source);
+    return v_changed;
 end;
 $$;
 
@@ -137,9 +180,10 @@ $$;
 
 -- Function: pgcascade.deny_write(0)
 --
--- Trigger function: refuses the write. Arguments: name of the table in the queue, name of the queue.
+-- Trigger function: refuses the write. Arguments: name of the table in the queue, name of the queue. A session whose
+-- session_replication_role is local may write, as with the triggers of PgQ: so scripts of the queue do.
 --
--- Returns: never.
+-- Returns: null, when the write is allowed.
 -- Raises:  the message that PgQ's `deny` argument gives.
 -- Locks:   none.
 create or replace function pgcascade.deny_write()
@@ -148,6 +192,9 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    if current_setting('session_replication_role') = 'local' then
+        return null;
+    end if;
     raise exception 'Table ''%'' to queue ''%'': change not allowed (%)', tg_argv[0], tg_argv[1], tg_op
         using hint = 'This table is replicated from another database; write to the root node.';
 end;

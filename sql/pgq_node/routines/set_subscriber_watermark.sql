@@ -4,6 +4,7 @@
 --
 -- Returns: 200 moved; 100 it was there already; 404 no such reader; 405 that would be backwards.
 -- Raises:  what pgq.register_consumer_at raises when there is no such tick (any more).
+-- Locks:   the reader's row in pgq_node.subscriber_info, in share mode.
 create or replace function pgq_node.set_subscriber_watermark(
     p_queue_name    text,
     p_node_name     text,
@@ -24,7 +25,9 @@ begin
       into v_watermark_name
       from pgq_node.subscriber_info as s
      where s.queue_name = p_queue_name
-       and s.subscriber_node = p_node_name;
+       and s.subscriber_node = p_node_name
+       -- A node that is being renamed gets another watermark: the old one must not come back.
+       for share;
     if not found then
         ret_code := 404;
         ret_note := format('Subscriber not found: %s/%s', p_queue_name, p_node_name);

@@ -3,6 +3,10 @@ import { requireProvider } from '../../cascade/find-root.js';
 import type { NodeInfo } from '../../cascade/node-info.js';
 import type { Connection } from '../../db/connection.js';
 import { ReplicateError } from '../../errors/replicate-error.js';
+import { checkSelection } from '../../handlers/check-selection.js';
+import { type HandlerText, withHandlerText } from '../../handlers/handler-text.js';
+import { NO_HANDLER } from '../../handlers/registry.js';
+import { vtable } from '../../handlers/vtable.js';
 import { addTable } from '../../replica/add-table.js';
 import { checkRootTable, checkSubscriberTable } from '../../replica/check-table.js';
 import { syncNames } from '../../replica/copy-names.js';
@@ -12,6 +16,14 @@ import { readRelation } from '../../replica/relation.js';
 import { readTables } from '../../replica/table-list.js';
 import { chooseNames } from '../choose-names.js';
 import type { CommandContext, CommandSpec } from '../command.js';
+import {
+  type ChosenHandler,
+  chooseHandler,
+  HANDLER_OPTIONS,
+  type HandlerChoice,
+  handlerOption,
+} from '../handler-options.js';
+import { handlerSettings } from '../handler-settings.js';
 import { withLocalNode, withProvider } from '../local-node.js';
 import { showWaitSync } from '../show-wait-sync.js';
 import { tableLock } from '../table-lock.js';
@@ -24,6 +36,7 @@ interface AddTableSwitches {
   readonly force: boolean;
   readonly destTable: string | undefined;
   readonly merge: 'all' | 'this' | undefined;
+  readonly handler: HandlerText | undefined;
 }
 
 /** `replicate INI add-table NAME…` */
@@ -48,6 +61,7 @@ export const command: CommandSpec = {
     },
     { flags: '--skip-non-existing', summary: 'Warn about tables that cannot be added, and add the others.' },
     { flags: '--force', summary: 'Accept names that are not in the list of tables, and single partitions.' },
+    ...HANDLER_OPTIONS,
     { flags: '--wait-sync', summary: 'Wait until all tables of this node are in sync.' },
   ],
   async run(context, args, options) {
@@ -59,6 +73,7 @@ export const command: CommandSpec = {
       force: options['force'] === true,
       destTable: options['destTable'] as string | undefined,
       merge: mergeOf(options),
+      handler: handlerOption(options),
     };
     return withLocalNode(context, 'add-table', async (connection, node) => {
       if (switches.merge !== undefined && node.nodeType !== 'leaf') {
@@ -104,12 +119,29 @@ async function addOnRoot(
     args,
     all: switches.all ? missing : undefined,
     candidates: [...missing, ...present.map(({ name }) => name), ...(await otherRelations(connection, args))],
-    acceptUnknown: switches.force || switches.destTable !== undefined,
+    acceptUnknown:
+      switches.force || switches.destTable !== undefined || switches.handler?.name === vtable.name,
     skipUnknown: switches.skipNonExisting,
   });
-  await addAll(context, connection, node, names, switches, (tableName, destTable) =>
-    checkRootTable(connection, { tableName, destTable, allowPartition: switches.force }),
-  );
+  await addAll(context, connection, node, names, switches, async (tableName, destTable) => {
+    const handler = await choose(context, connection, node, tableName, switches);
+    if (handler.bound.needsNoTable !== true) {
+      await checkRootTable(connection, { tableName, destTable, allowPartition: switches.force });
+    }
+    return handler;
+  });
+}
+
+async function choose(
+  { config }: CommandContext,
+  local: Connection,
+  { nodeType }: NodeInfo,
+  tableName: string,
+  { handler: option, expectSync }: AddTableSwitches,
+  above?: HandlerChoice['above'],
+): Promise<ChosenHandler> {
+  const settings = handlerSettings(config);
+  return chooseHandler({ tableName, option, nodeType, local, settings, expectSync, above });
 }
 
 /** What is named and is there, but is no table that can be added: the check says why not. */
@@ -150,14 +182,26 @@ async function addOnSubscriber(
   });
   await refuseBesideCombined(connection, node, names);
   const above = { connection: provider, nodeName: node.providerNode, tables: providerTables };
-  await addAll(context, connection, node, names, switches, (tableName, destTable) =>
-    checkSubscriberTable(
+  await addAll(context, connection, node, names, switches, async (tableName, destTable) => {
+    const source = providerTables.find(({ name, isLocal }) => name === tableName && isLocal);
+    const handler = await choose(context, connection, node, tableName, switches, {
+      nodeType: upstream.nodeType,
+      attributes: source?.attrs ?? null,
+    });
+    const { needsNoTable, needsNoCopy, selection } = handler.bound;
+    if (needsNoTable === true) return handler;
+    await checkSubscriberTable(
       connection,
       above,
-      { tableName, destTable, allowPartition: true },
-      switches.expectSync,
-    ),
-  );
+      { tableName, destTable, allowPartition: true, columns: selection.columns },
+      switches.expectSync || needsNoCopy === true,
+    );
+    if (source !== undefined) {
+      const sides = { queueName, tableName, sourceTable: source.destTable, destTable };
+      await checkSelection(provider, connection, { ...sides, selection });
+    }
+    return handler;
+  });
 }
 
 /**
@@ -189,7 +233,7 @@ async function addAll(
   node: NodeInfo,
   names: readonly string[],
   switches: AddTableSwitches,
-  check: (tableName: string, destTable: string) => Promise<void>,
+  check: (tableName: string, destTable: string) => Promise<ChosenHandler>,
 ): Promise<void> {
   const { config, output } = context;
   const { queueName } = config;
@@ -200,12 +244,12 @@ async function addAll(
   const present = new Set(
     (await readTables(connection, queueName)).filter(({ isLocal }) => isLocal).map(({ name }) => name),
   );
-  const accepted: string[] = [];
+  const accepted = new Map<string, ChosenHandler>();
   const refused = new Map<string, ReplicateError>();
   for (const tableName of names) {
     try {
-      if (!present.has(tableName)) await check(tableName, destTable ?? tableName);
-      accepted.push(tableName);
+      if (present.has(tableName) && switches.handler === undefined) accepted.set(tableName, UNCHANGED);
+      else accepted.set(tableName, await check(tableName, destTable ?? tableName));
     } catch (error) {
       if (!(error instanceof ReplicateError) || error.entry.policy === 'retry') throw error;
       refused.set(tableName, error);
@@ -216,16 +260,30 @@ async function addAll(
 
   const purpose = node.nodeType === 'leaf' ? 'deny' : 'capture';
   const withTableLock = tableLock(connection, config.lockTimeoutMs);
-  for (const tableName of accepted) {
+  for (const [tableName, handler] of accepted) {
     context.signal.throwIfAborted();
-    const table = { ...switches, queueName, tableName, destTable, purpose, withTableLock } as const;
+    for (const note of handler.notes) output.print(note);
+    const table = {
+      queueName,
+      tableName,
+      destTable,
+      purpose,
+      withTableLock,
+      merge: switches.merge,
+      expectSync: switches.expectSync || handler.bound.needsNoCopy === true,
+      isVirtual: handler.bound.needsNoTable === true,
+      attributes: withHandlerText(switches.skipTruncate ? 'skip_truncate=1' : null, handler.text),
+    } as const;
     const outcome = await addTable(connection, table);
     if (outcome.kind === 'exists') output.print(`${tableName} is replicated already`);
     else if (outcome.otherQueues.length === 0) output.print(`added ${tableName}`);
     else output.print(`added ${tableName}, fed by queues ${[queueName, ...outcome.otherQueues].join(', ')}`);
   }
-  if (accepted.length === 0) output.print('No table to add.');
+  if (accepted.size === 0) output.print('No table to add.');
 }
+
+/** What is added already stays as it is. */
+const UNCHANGED: ChosenHandler = { text: undefined, bound: NO_HANDLER, notes: [] };
 
 function refuseAll(context: CommandContext, errors: readonly ReplicateError[], total: number): void {
   const [first, ...others] = errors;

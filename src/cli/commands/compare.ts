@@ -11,9 +11,12 @@ import { importSnapshot, openTickSnapshot, type SnapshotName } from '../../copy/
 import type { Connection } from '../../db/connection.js';
 import type { ExitCode } from '../../errors/catalogue.js';
 import { ReplicateError } from '../../errors/replicate-error.js';
+import { ELSEWHERE } from '../../handlers/contract.js';
+import { tryToBindHandler } from '../../handlers/registry.js';
 import { type MergedPart, readMergedTables } from '../../replica/merged-parts.js';
-import { readTables } from '../../replica/table-list.js';
+import { type ReplicatedTable, readTables } from '../../replica/table-list.js';
 import type { CommandContext, CommandSpec } from '../command.js';
+import { handlerSettings } from '../handler-settings.js';
 import { providerLocation, withLocalNode } from '../local-node.js';
 import type { Output } from '../output.js';
 import { outputStream } from '../output-stream.js';
@@ -61,6 +64,7 @@ export const command: CommandSpec = {
             queueName,
             tableNames,
             mergedTables,
+            handlers: handlerSettings(context.config),
             countOnly: options['countOnly'] === true,
             jobs,
             chunkRows,
@@ -87,13 +91,22 @@ async function chooseTables(
       `Node "${node.nodeName}" is the root: it has no provider to compare with.`,
     );
   }
-  const names = selectTables(args, await readTables(connection, config.queueName));
+  const tables = await readTables(connection, config.queueName);
+  // A name without a table is nothing that could be equal; who names it is told so.
+  const compared = args.length > 0 ? tables : tables.filter((table) => !isName(table));
+  const names = selectTables(args, compared);
   if (names.length > 0) return names;
   // Nothing was looked at, so nothing is proven.
   throw new ReplicateError(
     'PC501',
     `No table is replicated on node "${node.nodeName}": there is nothing to compare.`,
   );
+}
+
+/** True for a table of which only the name is on this node. */
+function isName({ name, attrs }: ReplicatedTable): boolean {
+  const handler = tryToBindHandler(name, attrs, ELSEWHERE);
+  return !(handler instanceof ReplicateError) && handler.needsNoTable === true;
 }
 
 /** Those of the tables that other queues feed too. */

@@ -1,6 +1,6 @@
 import { requireMergingLeaf } from '../../cascade/combined-queue.js';
 import { requireNode } from '../../cascade/node-info.js';
-import { isWorkerConnected } from '../../cascade/worker-lock-key.js';
+import { readWorkerSign } from '../../cascade/worker-sign.js';
 import type { Connection } from '../../db/connection.js';
 import { ReplicateError } from '../../errors/replicate-error.js';
 import { checkPartsReachable, type MergedPart, readOtherParts } from '../../replica/merged-parts.js';
@@ -78,7 +78,7 @@ async function idleParts(connection: Connection, parts: readonly MergedPart[]): 
   const idle: string[] = [];
   for (const queueName of new Set(parts.map((part) => part.queueName))) {
     const { workerName } = await requireNode(connection, queueName);
-    if (!(await isWorkerConnected(connection, queueName, workerName))) idle.push(queueName);
+    if ((await readWorkerSign(connection, queueName, workerName)) !== 'alive') idle.push(queueName);
   }
   return idle;
 }

@@ -1,6 +1,7 @@
 import { readStatus } from '../../observe/status.js';
 import { statusTree } from '../../observe/status-tree.js';
 import type { CommandSpec } from '../command.js';
+import { jsonText } from '../json-text.js';
 import { openLocal } from '../local-node.js';
 
 const DEADLINE_MS = 5_000;
@@ -13,6 +14,7 @@ export const command: CommandSpec = {
     'Show all nodes of the cascade: tables, position, lag and errors. Exit 3 when one cannot be reached.',
   options: [
     { flags: '--json', summary: 'Print one JSON document.' },
+    { flags: '--compact', summary: 'One line per node.' },
     {
       flags: '--retention',
       summary:
@@ -29,15 +31,11 @@ export const command: CommandSpec = {
       deadlineMs: DEADLINE_MS,
       signal,
     });
-    if (options['json'] === true) output.print(JSON.stringify(report, writeNumber, 2));
-    else
-      for (const line of statusTree(report, { retention: options['retention'] === true })) output.print(line);
+    if (options['json'] === true) output.print(jsonText(report));
+    else {
+      const shown = { retention: options['retention'] === true, compact: options['compact'] === true };
+      for (const line of statusTree(report, shown)) output.print(line);
+    }
     return report.isComplete ? 0 : INCOMPLETE;
   },
 };
-
-/** Ids and counts are bigint; in JSON they are numbers as long as a reader can hold them exactly. */
-function writeNumber(_key: string, value: unknown): unknown {
-  if (typeof value !== 'bigint') return value;
-  return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString();
-}

@@ -1,3 +1,4 @@
+import { describeHandler, readHandlerText, withHandlerText } from '../../handlers/handler-text.js';
 import { readCapturePlans } from '../../replica/capture-plans.js';
 import { readTables } from '../../replica/table-list.js';
 import { describeTableState } from '../../replica/table-state.js';
@@ -24,7 +25,7 @@ export const command: CommandSpec = {
         return [
           destTable === name ? name : `${name} → ${destTable}`,
           describeTableState(state),
-          attrs ?? '',
+          describeAttributes(attrs),
           plan === undefined ? '' : plan.purpose === 'deny' ? 'writes refused' : plan.mode,
           plan?.purpose === 'capture' ? plan.reason : '',
         ];
@@ -35,3 +36,16 @@ export const command: CommandSpec = {
     });
   },
 };
+
+/** The handler as it was typed, and the other attributes. What cannot be read stands as it is stored. */
+function describeAttributes(attributes: string | null): string {
+  try {
+    const handler = readHandlerText(attributes);
+    const others = handler === undefined ? attributes : withHandlerText(attributes, undefined);
+    return [handler === undefined ? null : describeHandler(handler), others]
+      .filter((part) => part !== null)
+      .join('; ');
+  } catch {
+    return attributes ?? '';
+  }
+}

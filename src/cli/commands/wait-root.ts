@@ -8,7 +8,9 @@ import { TIMEOUT_FLAGS, timeoutMs } from '../timeout-option.js';
 export const command: CommandSpec = {
   name: 'wait-root',
   summary: 'Wait until this node has everything that is committed on the root now.',
-  options: [{ flags: TIMEOUT_FLAGS, summary: 'Longest wait; by default there is no limit.' }],
+  options: [
+    { flags: TIMEOUT_FLAGS, summary: 'Longest wait; by default as long as ticker and worker are at work.' },
+  ],
   async run(context, _args, options) {
     const { config, output, signal, connect } = context;
     const limitMs = timeoutMs(options);

@@ -1,5 +1,6 @@
 import { runWorker } from '../../worker/run-worker.js';
 import type { CommandSpec } from '../command.js';
+import { handlerSettings } from '../handler-settings.js';
 
 export const command: CommandSpec = {
   name: 'worker',
@@ -17,10 +18,12 @@ export const command: CommandSpec = {
         loopDelayMs: config.loopDelayMs,
         exceptionSleepMs: config.exceptionSleepMs,
         parallelCopies: config.parallelCopies,
+        handlers: handlerSettings(config),
         maxBlockRows: config.maxBlockRows,
         maxBlockBytes: config.maxBlockBytes,
         localWmPublishPeriodMs: config.localWmPublishPeriodMs,
         globalWmPublishPeriodMs: config.globalWmPublishPeriodMs,
+        seqMargin: config.seqMargin,
         statisticsPeriodMs: config.keepaliveStatsMs,
       },
       () => ready?.(),

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { cutIntoPieces } from '../../../src/compare/pieces.js';
 import type { SidePlan } from '../../../src/compare/table-plan.js';
+import { WHOLE_TABLE } from '../../../src/handlers/row-selection.js';
 
 const KEYS = { low: 1n, high: 100n };
 
@@ -15,6 +16,7 @@ function side(fields: { isPartitioned?: boolean; keyCorrelation?: number } = {})
       rowCount: 0,
       storage: [],
     },
+    selection: WHOLE_TABLE,
     values: [],
     keyValues: ['t."id"::int8'],
     keyReferences: ['t."id"'],

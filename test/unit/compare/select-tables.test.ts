@@ -26,14 +26,16 @@ test('a name that is not there is an error', () => {
   expect(() => selectTables(['a', 'x', 'y*'], TABLES)).toThrow('x, y*');
 });
 
-test('only a table that is ok on both sides and has no handler can be compared', () => {
+test('only a table that is ok on both sides and has handlers that are known can be compared', () => {
+  const find = (provider?: ReplicatedTable, subscriber?: ReplicatedTable) =>
+    findObstacle(provider, subscriber, {});
   const ok = table('public.a');
-  expect(findObstacle(ok, ok)).toBeUndefined();
-  expect(findObstacle(undefined, ok)?.reason).toContain('on the provider');
-  expect(findObstacle(ok, table('public.a', ELSEWHERE))?.reason).toContain('not here');
-  expect(findObstacle(ok, table('public.a', { state: { kind: 'waiting' } }))?.code).toBe('PC501');
+  expect(find(ok, ok)).toBeUndefined();
+  expect(find(undefined, ok)?.reason).toContain('on the provider');
+  expect(find(ok, table('public.a', ELSEWHERE))?.reason).toContain('not here');
+  expect(find(ok, table('public.a', { state: { kind: 'waiting' } }))?.code).toBe('PC501');
   const parked = { kind: 'parked', errorCode: 'PC402', message: '' } as const;
-  expect(findObstacle(ok, table('public.a', { state: parked }))?.reason).toContain('parked (PC402)');
-  expect(findObstacle(table('public.a', { attrs: 'handler=shard' }), ok)?.reason).toContain('"shard"');
-  expect(findObstacle(ok, table('public.a', { attrs: 'skip_truncate=1' }))).toBeUndefined();
+  expect(find(ok, table('public.a', { state: parked }))?.reason).toContain('parked (PC402)');
+  expect(find(table('public.a', { attrs: 'handler=odd' }), ok)?.reason).toContain('"odd"');
+  expect(find(ok, table('public.a', { attrs: 'skip_truncate=1' }))).toBeUndefined();
 });

@@ -14,6 +14,7 @@ function seen(name: string, provider: string | null, more: Partial<SeenEntry> = 
     provider,
     tick: tickId(81n),
     isPaused: false,
+    worker: 'alive',
     tables: { ok: 2, copying: 0, parked: 0, notHere: 0 },
     parkedTables: [],
     errors: [],
@@ -64,6 +65,45 @@ test('what is not in order is told', () => {
   expect(lines).toContain('Lag: 3 min 20 s, 12 events, tick 81, PAUSED');
   expect(lines).toContain('ERROR: leaf_worker: disk full');
   expect(lines.at(-1)).toContain('public.t is parked: PC402 Row missing.');
+});
+
+test('a compact tree has one line per node, with the first error', () => {
+  const lines = statusTree(
+    {
+      queueName: 'q',
+      localNode: 'b',
+      isComplete: false,
+      entries: [
+        seen('root', null),
+        seen('leaf', 'root', {
+          worker: 'none',
+          lag: { seconds: 3, events: 12n },
+          errors: [{ consumer: 'leaf_worker', message: 'disk full' }],
+        }),
+        { kind: 'unreachable', name: 'far', provider: 'root', reason: 'No answer within 5 s.' },
+        { kind: 'dead', name: 'gone', provider: null },
+      ],
+    },
+    { compact: true },
+  );
+  expect(lines.slice(2)).toEqual([
+    'root (root): Tables: 2 ok; Ticker: tick 81, made 0.4 s ago',
+    '├── leaf (leaf): Tables: 2 ok; Lag: 3.0 s, 12 events, tick 81; ERROR: no worker is running. (and 1 more)',
+    '└── far (UNREACHABLE): No answer within 5 s.',
+    'gone (marked as dead)',
+  ]);
+});
+
+test('a node that was not made or not renamed to the end is told with what to do', () => {
+  const lines = tree(
+    seen('root', null),
+    { kind: 'absent', name: 'ghost', provider: 'root' },
+    { kind: 'alias', name: 'old', provider: null, nodeName: 'new' },
+  ).map((line) => line.trim());
+  expect(lines).toContain('└── ghost (NO NODE)');
+  expect(lines).toContain('Node "root" keeps events for it.');
+  expect(lines).toContain('Repeat that command, or run "drop-node ghost".');
+  expect(lines).toContain('old (ANOTHER NAME OF new)');
 });
 
 const HELD = {

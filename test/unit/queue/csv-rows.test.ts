@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type CsvRow, CsvRows, CSV_DELIMITER as D, CSV_QUOTE as Q } from '../../../src/queue/csv-rows.js';
+import {
+  CsvLines,
+  type CsvRow,
+  CSV_DELIMITER as D,
+  CSV_QUOTE as Q,
+  splitCsvLine,
+} from '../../../src/queue/csv-rows.js';
 
 /** As PostgreSQL's COPY writes a row in CSV with our delimiter and quote. */
 function write(row: CsvRow): string {
@@ -13,11 +19,11 @@ function write(row: CsvRow): string {
 }
 
 function readInPieces(text: string, cuts: readonly number[]): CsvRow[] {
-  const rows = new CsvRows();
+  const rows = new CsvLines();
   const out: CsvRow[] = [];
   const sorted = [...new Set(cuts.map((cut) => cut % (text.length + 1)))].sort((a, b) => a - b);
   for (const [i, cut] of [...sorted, text.length].entries()) {
-    out.push(...rows.push(text.slice(i === 0 ? 0 : sorted[i - 1], cut)));
+    out.push(...rows.push(text.slice(i === 0 ? 0 : sorted[i - 1], cut)).map(splitCsvLine));
   }
   expect(rows.isAtRowEnd).toBe(true);
   return out;
@@ -42,7 +48,7 @@ test('null and the empty text are told apart', () => {
 });
 
 test('an unfinished row is not taken for an end', () => {
-  const rows = new CsvRows();
+  const rows = new CsvLines();
   rows.push(`1${D}2`);
   expect(rows.isAtRowEnd).toBe(false);
 });

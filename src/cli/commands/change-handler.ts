@@ -1,0 +1,117 @@
+import { requireProvider } from '../../cascade/find-root.js';
+import type { NodeInfo } from '../../cascade/node-info.js';
+import type { Connection } from '../../db/connection.js';
+import { ReplicateError } from '../../errors/replicate-error.js';
+import { checkSelection } from '../../handlers/check-selection.js';
+import { describeHandler, type HandlerText, withHandlerText } from '../../handlers/handler-text.js';
+import { changeHandler } from '../../replica/change-handler.js';
+import { checkSubscriberTable } from '../../replica/check-table.js';
+import { type ReplicatedTable, readTables } from '../../replica/table-list.js';
+import { chooseNames } from '../choose-names.js';
+import type { CommandContext, CommandSpec } from '../command.js';
+import {
+  type ChosenHandler,
+  chooseHandler,
+  HANDLER_OPTIONS,
+  type HandlerChoice,
+  handlerOption,
+} from '../handler-options.js';
+import { handlerSettings } from '../handler-settings.js';
+import { withLocalNode, withProvider } from '../local-node.js';
+
+/** `replicate INI change-handler TABLE [--handler=NAME] [--handler-arg=K=V…]` */
+export const command: CommandSpec = {
+  name: 'change-handler',
+  summary: 'Replicate a table of this node in another way from now on, and copy it anew for that.',
+  arguments: [{ name: 'table', required: true, summary: 'Its name.' }],
+  options: [
+    ...HANDLER_OPTIONS,
+    { flags: '--expect-sync', summary: 'The rows are as the new handler wants them: do not copy.' },
+  ],
+  async run(context, args, options) {
+    const option = handlerOption(options);
+    const expectSync = options['expectSync'] === true;
+    return withLocalNode(context, 'change-handler', async (connection, node) => {
+      const tables = (await readTables(connection, context.config.queueName)).filter(
+        ({ isLocal }) => isLocal,
+      );
+      const [name] = chooseNames(context.output, {
+        kind: 'table',
+        args: args.slice(0, 1),
+        all: undefined,
+        candidates: tables.map((table) => table.name),
+      });
+      const table = tables.find((candidate) => candidate.name === name);
+      if (table === undefined)
+        throw new ReplicateError('PC400', `No table ${args[0] ?? ''} is replicated here.`);
+      const chosen =
+        node.nodeType === 'root'
+          ? await choose(context, connection, node, table, option, expectSync)
+          : await chooseBelow(context, connection, node, table, option, expectSync);
+      await change(context, connection, node, table, chosen, expectSync);
+      return 0;
+    });
+  },
+};
+
+async function choose(
+  { config }: CommandContext,
+  local: Connection,
+  { nodeType }: NodeInfo,
+  { name: tableName }: ReplicatedTable,
+  option: HandlerText | undefined,
+  expectSync: boolean,
+  above?: HandlerChoice['above'],
+): Promise<ChosenHandler> {
+  const settings = handlerSettings(config);
+  return chooseHandler({ tableName, option, nodeType, local, settings, expectSync, above });
+}
+
+async function chooseBelow(
+  context: CommandContext,
+  local: Connection,
+  node: NodeInfo,
+  table: ReplicatedTable,
+  option: HandlerText | undefined,
+  expectSync: boolean,
+): Promise<ChosenHandler> {
+  const { queueName } = context.config;
+  return withProvider(context, node, 'change-handler', async (provider) => {
+    const { nodeType } = await requireProvider(provider, queueName);
+    const tables = await readTables(provider, queueName);
+    const source = tables.find(({ name, isLocal }) => name === table.name && isLocal);
+    const above = { nodeType, attributes: source?.attrs ?? null };
+    const chosen = await choose(context, local, node, table, option, expectSync, above);
+    const { needsNoTable, selection } = chosen.bound;
+    if (source === undefined || needsNoTable === true) return chosen;
+    const { name: tableName, destTable } = table;
+    const { columns } = selection;
+    await checkSubscriberTable(
+      local,
+      { connection: provider, nodeName: node.providerNode, tables },
+      { tableName, destTable, allowPartition: true, columns },
+      false,
+    );
+    const sides = { queueName, tableName, sourceTable: source.destTable, destTable };
+    await checkSelection(provider, local, { ...sides, selection });
+    return chosen;
+  });
+}
+
+async function change(
+  { config: { queueName }, output }: CommandContext,
+  connection: Connection,
+  { nodeType }: NodeInfo,
+  table: ReplicatedTable,
+  { text, bound, notes }: ChosenHandler,
+  expectSync: boolean,
+): Promise<void> {
+  const { name: tableName, attrs } = table;
+  for (const note of notes) output.print(note);
+  const attributes = withHandlerText(attrs, text);
+  const needsNoCopy = bound.needsNoCopy === true || bound.needsNoTable === true;
+  const state = nodeType === 'root' || expectSync ? 'kept' : needsNoCopy ? 'ok' : 'to be copied';
+  await changeHandler(connection, { queueName, tableName, attributes, state });
+  output.print(`${tableName}: handler ${text === undefined ? 'plain' : describeHandler(text)}`);
+  if (state === 'to be copied') output.print(`${tableName} will be copied anew`);
+}
