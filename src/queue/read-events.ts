@@ -16,6 +16,8 @@ export interface BlockLimits {
 export interface ReadEventsOptions extends BlockLimits {
   /** Only the events of this table (ev_extra1). */
   readonly onlyTable?: string | undefined;
+  /** Only the events that are not about rows. */
+  readonly onlyControl?: boolean | undefined;
 }
 
 /** What is read of an event, and what becomes of it. */
@@ -60,9 +62,12 @@ export function readEvents(
   batch: Batch,
   options: ReadEventsOptions,
 ): AsyncGenerator<QueueEvent[], void, undefined> {
-  const filter =
-    options.onlyTable === undefined ? '' : ` where ev_extra1 = ${quoteLiteral(options.onlyTable)}`;
-  return readEventBlocks(provider, batch, ROW_EVENT, options, filter);
+  return readEventBlocks(provider, batch, ROW_EVENT, options, filterOf(options));
+}
+
+function filterOf({ onlyTable, onlyControl }: ReadEventsOptions): string {
+  if (onlyTable !== undefined) return ` where ev_extra1 = ${quoteLiteral(onlyTable)}`;
+  return onlyControl === true ? " where ev_type ~ '^(pgq|londiste)[.]'" : '';
 }
 
 /** As `readEvents`, for the worker of a branch. */
