@@ -7,7 +7,7 @@ import { callApi } from './call-api.js';
 import { checkExistingNode } from './existing-node.js';
 import { openRoot, requireProvider } from './find-root.js';
 import { type NodeLocation, readLocations, registerLocation } from './location.js';
-import { type NodeInfo, readNodeInfo } from './node-info.js';
+import { type NodeInfo, readNodeInfo, requireNode } from './node-info.js';
 import { checkPublicLocation, leadsToSameDatabase } from './public-location.js';
 import { checkWorkerName, registerSubscriber } from './subscriber.js';
 import { waitUntilForgotten } from './wait-forgotten.js';
@@ -26,6 +26,8 @@ export interface CreateSubscriberOptions {
   /** False believes the public location without looking. */
   readonly checkLocation: boolean;
   readonly providerLocation: string;
+  /** Leaf only: the queue of this database, with a root or branch here, that this one is merged into. */
+  readonly combinedQueue?: string | undefined;
   readonly connect: Connect;
   /** Fills the new node from the root, in the transaction that makes it. */
   readonly fill: (tx: Connection, root: Connection) => Promise<void>;
@@ -45,7 +47,7 @@ export interface CreateSubscriberOutcome {
  * error the one that keeps events on the provider is taken back. May be repeated: `exists` when this node is there already.
  *
  * Throws PC301 for a name in use, PC302 when the provider has no such queue, PC308 for a worker name in use,
- * PC306 when a provider has not read yet that an earlier node
+ * PC300 when the combined queue has no node here, PC306 when a provider has not read yet that an earlier node
  * of the name was dropped, PC309 for a public location that is another database's, PC200 naming the node that cannot be reached.
  */
 export async function createSubscriber(
@@ -59,10 +61,12 @@ export async function createSubscriber(
 
   const existing = await readNodeInfo(local, queueName);
   if (existing !== undefined) {
-    const wanted = { queueName, nodeName, workerName, nodeType: options.nodeType, providerNode } as const;
+    const { nodeType, combinedQueue } = options;
+    const wanted = { queueName, nodeName, workerName, nodeType, providerNode, combinedQueue } as const;
     checkExistingNode(existing, wanted, local.target);
     return { kind: 'exists', providerNode };
   }
+  if (options.combinedQueue !== undefined) await checkCombinedQueue(local, options.combinedQueue);
   if (options.checkLocation) await checkPublicLocation(local, publicLocation, connect, signal);
   await using root = await openRoot({
     queueName,
@@ -99,7 +103,15 @@ export async function createSubscriber(
       await callApi(
         tx,
         'pgq_node.create_node',
-        [queueName, options.nodeType, nodeName, workerName, providerNode, watermark, null],
+        [
+          queueName,
+          options.nodeType,
+          nodeName,
+          workerName,
+          providerNode,
+          watermark,
+          options.combinedQueue ?? null,
+        ],
         { 401: 'PC301' },
       );
       await options.fill(tx, root.connection);
@@ -112,6 +124,17 @@ export async function createSubscriber(
   }
   await failpoint('create-made');
   return { kind: 'created', providerNode };
+}
+
+/** Throws PC300 when this database has no node of the queue, PC302 when it has a leaf, which has no queue to merge into. */
+async function checkCombinedQueue(local: Connection, combinedQueue: string): Promise<void> {
+  const { nodeType, nodeName } = await requireNode(local, combinedQueue);
+  if (nodeType !== 'leaf') return;
+  throw new ReplicateError(
+    'PC302',
+    `Node "${nodeName}" of the queue "${combinedQueue}" is a leaf: only a root or a branch has a queue to merge into.`,
+    { node: nodeName },
+  );
 }
 
 async function connectToProvider(options: CreateSubscriberOptions): Promise<Connection> {

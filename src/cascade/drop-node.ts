@@ -9,7 +9,7 @@ import { releaseNode } from './release-node.js';
  * its own queue, registrations and triggers. The rows of its tables stay. May be repeated, also when the node itself is gone
  * or was not made to the end.
  *
- * Throws PC312 for a node that others read from, and for the root of a cascade with other nodes.
+ * Throws PC312 for a node that others read from, one that other queues are merged into, and for the root of a cascade with other nodes.
  */
 export async function dropNode(
   sessions: MemberSessions,
@@ -30,6 +30,13 @@ export async function dropNode(
     throw new ReplicateError(
       'PC312',
       `Node "${nodeName}" is the provider of ${names}: move them first ("change-provider").`,
+    );
+  }
+  const merged = dropped?.node.mergedQueues ?? [];
+  if (merged.length > 0) {
+    throw new ReplicateError(
+      'PC312',
+      `The queues ${merged.join(', ')} are merged into "${queueName}" in the database of "${nodeName}": drop their leaves there first.`,
     );
   }
   const others = seen.filter(({ node }) => node.nodeName !== nodeName);

@@ -9,6 +9,8 @@ export interface WantedNode {
   readonly workerName: string;
   /** Name of the provider's node; the node itself for a root. */
   readonly providerNode: string;
+  /** The queue that a leaf is merged into. */
+  readonly combinedQueue?: string | undefined;
 }
 
 /**
@@ -22,6 +24,11 @@ export function checkExistingNode(existing: NodeInfo, wanted: WantedNode, target
     existing.nodeType === 'root' || existing.providerNode === wanted.providerNode
       ? undefined
       : `its provider is "${existing.providerNode}"`,
+    existing.combinedQueue === (wanted.combinedQueue ?? null)
+      ? undefined
+      : existing.combinedQueue === null
+        ? 'it is not merged into another queue'
+        : `it is merged into the queue "${existing.combinedQueue}"`,
     existing.workerName === wanted.workerName ? undefined : `its worker is "${existing.workerName}"`,
   ].filter((difference) => difference !== undefined);
   if (differences.length === 0) return;

@@ -21,7 +21,10 @@ export interface NodeInfo {
   readonly isPaused: boolean;
   /** The worker has seen the last change of its state. */
   readonly isUpToDate: boolean;
+  /** Leaf: the queue that this one is merged into. */
   readonly combinedQueue: string | null;
+  /** The queues whose leaves in this database are merged into this one. */
+  readonly mergedQueues: readonly string[];
 }
 
 interface NodeInfoRow extends ApiAnswer {
@@ -36,6 +39,7 @@ interface NodeInfoRow extends ApiAnswer {
   readonly worker_paused: boolean | null;
   readonly worker_uptodate: boolean | null;
   readonly combined_queue: string | null;
+  readonly target_for: readonly string[] | null;
 }
 
 /** The node of a queue in this database; undefined when there is none. PC206 when pgq_node is not installed. */
@@ -57,6 +61,7 @@ export async function readNodeInfo(connection: Connection, queueName: string): P
     isPaused: row.worker_paused === true,
     isUpToDate: row.worker_uptodate === true,
     combinedQueue: row.combined_queue,
+    mergedQueues: row.target_for ?? [],
   };
 }
 

@@ -1,6 +1,7 @@
 import { ReplicateError } from '../errors/replicate-error.js';
 import { failpoint } from '../runtime/failpoint.js';
 import { callApi } from './call-api.js';
+import { checkMergedQueuesSeen } from './combined-queue.js';
 import type { Member, MemberSessions } from './member-sessions.js';
 import { moveNode } from './move-node.js';
 import { requireNode } from './node-info.js';
@@ -40,6 +41,7 @@ export async function takeOverDeadRoot(sessions: MemberSessions, options: TakeOv
         `Node "${newName}" is a ${candidate.node.nodeType}: only a branch can become the root.`,
       );
     }
+    await checkMergedQueuesSeen(candidate);
     const ahead = await findMostAdvanced(sessions, candidate, options);
     if (ahead !== undefined) {
       await moveNode(sessions, { nodeName: newName, newProvider: ahead.node.nodeName, timeoutMs, report });

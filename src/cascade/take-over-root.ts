@@ -3,6 +3,7 @@ import { ReplicateError } from '../errors/replicate-error.js';
 import { type TickId, tickId } from '../queue/ids.js';
 import { failpoint } from '../runtime/failpoint.js';
 import { type ApiAnswer, callApi } from './call-api.js';
+import { checkMergedQueues } from './combined-queue.js';
 import { registerLocation } from './location.js';
 import type { Member, MemberSessions } from './member-sessions.js';
 import { requireNode } from './node-info.js';
@@ -63,6 +64,7 @@ async function checkCandidate(old: Member, candidate: Member): Promise<void> {
   if (old.node.nodeType !== 'root') {
     throw new ReplicateError('PC312', `Node "${old.node.nodeName}" is not the root.`);
   }
+  await checkMergedQueues(old, candidate);
   if (await isStockNode(candidate.connection)) {
     throw new ReplicateError(
       'PC312',

@@ -21,6 +21,15 @@ export function createSubscriberCommand(nodeType: 'leaf' | 'branch', summary: st
         summary:
           'Connect string of the node to read from; by default initial_provider_location of the ini file.',
       },
+      ...(nodeType === 'leaf'
+        ? [
+            {
+              flags: '--merge <queue>',
+              summary:
+                'Merge this queue into another one, which has its root (or a branch of it) in the same database.',
+            },
+          ]
+        : []),
       { flags: '--nocheck', summary: 'Do not check that the connect string leads to the database of "db".' },
     ],
     async run(context, args, options) {
@@ -43,6 +52,7 @@ export function createSubscriberCommand(nodeType: 'leaf' | 'branch', summary: st
         workerName: config.consumerName,
         checkLocation: options['nocheck'] !== true,
         providerLocation,
+        combinedQueue: options['merge'] as string | undefined,
         connect: withLockLimit(context),
         fill: async (tx, root) => {
           await copyNames(tx, root, queueName);
@@ -51,7 +61,8 @@ export function createSubscriberCommand(nodeType: 'leaf' | 'branch', summary: st
         signal,
       });
       const what = nodeType === 'leaf' ? 'Leaf' : 'Branch';
-      const made = `${what} "${node.nodeName}" of queue "${queueName}" with provider "${outcome.providerNode}"`;
+      const merge = options['merge'] === undefined ? '' : `, merged into "${String(options['merge'])}",`;
+      const made = `${what} "${node.nodeName}" of queue "${queueName}"${merge} with provider "${outcome.providerNode}"`;
       output.print(
         outcome.kind === 'created' ? `${made} created.` : `${made} exists already: nothing to do.`,
       );

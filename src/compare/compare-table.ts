@@ -18,9 +18,10 @@ import { narrow } from './narrow.js';
 import { PIECE_PAGES } from './pieces.js';
 import type { ReaderPool } from './reader-pool.js';
 import type { RowDifferences } from './row-differences.js';
+import { countAllRows, readAllKeyBounds, readSizes, type ScanParts, scanAllBuckets } from './scan-parts.js';
 import { positionOf } from './scan-sql.js';
-import { countRows, readKeyBounds, readSize, type ScanSide, scanBuckets } from './scan-table.js';
-import type { TablePlan } from './table-plan.js';
+import type { ScanSide } from './scan-table.js';
+import type { SidePlan, TablePlan } from './table-plan.js';
 import type { TableSize } from './table-shape.js';
 
 export type TableVerdict =
@@ -44,6 +45,8 @@ export interface TableComparison {
 
 export interface CompareTableOptions {
   readonly readers: Sides<ReaderPool>;
+  /** Of a table that several queues feed: its other sources. The subscriber must have the union of all. */
+  readonly otherSources?: readonly { readonly plan: SidePlan; readonly readers: ReaderPool }[] | undefined;
   readonly countOnly: boolean;
   /** Rows in a bucket, on average. */
   readonly chunkRows: number;
@@ -74,7 +77,10 @@ export async function compareTable(plan: TablePlan, options: CompareTableOptions
   });
   const sides = scanSides(plan, options);
   try {
-    const [provider, subscriber] = await Promise.all([readSize(sides.provider), readSize(sides.subscriber)]);
+    const [provider, subscriber] = await Promise.all([
+      readSizes(sides.provider),
+      readSizes(sides.subscriber),
+    ]);
     const sizes = { provider, subscriber };
     const scanned = options.countOnly
       ? await countBoth(sides, sizes)
@@ -99,16 +105,23 @@ function notChecked(error: unknown): TableVerdict {
   return { kind: 'not checked', code: 'PC503', reason: `It could not be read: ${(error as Error).message}.` };
 }
 
-function scanSides(plan: TablePlan, options: CompareTableOptions): Sides<ScanSide> {
-  const scanSide = (side: keyof Sides<unknown>): ScanSide => ({
-    plan: plan.sides[side],
+function scanSides(plan: TablePlan, options: CompareTableOptions): Sides<ScanParts> {
+  const scanSide = (side: SidePlan, readers: ReaderPool): ScanSide => ({
+    plan: side,
     position: positionOf(plan),
-    readers: options.readers[side],
+    readers,
     piecePages: options.piecePages ?? PIECE_PAGES,
     signal: options.signal,
-    onProgress: (part) => options.onRows?.(part * plan.sides[side].shape.rowCount),
+    onProgress: (part) => options.onRows?.(part * side.shape.rowCount),
   });
-  return { provider: scanSide('provider'), subscriber: scanSide('subscriber') };
+  const others = options.otherSources ?? [];
+  return {
+    provider: [
+      scanSide(plan.sides.provider, options.readers.provider),
+      ...others.map((source) => scanSide(source.plan, source.readers)),
+    ],
+    subscriber: [scanSide(plan.sides.subscriber, options.readers.subscriber)],
+  };
 }
 
 interface Scanned {
@@ -116,10 +129,10 @@ interface Scanned {
   readonly different: ReturnType<typeof differentBuckets>;
 }
 
-async function countBoth(sides: Sides<ScanSide>, sizes: Sides<TableSize>): Promise<Scanned> {
+async function countBoth(sides: Sides<ScanParts>, sizes: Sides<readonly TableSize[]>): Promise<Scanned> {
   const [provider, subscriber] = await Promise.all([
-    countRows(sides.provider, sizes.provider),
-    countRows(sides.subscriber, sizes.subscriber),
+    countAllRows(sides.provider, sizes.provider),
+    countAllRows(sides.subscriber, sizes.subscriber),
   ]);
   return {
     totals: {
@@ -131,18 +144,18 @@ async function countBoth(sides: Sides<ScanSide>, sizes: Sides<TableSize>): Promi
 }
 
 async function checksumBoth(
-  sides: Sides<ScanSide>,
-  sizes: Sides<TableSize>,
+  sides: Sides<ScanParts>,
+  sizes: Sides<readonly TableSize[]>,
   chunkRows: number,
 ): Promise<Scanned> {
-  const keys = sides.provider.position === 'integer key' ? await findKeys(sides) : undefined;
+  const keys = sides.provider[0]?.position === 'integer key' ? await findKeys(sides) : undefined;
   const interval = keys ?? HASH_INTERVAL;
-  const rows = Math.max(sizes.provider.rowCount, sizes.subscriber.rowCount);
+  const rows = Math.max(rowsOf(sizes.provider), rowsOf(sizes.subscriber));
   const most = keys === undefined ? MOST_HASH_BUCKETS : MOST_KEY_BUCKETS;
   const shift = shiftFor(interval, Math.max(1, Math.min(most, Math.ceil(rows / chunkRows))));
   const [provider, subscriber] = await Promise.all([
-    scanBuckets(sides.provider, sizes.provider, shift, keys),
-    scanBuckets(sides.subscriber, sizes.subscriber, shift, keys),
+    scanAllBuckets(sides.provider, sizes.provider, shift, keys),
+    scanAllBuckets(sides.subscriber, sizes.subscriber, shift, keys),
   ]);
   return {
     totals: { provider: totalOf(provider), subscriber: totalOf(subscriber) },
@@ -150,10 +163,14 @@ async function checksumBoth(
   };
 }
 
+function rowsOf(sizes: readonly TableSize[]): number {
+  return sizes.reduce((sum, size) => sum + size.rowCount, 0);
+}
+
 /** The keys of both sides together; a row without a key counts as key 0. */
-async function findKeys(sides: Sides<ScanSide>): Promise<Interval> {
-  const bounds = await Promise.all([readKeyBounds(sides.provider), readKeyBounds(sides.subscriber)]);
-  const found = bounds.filter((interval) => interval !== undefined);
+async function findKeys(sides: Sides<ScanParts>): Promise<Interval> {
+  const bounds = await Promise.all([readAllKeyBounds(sides.provider), readAllKeyBounds(sides.subscriber)]);
+  const found = bounds.flat();
   return found.reduce(
     (all, interval) => ({
       low: smallerOf(interval.low, all.low),

@@ -1,19 +1,17 @@
 import type { HandlerSettings } from '../handlers/contract.js';
-import { bindHandler } from '../handlers/registry.js';
 import type { TickId } from '../queue/ids.js';
-import { type ReplicatedTable, readTables } from '../replica/table-list.js';
+import type { MergedPart } from '../replica/merged-parts.js';
 import { runInLanes } from '../runtime/lanes.js';
-import type { Sides } from './canonical-value.js';
 import { compareTable, type TableComparison } from './compare-table.js';
-import { findObstacle, type Obstacle } from './select-tables.js';
+import { planTables, type UnionPlan } from './plan-tables.js';
 import { openSnapshotPair, type SnapshotPair, type SnapshotPorts } from './snapshot-pair.js';
-import { planTable, type TablePlan } from './table-plan.js';
-import { readTableShapes, type TableShape } from './table-shape.js';
 
 export interface CompareOptions {
   readonly queueName: string;
   /** Names in the queue. */
   readonly tableNames: readonly string[];
+  /** Names → the other queues that feed the table, all of them among the other sources of the ports. */
+  readonly mergedTables?: ReadonlyMap<string, readonly MergedPart[]> | undefined;
   /** What the ini file tells the handlers of the tables. */
   readonly handlers: HandlerSettings;
   readonly countOnly: boolean;
@@ -44,7 +42,8 @@ export interface Comparison {
 }
 
 /**
- * Compares tables of this node with its provider's, all at one tick, while both go on being written.
+ * Compares tables of this node with its provider's, all at one tick, while both go on being written. A table that other
+ * queues feed too is compared with the union of its sources, each at a tick of its own queue.
  *
  * Nothing is locked and nothing is changed but one tick more. Throws when the snapshots cannot be had (see
  * `openSnapshotPair`) and when it is told to stop; what concerns one table is that table's verdict.
@@ -56,7 +55,7 @@ export async function compareTables(
 ): Promise<Comparison> {
   await using pair = await openSnapshotPair(ports, options);
   observer.onTick(pair.tick);
-  const plans = await planTables(pair, options);
+  const plans = await planTables(pair, ports, options);
   observer.onStart(plans.reduce((sum, plan) => sum + rowsOf(plan), 0));
   const largestFirst = plans.toSorted((a, b) => rowsOf(b) - rowsOf(a));
   // More tables than readers, so that no reader waits for the other side of a table.
@@ -70,13 +69,13 @@ export async function compareTables(
 }
 
 /** Rows on both sides together, an estimate: what a table has to do with the time that all take. */
-function rowsOf(plan: TablePlan | TableComparison): number {
+function rowsOf(plan: UnionPlan | TableComparison): number {
   if (!('sides' in plan)) return 0;
   return plan.sides.provider.shape.rowCount + plan.sides.subscriber.shape.rowCount;
 }
 
 async function comparePlanned(
-  plan: TablePlan,
+  plan: UnionPlan,
   pair: SnapshotPair,
   options: CompareOptions,
   observer: CompareObserver,
@@ -85,65 +84,11 @@ async function comparePlanned(
   const { countOnly, chunkRows, piecePages } = options;
   return compareTable(plan, {
     readers: pair.readers,
+    otherSources: plan.otherSources,
     countOnly,
     chunkRows,
     piecePages,
     signal,
     onRows: (rows) => observer.onRows(rows),
   });
-}
-
-/** Decides in the snapshots themselves which tables can be compared, and how. */
-async function planTables(
-  pair: SnapshotPair,
-  options: CompareOptions,
-): Promise<(TablePlan | TableComparison)[]> {
-  const [provider, subscriber] = await Promise.all([
-    readSide(pair, 'provider', options),
-    readSide(pair, 'subscriber', options),
-  ]);
-  return options.tableNames.map((tableName) => {
-    const table = subscriber.tables.get(tableName);
-    const obstacle = findObstacle(provider.tables.get(tableName), table, options.handlers);
-    if (obstacle !== undefined) return notChecked(tableName, obstacle);
-    const shapes = { provider: provider.shapes.get(tableName), subscriber: subscriber.shapes.get(tableName) };
-    if (shapes.provider === undefined) return notChecked(tableName, missing('provider'));
-    if (shapes.subscriber === undefined) return notChecked(tableName, missing('subscriber'));
-    const { selection, hasParts } = bindHandler(tableName, table?.attrs ?? null, options.handlers);
-    const subscriberShape =
-      hasParts === true ? { ...shapes.subscriber, isPartitioned: true } : shapes.subscriber;
-    return planTable(tableName, { provider: shapes.provider, subscriber: subscriberShape }, selection);
-  });
-}
-
-interface SideTables {
-  readonly tables: ReadonlyMap<string, ReplicatedTable>;
-  readonly shapes: ReadonlyMap<string, TableShape>;
-}
-
-async function readSide(
-  pair: SnapshotPair,
-  side: keyof Sides<unknown>,
-  options: CompareOptions,
-): Promise<SideTables> {
-  return pair.readers[side].use(async (reader) => {
-    const wanted = new Set(options.tableNames);
-    const tables = (await readTables(reader, options.queueName)).filter((table) => wanted.has(table.name));
-    return {
-      tables: new Map(tables.map((table) => [table.name, table])),
-      shapes: await readTableShapes(reader, tables),
-    };
-  });
-}
-
-function missing(side: keyof Sides<unknown>): Obstacle {
-  const where = side === 'provider' ? 'the provider' : 'this node';
-  return {
-    code: 'PC503',
-    reason: `There is no such table on ${where}, or it is not a plain or partitioned one.`,
-  };
-}
-
-function notChecked(tableName: string, obstacle: Obstacle): TableComparison {
-  return { tableName, totals: undefined, seconds: 0, verdict: { kind: 'not checked', ...obstacle } };
 }

@@ -1,7 +1,7 @@
 import { type DifferentBucket, differentBuckets, shiftFor } from './buckets.js';
 import type { Sides } from './canonical-value.js';
 import { RowDifferenceCollector, type RowDifferences } from './row-differences.js';
-import { readRows, type ScanSide, scanInterval } from './scan-table.js';
+import { readAllRows, type ScanParts, scanAllIntervals } from './scan-parts.js';
 
 /** Rows of one side that are fetched at a time. */
 const FETCHED_ROWS = 20_000;
@@ -21,11 +21,11 @@ const MOST_READS_BY_HASH = 4;
  * result then says that it is not complete.
  */
 export async function narrow(
-  sides: Sides<ScanSide>,
+  sides: Sides<ScanParts>,
   different: readonly DifferentBucket[],
 ): Promise<RowDifferences> {
   const collector = new RowDifferenceCollector();
-  const hasIndex = sides.provider.position === 'integer key';
+  const hasIndex = sides.provider[0]?.position === 'integer key';
   let readsLeft = hasIndex ? MOST_READS_BY_KEY : MOST_READS_BY_HASH;
   let open = [...different];
   let isComplete = true;
@@ -41,8 +41,8 @@ export async function narrow(
     open = open.slice(taken.length);
     const intervals = taken.map((bucket) => bucket.interval);
     const [provider, subscriber] = await Promise.all([
-      readRows(sides.provider, intervals, FETCHED_ROWS + 1),
-      readRows(sides.subscriber, intervals, FETCHED_ROWS + 1),
+      readAllRows(sides.provider, intervals, FETCHED_ROWS + 1),
+      readAllRows(sides.subscriber, intervals, FETCHED_ROWS + 1),
     ]);
     if (provider.length > FETCHED_ROWS || subscriber.length > FETCHED_ROWS) {
       // More different rows at one position than fit: the two lists may end at different rows.
@@ -54,11 +54,11 @@ export async function narrow(
   return collector.toDifferences(isComplete);
 }
 
-async function split(sides: Sides<ScanSide>, bucket: DifferentBucket): Promise<DifferentBucket[]> {
+async function split(sides: Sides<ScanParts>, bucket: DifferentBucket): Promise<DifferentBucket[]> {
   const shift = shiftFor(bucket.interval, PARTS);
   const [provider, subscriber] = await Promise.all([
-    scanInterval(sides.provider, shift, bucket.interval),
-    scanInterval(sides.subscriber, shift, bucket.interval),
+    scanAllIntervals(sides.provider, shift, bucket.interval),
+    scanAllIntervals(sides.subscriber, shift, bucket.interval),
   ]);
   return differentBuckets(provider, subscriber, shift, bucket.interval);
 }

@@ -22,8 +22,15 @@ export interface SnapshotPorts {
       readonly signal?: AbortSignal | undefined;
     },
   ) => Promise<TickId>;
+  /** Other queues that feed the same tables of the subscriber, whose providers are read at a tick of theirs. */
+  readonly otherSources?: readonly SnapshotSource[];
   /** `importSnapshot` of src/copy. */
   readonly importSnapshot: (reader: Connection, snapshot: string) => Promise<void>;
+}
+
+export interface SnapshotSource {
+  readonly queueName: string;
+  readonly connectProvider: () => Promise<Connection>;
 }
 
 export interface SnapshotPairOptions {
@@ -41,11 +48,14 @@ export interface SnapshotPairOptions {
 export interface SnapshotPair extends AsyncDisposable {
   readonly tick: TickId;
   readonly readers: Sides<ReaderPool>;
+  /** Readers of the other sources, in their order: the subscriber's snapshot is that of their ticks too. */
+  readonly otherSources: readonly ReaderPool[];
 }
 
 /**
  * Opens a snapshot on the provider that is a tick, and the snapshot of the subscriber at that tick, which its worker
- * hands out when it is there. Nothing is locked meanwhile; the worker goes on at once.
+ * hands out when it is there. Nothing is locked meanwhile; the worker goes on at once. With other sources their
+ * workers are asked too, and each stands still at its tick until all are there.
  *
  * When it throws, all its sessions are closed. Throws PC306 when no worker answers in time, PC500 when one is on its
  * way but not there in time, PC503 when it could not open a snapshot. May be repeated.
@@ -76,44 +86,66 @@ async function tryToOpen(
   const sessions = new Sessions();
   let outcome: Attempt | undefined;
   try {
-    const request = await SnapshotRequest.begin(await sessions.add(ports.connectSubscriber()));
-    sessions.beforeClose(() => request.end());
-    const readers = {
-      provider: await sessions.openReaders(ports.connectProvider, options),
-      subscriber: await sessions.openReaders(ports.connectSubscriber, options),
+    const session = await sessions.add(ports.connectSubscriber());
+    const ask = async (source: SnapshotSource): Promise<AskedSource> => {
+      const request = await SnapshotRequest.begin(session);
+      sessions.beforeClose(() => request.end());
+      return { ...source, request, readers: await sessions.openReaders(source.connectProvider, options) };
     };
-    const tick = await makeTick(ports, options, readers.provider, request);
-    const answer = await request.wait({ ...options, tick, deadline });
+    const { queueName } = options;
+    const own = await ask({ queueName, connectProvider: ports.connectProvider });
+    const others: AskedSource[] = [];
+    for (const source of ports.otherSources ?? []) others.push(await ask(source));
+    const subscribers = await sessions.openReaders(ports.connectSubscriber, options);
+
+    const tick = await makeTicks(ports, own, others, options.signal);
+    const answer = await own.request.wait({ ...options, tick, deadline });
     if (answer.kind === 'failed') return answer;
-    const imported = await importAll(ports, readers.subscriber, answer.snapshot);
+    const imported = await importAll(ports, subscribers, answer.snapshot);
     if (imported !== undefined) return imported;
-    const pools = {
-      provider: await openReaderPool(readers.provider),
-      subscriber: await openReaderPool(readers.subscriber),
+    const readers = {
+      provider: await openReaderPool(own.readers),
+      subscriber: await openReaderPool(subscribers),
     };
+    const otherSources = await Promise.all(others.map((source) => openReaderPool(source.readers)));
     // The session of the request stays open to the end: the worker keeps the snapshot as long.
     const close = () => sessions.close();
-    outcome = { kind: 'open', pair: { tick, readers: pools, [Symbol.asyncDispose]: close } };
+    outcome = { kind: 'open', pair: { tick, readers, otherSources, [Symbol.asyncDispose]: close } };
     return outcome;
   } finally {
     if (outcome === undefined) await sessions.close();
   }
 }
 
-async function makeTick(
+interface AskedSource extends SnapshotSource {
+  readonly request: SnapshotRequest;
+  /** On the provider, all with the snapshot of its tick. */
+  readonly readers: readonly Connection[];
+}
+
+/** Makes a tick in each queue, in the order of their names: two compares then do not wait for each other's. */
+async function makeTicks(
   ports: SnapshotPorts,
-  options: SnapshotPairOptions,
-  readers: readonly Connection[],
-  request: SnapshotRequest,
+  own: AskedSource,
+  others: readonly AskedSource[],
+  signal: AbortSignal | undefined,
 ): Promise<TickId> {
-  await using provider = await ports.connectProvider();
-  return await ports.openTickSnapshot(provider, {
-    queueName: options.queueName,
-    readers,
-    // Before the worker can see the tick, so that it cannot run past it unnoticed.
-    beforeCommit: (tick) => request.commit(options.queueName, tick),
-    signal: options.signal,
-  });
+  const sources = [own, ...others];
+  const group = others.length === 0 ? undefined : { first: own.request, size: sources.length };
+  let ownTick: TickId | undefined;
+  for (const source of sources.toSorted((a, b) => (a.queueName < b.queueName ? -1 : 1))) {
+    const { queueName, readers, request } = source;
+    await using provider = await source.connectProvider();
+    const tick = await ports.openTickSnapshot(provider, {
+      queueName,
+      readers,
+      // Before the worker can see the tick, so that it cannot run past it unnoticed.
+      beforeCommit: (made) => request.commit(queueName, made, group),
+      signal,
+    });
+    if (source === own) ownTick = tick;
+  }
+  return ownTick as TickId;
 }
 
 /** A worker that ended meanwhile took the snapshot with it: that is worth another try. */
@@ -145,11 +177,11 @@ async function prepareReader(reader: Connection, options: SnapshotPairOptions): 
 /** Sessions that are closed together; closing ends their transactions and releases the request's lock. */
 class Sessions {
   readonly #open: Connection[] = [];
-  #beforeClose: () => Promise<void> = async () => undefined;
+  readonly #beforeClose: (() => Promise<void>)[] = [];
 
   /** What is done when the sessions are closed, while they are still open. */
   beforeClose(step: () => Promise<void>): void {
-    this.#beforeClose = step;
+    this.#beforeClose.push(step);
   }
 
   async add(opening: Promise<Connection>): Promise<Connection> {
@@ -168,7 +200,7 @@ class Sessions {
   }
 
   async close(): Promise<void> {
-    await this.#beforeClose();
+    for (const step of this.#beforeClose) await step();
     await Promise.all(this.#open.map((session) => session.close()));
   }
 }

@@ -43,9 +43,26 @@ export class SnapshotRequest {
     return request;
   }
 
-  /** Asks for the snapshot; to be done before the worker can see the tick. */
-  async commit(queueName: string, tick: TickId): Promise<void> {
-    await this.#session.query('select pgcascade.request_snapshot($1, $2, $3)', [this.#id, queueName, tick]);
+  /**
+   * Asks for the snapshot; to be done before the worker can see the tick. With a group (the first of its requests, and
+   * their number) the workers of several queues are asked for one snapshot.
+   */
+  async commit(
+    queueName: string,
+    tick: TickId,
+    group?: { readonly first: SnapshotRequest; readonly size: number },
+  ): Promise<void> {
+    if (group === undefined) {
+      await this.#session.query('select pgcascade.request_snapshot($1, $2, $3)', [this.#id, queueName, tick]);
+      return;
+    }
+    await this.#session.query('select pgcascade.request_group_snapshot($1, $2, $3, $4, $5)', [
+      this.#id,
+      queueName,
+      tick,
+      group.first.#id,
+      group.size,
+    ]);
   }
 
   /** Tells the worker that the snapshot is not needed any more. */

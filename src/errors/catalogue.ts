@@ -164,11 +164,16 @@ export const ERRORS = {
     exitCode: 3,
     advice: 'The node goes on when its provider has caught up; look at the worker of the provider.',
   },
-
   PC314: {
     policy: 'refuse',
     exitCode: 2,
     advice: 'The worker is at work: wait longer, or look at "status" and its log for what holds it up.',
+  },
+  PC315: {
+    policy: 'retry',
+    exitCode: 3,
+    advice:
+      'It goes on when the takeover is done; when that was interrupted, run the takeover command again.',
   },
 
   // 4xx: tables, sequences and events
@@ -211,6 +216,12 @@ export const ERRORS = {
     policy: 'park-table',
     exitCode: 1,
     advice: '"show-handlers" lists handlers and arguments; "change-handler TABLE" gives a table another one.',
+  },
+  PC411: {
+    policy: 'refuse',
+    exitCode: 1,
+    advice:
+      'Say which queues feed the table: --merge-all (all of this database that have it) or --no-merge (this queue; what others feed already stays).',
   },
 
   // 5xx: copy, compare, waiting

@@ -18,6 +18,8 @@ export interface ReadEventsOptions extends BlockLimits {
   readonly onlyTable?: string | undefined;
   /** Tables (ev_extra1) whose events are read with their times. */
   readonly timedTables?: readonly string[] | undefined;
+  /** Only the events that are not about rows. */
+  readonly onlyControl?: boolean | undefined;
 }
 
 /** What is read of an event, and what becomes of it. */
@@ -62,9 +64,7 @@ export function readEvents(
   batch: Batch,
   options: ReadEventsOptions,
 ): AsyncGenerator<QueueEvent[], void, undefined> {
-  const filter =
-    options.onlyTable === undefined ? '' : ` where ev_extra1 = ${quoteLiteral(options.onlyTable)}`;
-  return readEventBlocks(provider, batch, rowEvent(options.timedTables ?? []), options, filter);
+  return readEventBlocks(provider, batch, rowEvent(options.timedTables ?? []), options, filterOf(options));
 }
 
 /** The time costs a tenth more to read, so only of the tables that need it. */
@@ -75,6 +75,11 @@ function rowEvent(timedTables: readonly string[]): EventShape<QueueEvent> {
     columns: `${ROW_EVENT.columns}, case when ev_extra1 in (${names}) then ev_time end as ev_time`,
     toEvent: (row) => ({ ...toEvent(row), time: row[8] ?? undefined }),
   };
+}
+
+function filterOf({ onlyTable, onlyControl }: ReadEventsOptions): string {
+  if (onlyTable !== undefined) return ` where ev_extra1 = ${quoteLiteral(onlyTable)}`;
+  return onlyControl === true ? " where ev_type ~ '^(pgq|londiste)[.]'" : '';
 }
 
 /** As `readEvents`, for the worker of a branch. */

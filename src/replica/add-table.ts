@@ -1,7 +1,9 @@
 import { callApi } from '../cascade/call-api.js';
 import type { Connection } from '../db/connection.js';
+import { quoteName } from '../db/identifier.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { hasStockTrigger, readCapturePlans } from './capture-plans.js';
+import { type MergedPart, readOtherParts, readSiblings } from './merged-parts.js';
 import { readTables } from './table-list.js';
 import { createTriggers, type TriggerOptions, type WithTableLock } from './table-triggers.js';
 
@@ -17,6 +19,11 @@ export interface AddTableOptions {
   readonly attributes: string | null;
   /** The table need not be here: no triggers, no copy. */
   readonly isVirtual: boolean;
+  /**
+   * Where other queues of this database have the table too: `all` of them feed it, or also `this` queue. Undefined when
+   * the operator has not said.
+   */
+  readonly merge?: 'all' | 'this' | undefined;
   readonly withTableLock: WithTableLock;
 }
 
@@ -26,12 +33,9 @@ export interface AddTableOptions {
  * Both in one transaction: a table that is registered on a root without being captured could be copied by a leaf and
  * lose the writes in between. May be repeated.
  *
- * Returns `added`, or `exists` when it was there already. Throws PC208 when the table stays locked by others.
+ * Throws PC208 when the table stays locked by others, PC411 when other queues have the table too and `merge` is not given.
  */
-export async function addTable(
-  connection: Connection,
-  options: AddTableOptions,
-): Promise<'added' | 'exists'> {
+export async function addTable(connection: Connection, options: AddTableOptions): Promise<AddTableOutcome> {
   const { queueName, tableName, purpose } = options;
   const existing = (await readTables(connection, queueName)).find(({ name }) => name === tableName);
   if (existing?.isLocal === true) {
@@ -43,34 +47,83 @@ export async function addTable(
       );
     }
     await completeTable(connection, existing.destTable, options);
-    return 'exists';
+    return { kind: 'exists' };
   }
   const destTable = options.destTable ?? tableName;
   if (options.isVirtual) {
-    await register(connection, options, ['virtual_table']);
-    return 'added';
+    await registerPart(connection, options, { queueName, tableName }, ['virtual_table']);
+    return { kind: 'added', otherQueues: [] };
   }
-  await options.withTableLock(destTable, async (tx) => {
+  const otherQueues = await options.withTableLock(destTable, async (tx) => {
     await createTriggers(tx, { queueName, tableName, destTable, purpose });
-    const words = ['no_triggers', ...(options.expectSync ? ['expect_sync'] : [])];
-    // Other queues may feed a table that others write to.
-    await register(tx, options, purpose === 'none' ? [...words, 'no_merge'] : words);
+    await register(tx, options, destTable);
+    const others = await readOtherParts(tx, queueName, tableName);
+    if (purpose !== 'none') for (const part of others) await closeToWriters(tx, part, destTable);
+    return others.map((part) => part.queueName);
   });
-  return 'added';
+  return { kind: 'added', otherQueues };
 }
 
-async function register(
+export type AddTableOutcome =
+  | { readonly kind: 'exists' }
+  /** `otherQueues` feed the table too. */
+  | { readonly kind: 'added'; readonly otherQueues: readonly string[] };
+
+/** Registers the table, and with `merge: 'all'` those of the other queues that are not yet. */
+async function register(tx: Connection, options: AddTableOptions, destTable: string): Promise<void> {
+  const { queueName, tableName } = options;
+  // Others may write to the table in any case: so may other queues.
+  const merge = options.merge ?? (options.purpose === 'none' ? 'this' : undefined);
+  const siblings = await readSiblings(tx, queueName, destTable);
+  if (!siblings.some(({ isLocal }) => isLocal)) {
+    await registerPart(
+      tx,
+      options,
+      { queueName, tableName },
+      merge === 'all' ? ['merge_all'] : noMerge(merge),
+    );
+    return;
+  }
+  // The others go on as they are: what is new is added to their rows.
+  const added: MergedPart[] = [{ queueName, tableName }];
+  if (merge === 'all') added.push(...siblings.filter(({ isLocal }) => !isLocal));
+  for (const part of added) {
+    await registerPart(tx, options, part, merge === undefined ? [] : ['no_merge']);
+    if (options.expectSync || options.attributes?.includes('skip_truncate=1') === true) continue;
+    await tx.query(
+      `select pgcascade.add_part($1, $2, exists (
+          select from pg_index where indrelid = to_regclass($3) and indisprimary))`,
+      [part.queueName, part.tableName, quoteName(destTable)],
+    );
+  }
+}
+
+function noMerge(merge: AddTableOptions['merge']): string[] {
+  return merge === undefined ? [] : ['no_merge'];
+}
+
+async function registerPart(
   tx: Connection,
-  { queueName, tableName, attributes, destTable }: AddTableOptions,
-  triggerArguments: readonly string[],
+  options: AddTableOptions,
+  part: MergedPart,
+  more: readonly string[],
 ): Promise<void> {
-  await callApi(tx, 'londiste.local_add_table', [
-    queueName,
-    tableName,
-    triggerArguments,
-    attributes,
-    destTable ?? null,
-  ]);
+  const triggerArguments = options.isVirtual
+    ? more
+    : ['no_triggers', ...(options.expectSync ? ['expect_sync'] : []), ...more];
+  await callApi(
+    tx,
+    'londiste.local_add_table',
+    [part.queueName, part.tableName, triggerArguments, options.attributes, options.destTable ?? null],
+    { 405: 'PC411' },
+  );
+}
+
+/** Each queue's part has triggers of its own, so that the table stays closed when one of them is removed. */
+async function closeToWriters(tx: Connection, part: MergedPart, destTable: string): Promise<void> {
+  if ((await readCapturePlans(tx, part.queueName)).has(part.tableName)) return;
+  if (await hasStockTrigger(tx, part.queueName, destTable)) return;
+  await createTriggers(tx, { ...part, destTable, purpose: 'deny' });
 }
 
 /** A table that something else has registered, by the SQL alone, gets the triggers that are missing. */

@@ -60,11 +60,23 @@ export async function readSyncProgress(
        join pgq_node.local_state as s
          on s.queue_name = n.queue_name
         and s.consumer_name = n.worker_name
-       left join pgcascade.table_list($1) as t
-         on t.local
+       left join lateral (
+            select l.table_name, l.merge_state, l.error_code, l.error_message, $1 as part_queue, l.table_name as part_table
+              from pgcascade.table_list($1) as l
+             where l.local
+            union all
+            -- A merged table is in sync when all its parts are.
+            select format('%s (queue %s)', o.own_table, o.queue_name), o.merge_state, e.error_code, e.message,
+                   o.queue_name, o.table_name
+              from pgcascade.other_parts($1, null) as o
+              left join pgcascade.table_error as e
+                on e.queue_name = o.queue_name
+               and e.table_name = o.table_name
+            ) as t
+         on true
        left join pgcascade.copy_progress as p
-         on p.queue_name = n.queue_name
-        and p.table_name = t.table_name
+         on p.queue_name = t.part_queue
+        and p.table_name = t.part_table
       where n.queue_name = $1`,
     [queueName],
   );

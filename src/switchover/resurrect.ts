@@ -29,12 +29,19 @@ export interface ResurrectOptions {
  * copied anew. All that changes on this node is one transaction; before it nothing is lost, after it the repeated call
  * finishes the registration. May be repeated.
  *
- * Throws PC312 when no node has taken this node's place, PC305 when this node does not have the tick from which the
+ * Throws PC312 when no node has taken this node's place or other queues are merged into it, PC305 when this node does not have the tick from which the
  * other one went on.
  */
 export async function resurrect(sessions: MemberSessions, options: ResurrectOptions): Promise<void> {
   const { queueName, localName } = sessions;
   const self = await sessions.look(localName);
+  if (self.node.mergedQueues.length > 0) {
+    throw new ReplicateError(
+      'PC312',
+      `Other queues are merged into "${queueName}" in the database of "${localName}", and go on where the new root had merged them: ` +
+        'what this node has got beside that cannot be undone. Make it and its leaves anew.',
+    );
+  }
   const successor = await findSuccessor(sessions, self);
   const successorName = successor.node.nodeName;
   if (self.node.nodeType === 'root') {

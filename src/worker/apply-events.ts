@@ -3,9 +3,16 @@ import type { RowRewrite } from '../apply/row-rewrite.js';
 import type { TargetTable } from '../apply/target-table.js';
 import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
+import { parseRowEventType } from '../queue/decode/row-event-type.js';
 import type { QueueEvent } from '../queue/event.js';
 import { type AppliedScript, applyScript } from './apply-script.js';
-import { applyControlEvent, isControlEvent, SCRIPT_EVENT } from './control-event.js';
+import {
+  applyControlEvent,
+  type ControlEventContext,
+  isControlEvent,
+  SCRIPT_EVENT,
+} from './control-event.js';
+import { otherQueues } from './merged-table.js';
 import type { TableRegistry } from './table-registry.js';
 import type { TakenTables } from './taken-tables.js';
 
@@ -18,8 +25,8 @@ export interface ApplyEventsPorts {
   readonly isApplied: (tableName: string) => boolean;
   /** The tables whose handlers take their events over. */
   readonly taken: TakenTables;
-  /** False for a table that catches up: the worker itself sees to the cascade's events. */
-  readonly controlEvents: boolean;
+  /** Undefined for a table that catches up: the worker itself sees to the cascade's events. */
+  readonly controlEvents: ControlEventContext | undefined;
   /** Called in the transaction for each table that cannot go on. */
   readonly park: (conflict: TableConflict) => Promise<void>;
   /** Called for each script that has come to its place. */
@@ -36,7 +43,7 @@ export async function applyEvents(ports: ApplyEventsPorts, block: readonly Queue
       if (event.extra1 === null || !ports.isApplied(event.extra1)) continue;
       if (ports.taken.has(event.extra1)) taken.push(event);
       else rows.push(event);
-    } else if (ports.controlEvents) {
+    } else if (ports.controlEvents !== undefined) {
       // A control event keeps its place between the rows.
       applied += (await applyRows(ports, rows)) + (await ports.taken.write(taken));
       rows = [];
@@ -47,7 +54,7 @@ export async function applyEvents(ports: ApplyEventsPorts, block: readonly Queue
         // Names and columns may be others from here on.
         await ports.registry.reload(ports.tx);
       } else {
-        await applyControlEvent(ports.tx, ports.queueName, event);
+        await applyControlEvent(ports.tx, ports.queueName, event, ports.controlEvents);
       }
     }
   }
@@ -58,7 +65,7 @@ async function applyRows(ports: ApplyEventsPorts, events: readonly QueueEvent[])
   if (events.length === 0) return 0;
   const targets = new Map<string, TargetTable>();
   const rewrites = new Map<string, RowRewrite | undefined>();
-  const missing = new Set<string>();
+  const missing = await parkTruncated(ports, events);
   for (const event of events) {
     const name = event.extra1 as string;
     if (targets.has(name) || missing.has(name)) continue;
@@ -88,4 +95,31 @@ async function applyRows(ports: ApplyEventsPorts, events: readonly QueueEvent[])
     await ports.park(conflict);
   }
   return outcome.applied;
+}
+
+/**
+ * Parks the merged tables that were truncated at one of their sources: here that would take the rows of the others
+ * with it, and which rows came from that source nobody can tell. Returns their names.
+ */
+async function parkTruncated(ports: ApplyEventsPorts, events: readonly QueueEvent[]): Promise<Set<string>> {
+  const parked = new Set<string>();
+  for (const event of events) {
+    const name = event.extra1 as string;
+    if (parked.has(name) || parseRowEventType(event.type)?.operation !== 'truncate') continue;
+    const others = await otherQueues(ports.tx, ports.queueName, name);
+    if (others.length === 0) continue;
+    parked.add(name);
+    await ports.park({
+      queueTable: name,
+      eventId: event.id,
+      code: 'PC402',
+      message: `It was truncated at the source, and here it holds rows of ${quoted(others)} too, which were left alone.`,
+      key: null,
+    });
+  }
+  return parked;
+}
+
+function quoted(names: readonly string[]): string {
+  return names.map((name) => `queue "${name}"`).join(', ');
 }

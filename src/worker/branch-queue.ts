@@ -6,6 +6,7 @@ import { CSV_COPY_OPTIONS } from '../queue/csv-rows.js';
 import type { ForwardedEvent } from '../queue/event.js';
 import { FORWARDED_COLUMNS } from '../queue/read-events.js';
 import { TICK_CHANNEL } from '../queue/tick-channel.js';
+import type { BatchQueue } from './batch-queue.js';
 
 /**
  * The queue of a branch, while one batch is written to it: the same events under the same ids, and then the same tick,
@@ -14,7 +15,7 @@ import { TICK_CHANNEL } from '../queue/tick-channel.js';
  * All of it is in the transaction of the batch: after a crash either tables, events, tick and position are there, or
  * none of them.
  */
-export class BranchQueue {
+export class BranchQueue implements BatchQueue {
   readonly #tx: Connection;
   readonly #batch: Batch;
   readonly #eventTable: string;
@@ -46,7 +47,7 @@ export class BranchQueue {
   }
 
   /** Makes the batch's end tick, after all its events; waiting readers hear of it when the transaction commits. */
-  async tick(): Promise<void> {
+  async end(): Promise<void> {
     const { queueName, endTick, endTime, endEventSequence } = this.#batch;
     // Branches of the original forget the sequence when they are started anew.
     const sequence = endEventSequence > this.#lastId ? endEventSequence : this.#lastId;

@@ -2,7 +2,8 @@ import type { Connection } from '../db/connection.js';
 import { nextBatch } from '../queue/batches.js';
 import { assertNotDropped } from '../queue/dropped-consumer.js';
 import type { TickId } from '../queue/ids.js';
-import { copyConsumerName, lockTableState, setTableState } from './copy-data.js';
+import { copyConsumerName } from './copy-consumer-name.js';
+import { lockTableState, setTableState } from './copy-data.js';
 import { processBatch } from './process-batch.js';
 import type { TableRegistry } from './table-registry.js';
 import type { WorkerOptions } from './worker-options.js';
@@ -65,7 +66,6 @@ export async function catchUp(
         },
         isApplied: (name) => name === tableName,
         controlEvents: false,
-        isBranch: false,
         signal: ports.signal,
       },
       batch,

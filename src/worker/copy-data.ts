@@ -7,17 +7,15 @@ import { ReplicateError } from '../errors/replicate-error.js';
 import { forgetDropped } from '../queue/dropped-consumer.js';
 import type { TickId } from '../queue/ids.js';
 import { failpoint } from '../runtime/failpoint.js';
+import { requestCopyAnew } from './combined-queue.js';
+import { copyConsumerName } from './copy-consumer-name.js';
 import { dropForeignKeys } from './foreign-keys.js';
+import { emptyMerged, isPartToAdd, skipsTruncate, takePart } from './merged-table.js';
 import { openSubscriber } from './open-subscriber.js';
 import type { RegisteredTable } from './table-registry.js';
 import type { WorkerOptions } from './worker-options.js';
 
 const LOCK_PATIENCE_MS = 60_000;
-
-/** The consumer that keeps the events after the copy's tick for one table. */
-export function copyConsumerName(consumerName: string, tableName: string): string {
-  return `${consumerName}.copy.${tableName}`;
-}
 
 export interface CopyDataPorts {
   readonly options: WorkerOptions;
@@ -31,7 +29,8 @@ export interface CopyDataPorts {
  * Copies one table as of a tick and leaves it in the state `catching-up` at that tick, which it returns.
  *
  * The rows, the indexes, the state and the position are one transaction on the subscriber: after a crash the table is
- * as it was before, still waiting for its copy, and the call may be repeated.
+ * as it was before, still waiting for its copy, and the call may be repeated. A table that other queues feed too is
+ * emptied in a transaction before: see `emptyMerged`.
  */
 export async function copyData(ports: CopyDataPorts, table: RegisteredTable): Promise<TickId> {
   const { options, signal } = ports;
@@ -59,48 +58,10 @@ export async function copyData(ports: CopyDataPorts, table: RegisteredTable): Pr
     await setTableState(writer, queueName, table.tableName, 'in-copy');
     await dropForeignKeys(writer, table.destTable);
 
-    const copyConsumer = copyConsumerName(options.consumerName, table.tableName);
-    const locking = { tableName: table.destTable, lockTimeoutMs: LOCK_PATIENCE_MS };
-    const tick = await withTableLock(writer, locking, async (tx) => {
-      await tx.execute(`lock table ${quoteName(table.destTable)} in access exclusive mode`);
-      await tx.execute('set local lock_timeout = 0');
-      const snapshotTick = await openTickSnapshot(anchor, {
-        queueName,
-        readers: [reader],
-        tables: [sourceTable],
-        signal,
-      });
-      await assertNoScriptAhead(reader, tx, options);
-      await anchor.query('select pgq.register_consumer_at($1, $2, $3)', [
-        queueName,
-        copyConsumer,
-        snapshotTick,
-      ]);
-      await forgetDropped(anchor, queueName, copyConsumer);
-      await failpoint('copy-snapshot-taken');
-      await copyTable({
-        reader,
-        writer: tx,
-        sourceTable,
-        destTable: table.destTable,
-        queueName,
-        tableName: table.tableName,
-        handler,
-        skipTruncate: (table.attributes ?? '').split('&').includes('skip_truncate=1'),
-        report: ports.report,
-        signal,
-      });
-      await failpoint('copy-data-written');
-      await assertStillInCopy(tx, queueName, table.tableName);
-      await setTableState(tx, queueName, table.tableName, 'catching-up');
-      await tx.query('select pgq_node.register_consumer($1, $2, $3, $4)', [
-        queueName,
-        copyConsumer,
-        ports.providerNode,
-        snapshotTick,
-      ]);
-      return snapshotTick;
-    });
+    const sides = { anchor, reader, sourceTable };
+    const tick = (await isPartToAdd(writer, queueName, table))
+      ? await addPart(ports, table, writer, sides)
+      : ((await copyAlone(ports, table, writer, sides)) ?? (await addPart(ports, table, writer, sides)));
     await failpoint('copy-committed');
     await writer.execute(`analyze ${quoteName(table.destTable)}`);
     return tick;
@@ -108,6 +69,129 @@ export async function copyData(ports: CopyDataPorts, table: RegisteredTable): Pr
     signal.removeEventListener('abort', cut);
     await Promise.all(open.map((connection) => connection.close()));
   }
+}
+
+interface ProviderSide {
+  /** Makes the tick. */
+  readonly anchor: Connection;
+  /** Reads the rows. */
+  readonly reader: Connection;
+  /** Name of the table on the provider. */
+  readonly sourceTable: string;
+}
+
+/** Replaces the rows of a table that this queue feeds alone; undefined when others do too: it is then ready to be added to. */
+async function copyAlone(
+  ports: CopyDataPorts,
+  table: RegisteredTable,
+  writer: Connection,
+  sides: ProviderSide,
+): Promise<TickId | undefined> {
+  const { queueName } = ports.options;
+  const locking = { tableName: table.destTable, lockTimeoutMs: LOCK_PATIENCE_MS };
+  const tick = await withTableLock(writer, locking, async (tx) => {
+    await tx.execute(`lock table ${quoteName(table.destTable)} in access exclusive mode`);
+    if (await emptyMerged(tx, queueName, table)) return undefined;
+    await tx.execute('set local lock_timeout = 0');
+    const snapshotTick = await copyRows(ports, table, tx, sides, skipsTruncate(table));
+    await takePart(tx, queueName, table.tableName);
+    await finishCopy(ports, table, tx, snapshotTick);
+    return snapshotTick;
+  });
+  if (tick === undefined) await failpoint('copy-emptied');
+  return tick;
+}
+
+/** Adds this queue's rows to those of the others, beside them: the table is not locked against anybody's writes. */
+async function addPart(
+  ports: CopyDataPorts,
+  table: RegisteredTable,
+  writer: Connection,
+  sides: ProviderSide,
+): Promise<TickId> {
+  const { queueName } = ports.options;
+  return writer.transaction(async (tx) => {
+    // Whoever empties the table waits for the end of this transaction.
+    await tx.execute(`lock table ${quoteName(table.destTable)} in row exclusive mode`);
+    const snapshotTick = await copyRows(ports, table, tx, sides, true);
+    if (!(await takePart(tx, queueName, table.tableName))) {
+      throw new ReplicateError('PC502', `Table ${table.tableName} was reset while it was copied.`);
+    }
+    await finishCopy(ports, table, tx, snapshotTick);
+    return snapshotTick;
+  });
+}
+
+/** The copy's consumer and the rows, as of the tick that it returns. */
+async function copyRows(
+  ports: CopyDataPorts,
+  table: RegisteredTable,
+  tx: Connection,
+  { anchor, reader, sourceTable }: ProviderSide,
+  skipTruncate: boolean,
+): Promise<TickId> {
+  const { signal } = ports;
+  const { queueName, consumerName } = ports.options;
+  const { handler } = table;
+  if (handler instanceof ReplicateError) throw handler;
+  const snapshotTick = await openTickSnapshot(anchor, {
+    queueName,
+    readers: [reader],
+    tables: [sourceTable],
+    signal,
+  });
+  // A resync of the provider's own may have begun since the first look.
+  await findSource(reader, queueName, table.tableName);
+  await assertNoScriptAhead(reader, tx, ports.options);
+  const copyConsumer = copyConsumerName(consumerName, table.tableName);
+  await anchor.query('select pgq.register_consumer_at($1, $2, $3)', [queueName, copyConsumer, snapshotTick]);
+  await forgetDropped(anchor, queueName, copyConsumer);
+  await failpoint('copy-snapshot-taken');
+  await copyTable({
+    reader,
+    writer: tx,
+    sourceTable,
+    destTable: table.destTable,
+    queueName,
+    tableName: table.tableName,
+    handler,
+    skipTruncate,
+    report: ports.report,
+    signal,
+  });
+  await failpoint('copy-data-written');
+  return snapshotTick;
+}
+
+/** State and position, in the transaction of the rows. Throws PC502 when the rows are wanted anew. */
+async function finishCopy(
+  { options, providerNode }: CopyDataPorts,
+  table: RegisteredTable,
+  tx: Connection,
+  tick: TickId,
+): Promise<void> {
+  const { queueName, consumerName } = options;
+  await assertStillInCopy(tx, queueName, table.tableName);
+  await setTableState(tx, queueName, table.tableName, 'catching-up');
+  await tellBelow(tx, queueName, table.tableName);
+  await tx.query('select pgq_node.register_consumer($1, $2, $3, $4)', [
+    queueName,
+    copyConsumerName(consumerName, table.tableName),
+    providerNode,
+    tick,
+  ]);
+}
+
+/** Nodes below the root of a combined queue hear of rows by events only, and these came without. */
+async function tellBelow(tx: Connection, queueName: string, tableName: string): Promise<void> {
+  const [combined] = await tx.query<{ queue_name: string }>(
+    `select c.queue_name
+       from pgq_node.node_info as n
+       join pgq_node.node_info as c on c.queue_name = n.combined_queue and c.node_type = 'root'
+      where n.queue_name = $1`,
+    [queueName],
+  );
+  if (combined !== undefined) await requestCopyAnew(tx, combined.queue_name, tableName);
 }
 
 /**
@@ -201,6 +285,28 @@ async function assertWaitsForCopy(
   }
 }
 
+/** A part of a table on the root of a combined queue that does not have there what its events say. */
+const PART_OUT_OF_SYNC = `
+    select t.queue_name
+      from pgq_node.node_info as c
+      join pgq_node.node_info as n on n.combined_queue = c.queue_name
+      join londiste.table_info as t on t.queue_name = n.queue_name and t.local
+     where c.queue_name = $1
+       and c.node_type = 'root'
+       and coalesce(t.dest_table, t.table_name) = $2
+       and (t.merge_state is distinct from 'ok' or t.table_name = any ($3))
+     limit 1`;
+
+/** Tables of any queue that are parked on the provider; a node of the original parks none. */
+async function readParked(provider: Connection): Promise<string[]> {
+  const { ours } = await provider.one<{ ours: boolean }>(
+    "select to_regclass('pgcascade.table_error') is not null as ours",
+  );
+  if (!ours) return [];
+  const rows = await provider.query<{ table_name: string }>('select table_name from pgcascade.table_error');
+  return rows.map((row) => row.table_name);
+}
+
 /** The table's name on the provider, where it must be whole. Throws PC401 or PC502. */
 async function findSource(provider: Connection, queueName: string, tableName: string): Promise<string> {
   const [source] = await provider.query<{ dest: string; local: boolean; merge_state: string | null }>(
@@ -217,6 +323,17 @@ async function findSource(provider: Connection, queueName: string, tableName: st
   }
   if (source.merge_state !== 'ok') {
     throw new ReplicateError('PC502', `Table ${tableName} is itself being copied on the provider.`);
+  }
+  const [part] = await provider.query<{ queue_name: string }>(PART_OUT_OF_SYNC, [
+    queueName,
+    source.dest,
+    await readParked(provider),
+  ]);
+  if (part !== undefined) {
+    throw new ReplicateError(
+      'PC502',
+      `Table ${tableName} is not in sync with queue "${part.queue_name}" on the provider.`,
+    );
   }
   return source.dest;
 }

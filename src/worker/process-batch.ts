@@ -9,7 +9,7 @@ import { type ReadEventsOptions, readEvents, readForwardedEvents } from '../queu
 import { failpoint } from '../runtime/failpoint.js';
 import { applyEvents } from './apply-events.js';
 import type { AppliedScript } from './apply-script.js';
-import { BranchQueue } from './branch-queue.js';
+import type { BatchQueue } from './batch-queue.js';
 import { forwardedEvents } from './forward-events.js';
 import type { TableRegistry } from './table-registry.js';
 import { TakenTables } from './taken-tables.js';
@@ -24,8 +24,8 @@ export interface ProcessBatchPorts {
   readonly controlEvents: boolean;
   /** Events that are not applied here, though their table is: see ResurrectedKeys. */
   readonly isLeftOut?: (event: QueueEvent) => boolean;
-  /** The worker of a branch: the batch goes into this database's own queue too. */
-  readonly isBranch: boolean;
+  /** Where the batch goes to besides the tables: the queue of a branch, or the one that this queue is merged into. */
+  readonly openQueue?: ((tx: Connection, batch: Batch) => Promise<BatchQueue>) | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -48,14 +48,21 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
   const conflicts: TableConflict[] = [];
   const scripts: AppliedScript[] = [];
   let eventCount = 0;
-  const parked = new Set<string>();
-  const isApplied = (tableName: string) => !parked.has(tableName) && ports.isApplied(tableName);
+  /** Tables whose further events are left out: parked, or to be copied anew. */
+  const leftOut = new Set<string>();
+  const written = new Set<string>();
+  const isApplied = (tableName: string) => {
+    if (leftOut.has(tableName) || !ports.isApplied(tableName)) return false;
+    written.add(tableName);
+    return true;
+  };
 
   const applied = await ports.subscriber.transaction(async (tx) => {
     await lockPosition(tx, ports.consumerName, batch);
     if (!(await isNext(tx, ports.consumerName, batch))) return false;
     const park = async (conflict: TableConflict) => {
-      parked.add(conflict.queueTable);
+      await assertNotEmptied(tx, batch.queueName, [conflict.queueTable]);
+      leftOut.add(conflict.queueTable);
       conflicts.push(conflict);
       await tx.query('select pgcascade.park_table($1, $2, $3, $4, $5, $6)', [
         batch.queueName,
@@ -73,7 +80,13 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
       registry: ports.registry,
       taken,
       isApplied,
-      controlEvents: ports.controlEvents,
+      controlEvents: ports.controlEvents
+        ? {
+            consumerName: ports.consumerName,
+            endTick: batch.endTick,
+            leaveOut: (tableName: string) => leftOut.add(tableName),
+          }
+        : undefined,
       park,
       noteScript: (script: AppliedScript) => scripts.push(script),
     };
@@ -86,18 +99,19 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
       eventCount += await applyEvents(applying, events);
       await failpoint('worker-block-applied');
     };
-    if (ports.isBranch) {
-      const queue = await BranchQueue.open(tx, batch);
+    if (ports.openQueue !== undefined) {
+      const queue = await ports.openQueue(tx, batch);
       for await (const block of readForwardedEvents(ports.provider, batch, ports.reading)) {
         await queue.write(await forwardedEvents(tx, block, ports.registry));
         await work(block);
       }
-      await queue.tick();
+      await queue.end();
     } else {
       const reading = { ...ports.reading, timedTables: ports.registry.timedTables };
       for await (const block of readEvents(ports.provider, batch, reading)) await work(block);
     }
     await taken.finish();
+    if (written.size > 0) await assertNotEmptied(tx, batch.queueName, [...written]);
     // The consumers of copies carry only a part; the position of the node is the worker's.
     if (!isEmpty && ports.controlEvents) await noteEvents(tx, batch);
     await tx.query('select pgq_node.set_consumer_completed($1, $2, $3)', [
@@ -111,6 +125,24 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
   if (eventCount > 0) await failpoint('worker-after-commit');
   await finishBatch(ports.provider, batch);
   return { applied, eventCount, conflicts, scripts };
+}
+
+/**
+ * While this batch was applied the worker of another queue may have emptied a table that both feed, to have all parts
+ * copied: then rows of this batch would be in the way of that copy. Throws PC502; the batch is then done again without
+ * that table. What was written here keeps the table locked against being emptied until this transaction ends.
+ */
+async function assertNotEmptied(tx: Connection, queueName: string, tables: readonly string[]): Promise<void> {
+  const [emptied] = await tx.query<{ table_name: string }>(
+    'select table_name from pgcascade.empty_part where queue_name = $1 and table_name = any ($2) limit 1',
+    [queueName, tables],
+  );
+  if (emptied === undefined) return;
+  throw new ReplicateError(
+    'PC502',
+    `Table ${emptied.table_name} was emptied meanwhile to be copied from all queues that feed it.`,
+    { table: emptied.table_name },
+  );
 }
 
 /** After its provider has died a node that is ahead by empty ticks only can go back to where the others are. */

@@ -21,10 +21,11 @@ export class ProviderLink implements AsyncDisposable {
   }
 
   /**
-   * The open session to the provider that the state names. Throws PC606 when the provider has dropped this node, PC305
+   * The open session to the provider that the state names. With `leaps` the registration there is moved forward to the
+   * node's position, when it is behind that. Throws PC606 when the provider has dropped this node, PC305
    * when it does not know its worker.
    */
-  async connection(state: WorkerState): Promise<Connection> {
+  async connection(state: WorkerState, leaps: boolean): Promise<Connection> {
     if (this.#connection?.isOpen !== true || this.#location !== state.providerLocation) {
       await this.close();
       const { connect, consumerName, signal } = this.#options;
@@ -36,7 +37,7 @@ export class ProviderLink implements AsyncDisposable {
       this.#location = state.providerLocation;
       await this.assertRegistered();
       this.#watermarkAt = Number.NEGATIVE_INFINITY;
-      await takePosition(connection, this.#options, state.completedTick);
+      if (leaps) await takePosition(connection, this.#options, state.completedTick);
       await connection.listen(TICK_CHANNEL, () => this.#wake.call());
       connection.onEnd(() => this.#wake.call());
     }

@@ -8,6 +8,8 @@ const REQUEST_LOCK_CLASS = 1885827446;
 const LOCK_POLL_MS = 200;
 /** A worker that hangs loses its snapshots after this time, so that they do not hold back vacuum. */
 const HOLDER_IDLE_LIMIT_MS = 60_000;
+/** How long the worker stands still for those of other queues that feed the same tables. */
+const LONGEST_HOLD = '15 seconds';
 const DEFAULT_MAX_AGE_MS = 3_600_000;
 const DEFAULT_MAX_SNAPSHOTS = 4;
 
@@ -50,8 +52,11 @@ export class SnapshotServer implements AsyncDisposable {
    *
    * Call it with the node's completed tick after each commit and before the next batch begins, and also before the first batch and
    * while there is nothing to do: a request may name the tick the worker already stands at. May be repeated.
+   *
+   * Returns false when the worker must begin no batch now: a compare of a table that several queues feed needs the
+   * workers of all of them to stand still at a tick for a moment. Call it again soon.
    */
-  async serve(completedTick: TickId): Promise<void> {
+  async serve(completedTick: TickId): Promise<boolean> {
     const { subscriber, queueName } = this.#options;
     if (!this.#forgotten) {
       await subscriber.query('select pgcascade.forget_snapshots($1)', [queueName]);
@@ -61,7 +66,16 @@ export class SnapshotServer implements AsyncDisposable {
       'select r.request_id as id, r.lock_key as key from pgcascade.claim_snapshots($1, $2) as r',
       [queueName, completedTick],
     );
-    for (const request of requests) await this.#answer(request.id, request.key, completedTick);
+    let mayGoOn = true;
+    for (const request of requests) {
+      const { way } = await subscriber.one<{ way: 'open' | 'hold' | 'gone' }>(
+        'select pgcascade.reach_snapshot($1, $2) as way',
+        [request.id, LONGEST_HOLD],
+      );
+      if (way === 'open') await this.#answer(request.id, request.key, completedTick);
+      if (way === 'hold') mayGoOn = false;
+    }
+    return mayGoOn;
   }
 
   /** Releases all snapshots. Compares that have imported theirs go on. */

@@ -2,13 +2,17 @@ import type { Connection } from '../db/connection.js';
 import { checkInstalled } from '../install/check-installed.js';
 import { nextBatch } from '../queue/batches.js';
 import { backoffMs } from '../runtime/backoff.js';
+import { sleep } from '../runtime/sleep.js';
 import { Wake } from '../runtime/wake.js';
+import { BranchQueue } from './branch-queue.js';
 import { dropStaleConsumers } from './catch-up.js';
+import { CombinedQueue } from './combined-queue.js';
 import { CopyScheduler } from './copy-scheduler.js';
 import { describeFailure, policyOf } from './failure.js';
+import { followBatch } from './follow-batch.js';
 import { restoreForeignKeys } from './foreign-keys.js';
 import { setReplicaRole } from './open-subscriber.js';
-import { processBatch } from './process-batch.js';
+import { type ProcessBatchPorts, processBatch } from './process-batch.js';
 import { ProviderLink } from './provider-link.js';
 import { ResurrectedKeys } from './resurrected-keys.js';
 import { RootDuties } from './root-duties.js';
@@ -17,11 +21,13 @@ import { Statistics } from './statistics.js';
 import { TableRegistry } from './table-registry.js';
 import { lockWorker } from './worker-lock.js';
 import type { WorkerOptions } from './worker-options.js';
-import { readWorkerState, type WorkerState } from './worker-state.js';
+import { type CombinedNode, readCombinedNode, readWorkerState, type WorkerState } from './worker-state.js';
 
 const TABLES_CHANNEL = 'pgcascade_tables';
 const STOP_PATIENCE_MS = 5_000;
 const FIRST_PAUSE_MS = 100;
+/** How often a worker that stands still for a compare looks whether it may go on. */
+const HOLD_POLL_MS = 20;
 /** Many tables may change their state one after the other; the provider is asked once for all of them. */
 const STALE_CHECK_PAUSE_MS = 2_000;
 
@@ -35,6 +41,8 @@ export class WorkerSession implements AsyncDisposable {
   readonly #subscriber: Connection;
   /** What the session was opened for: a root's has no right to write replicated tables. */
   readonly #nodeType: WorkerState['nodeType'];
+  /** A leaf whose queue is merged into another of this database; decided when the node is made. */
+  readonly #isMerged: boolean;
   #hasChangedRole = false;
   readonly #wake = new Wake();
   /** Something was changed in this node's database by somebody else. */
@@ -52,8 +60,14 @@ export class WorkerSession implements AsyncDisposable {
   #staleCheckAt: number | undefined = 0;
   #failures = 0;
 
-  private constructor(options: WorkerOptions, subscriber: Connection, nodeType: WorkerState['nodeType']) {
+  private constructor(
+    options: WorkerOptions,
+    subscriber: Connection,
+    nodeType: WorkerState['nodeType'],
+    isMerged: boolean,
+  ) {
     this.#nodeType = nodeType;
+    this.#isMerged = isMerged;
     this.#options = { ...options, signal: AbortSignal.any([options.signal, this.#ending.signal]) };
     this.#subscriber = subscriber;
     this.#registry = new TableRegistry(options.queueName, options.handlers);
@@ -87,7 +101,8 @@ export class WorkerSession implements AsyncDisposable {
       // A root writes no replicated tables, and its role need not have the right.
       if (nodeType !== 'root') await setReplicaRole(subscriber);
       await lockWorker(subscriber, queueName, consumerName, signal);
-      const session = new WorkerSession(options, subscriber, nodeType);
+      const isMerged = (await readCombinedNode(subscriber, queueName)) !== undefined;
+      const session = new WorkerSession(options, subscriber, nodeType, isMerged);
       await session.#resurrectedKeys.load(subscriber, completedTick);
       await subscriber.listen(TABLES_CHANNEL, ({ payload }) => {
         if (payload !== queueName) return;
@@ -185,21 +200,45 @@ export class WorkerSession implements AsyncDisposable {
       this.#failures = 0;
       return false;
     }
-    const provider = await this.#provider.connection(state);
+    const combined = this.#isMerged ? await readCombinedNode(this.#subscriber, queueName) : undefined;
+    const provider = await this.#provider.connection(state, combined === undefined);
+    if (combined?.nodeType === 'branch') {
+      // Its tables come by the combined queue, whose worker moves this one's position too.
+      await this.#provider.publishWatermark(provider, this.#subscriber, state);
+      return this.#carryBatch(provider, state, combined);
+    }
     if ((await this.#copies.atBoundary({ provider, subscriber: this.#subscriber, state })) > 0) {
       this.#restoreForeignKeys();
       return true;
     }
     await this.#dropStaleConsumers(provider);
-    await this.#snapshots.serve(state.completedTick);
+    const mayGoOn = await this.#snapshots.serve(state.completedTick);
+    if (!mayGoOn) {
+      await sleep(HOLD_POLL_MS, this.#options.signal);
+      return true;
+    }
     await this.#provider.publishWatermark(provider, this.#subscriber, state);
-    return this.#carryBatch(provider);
+    return this.#carryBatch(provider, state, combined);
   }
 
-  async #carryBatch(provider: Connection): Promise<boolean> {
+  async #carryBatch(
+    provider: Connection,
+    state: WorkerState,
+    combined: CombinedNode | undefined,
+  ): Promise<boolean> {
     const { queueName, consumerName, maxBlockRows, maxBlockBytes, signal, log } = this.#options;
     const batch = await nextBatch(provider, queueName, consumerName);
     if (batch === undefined) {
+      this.#failures = 0;
+      return false;
+    }
+    const reading = { maxBlockRows, maxBlockBytes };
+    if (combined !== undefined && batch.endTick <= state.completedTick) {
+      await followBatch({ provider, subscriber: this.#subscriber, consumerName, reading, signal }, batch);
+      this.#failures = 0;
+      return true;
+    }
+    if (combined?.nodeType === 'branch') {
       this.#failures = 0;
       return false;
     }
@@ -211,11 +250,11 @@ export class WorkerSession implements AsyncDisposable {
         subscriber: this.#subscriber,
         consumerName,
         registry: this.#registry,
-        reading: { maxBlockRows, maxBlockBytes },
+        reading,
         isApplied: (tableName) => this.#registry.isApplied(tableName),
         controlEvents: true,
         isLeftOut: (event) => this.#resurrectedKeys.has(event, batch.endTick),
-        isBranch: this.#nodeType === 'branch',
+        openQueue: this.#queueToFill(combined),
         signal,
       },
       batch,
@@ -239,6 +278,13 @@ export class WorkerSession implements AsyncDisposable {
       );
     }
     return true;
+  }
+
+  #queueToFill(combined: CombinedNode | undefined): ProcessBatchPorts['openQueue'] {
+    if (this.#nodeType === 'branch') return BranchQueue.open;
+    return combined === undefined
+      ? undefined
+      : (tx, batch) => CombinedQueue.open(tx, batch, combined.queueName);
   }
 
   /** Tells a waiting admin command that its change has been seen, and takes back an error that is over. */

@@ -58,3 +58,25 @@ export async function readWorkerState(
     registryVersion: row.registry_version,
   };
 }
+
+/** The node, in the same database, of the queue that a leaf's queue is merged into. */
+export interface CombinedNode {
+  readonly queueName: string;
+  /** Into a root the leaf's worker merges its queue; beside a branch it only follows. */
+  readonly nodeType: 'root' | 'branch';
+}
+
+/** Reads where a leaf's queue is merged to; undefined when it is not. */
+export async function readCombinedNode(
+  subscriber: Connection,
+  queueName: string,
+): Promise<CombinedNode | undefined> {
+  const [row] = await subscriber.query<{ queue_name: string; node_type: CombinedNode['nodeType'] }>(
+    `select c.queue_name, c.node_type
+       from pgq_node.node_info as n
+       join pgq_node.node_info as c on c.queue_name = n.combined_queue
+      where n.queue_name = $1`,
+    [queueName],
+  );
+  return row === undefined ? undefined : { queueName: row.queue_name, nodeType: row.node_type };
+}

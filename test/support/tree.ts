@@ -1,12 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { waitUntilCaughtUp } from './caught-up.js';
 import { type Cluster, type FreshDatabase, freshDatabase, freshDatabaseOn, startCluster } from './cluster.js';
 import { findDifferences } from './differences.js';
 import { StockNode } from './stock-node.js';
 import { startStockCluster } from './stock-server.js';
 import { TestNode } from './test-node.js';
-import { waitUntilSeen } from './wait-until.js';
 
 const QUEUE = 'app';
 
@@ -70,20 +70,7 @@ export class Tree implements AsyncDisposable {
 
   /** Waits until the other nodes have all that is committed on `root` now, and every table that they have is `ok`. */
   async caughtUp(root: TestNode, others: readonly TestNode[], timeoutMs = 60_000): Promise<void> {
-    const [now] = await root.query<{ id: bigint }>('select txid_current() as id');
-    await waitUntilSeen(
-      `${others.map(({ name }) => name).join(', ')} caught up with ${root.name}`,
-      async () => ({
-        tick: await firstTickAfter(root, now?.id ?? 0n),
-        nodes: await Promise.all(
-          others.map(async (node) => ({ node: node.name, ...(await node.position(QUEUE)) })),
-        ),
-      }),
-      ({ tick, nodes }) =>
-        tick !== null &&
-        nodes.every((seen) => seen.tick !== null && seen.tick >= tick && seen.notReady === null),
-      { timeoutMs },
-    );
+    await waitUntilCaughtUp(QUEUE, root, others, timeoutMs);
   }
 
   /** One line per table that is not the same on two nodes. */
@@ -164,18 +151,6 @@ async function addAll(tree: Tree): Promise<void> {
   const [root, ...others] = tree.nodes as [TestNode, ...TestNode[]];
   for (const node of others) await node.must('wait-sync');
   await tree.caughtUp(root, others);
-}
-
-/** The first tick that shows all transactions up to `transactionId`. */
-async function firstTickAfter(root: TestNode, transactionId: bigint): Promise<bigint | null> {
-  await root.query('select pgq.force_tick($1)', [QUEUE]);
-  const [row] = await root.query<{ tick: bigint | null }>(
-    `select min(t.tick_id) as tick
-       from pgq.tick t join pgq.queue q on q.queue_id = t.tick_queue
-      where q.queue_name = $1 and txid_snapshot_xmin(t.tick_snapshot) > $2`,
-    [QUEUE, transactionId],
-  );
-  return row?.tick ?? null;
 }
 
 async function openDatabase(major: number, prefix: string, own: boolean): Promise<FreshDatabase> {

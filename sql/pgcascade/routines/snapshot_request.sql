@@ -45,6 +45,102 @@ as $$
 $$;
 
 
+-- Function: pgcascade.request_group_snapshot(5)
+--
+-- Asks the workers of several queues that feed this database for one snapshot: each stops at its own tick until all
+-- are there. To be called once for each queue, with a request of its own; as request_snapshot, before the worker can
+-- see the tick.
+--
+-- p_group_id: the request of one of them, the same for all. p_group_size: how many there are.
+--
+-- Returns: nothing.
+-- Raises:  unique_violation when it is called twice for a request.
+-- Locks:   none of its own.
+create or replace function pgcascade.request_group_snapshot(
+    p_request_id  bigint,
+    p_queue_name  text,
+    p_tick_id     bigint,
+    p_group_id    bigint,
+    p_group_size  integer
+)
+returns void
+language sql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    insert into pgcascade.snapshot_request (request_id, lock_key, queue_name, tick_id, group_id, group_size)
+    values (p_request_id, (p_request_id % 2147483648)::integer, p_queue_name, p_tick_id, p_group_id, p_group_size);
+$$;
+
+
+-- Function: pgcascade.reach_snapshot(2)
+--
+-- What the worker that stands at the tick of a request has to do. Only the worker calls it, again and again while the
+-- answer is to hold.
+--
+-- p_longest: how long it may stand still for the others.
+--
+-- Returns: open  open the snapshot now, for the whole group where there is one: all its workers stand still;
+--          hold  begin no batch, the others are not there yet;
+--          gone  the compare has ended, or it took too long and the request has failed.
+-- Raises:  nothing.
+-- Locks:   the rows of the group, so that one of two that come at the same time is the last.
+create or replace function pgcascade.reach_snapshot(
+    p_request_id  bigint,
+    p_longest     interval
+)
+returns text
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_request  record;
+    v_missing  integer;
+begin
+    select r.group_id,
+           r.group_size,
+           r.lock_key,
+           r.reached_at
+      into v_request
+      from pgcascade.snapshot_request as r
+     where r.request_id = p_request_id;
+    if not found then
+        return 'gone';
+    end if;
+    if v_request.group_id is null then
+        return 'open';
+    end if;
+    -- The compare holds this lock as long as it lives.
+    if pg_catalog.pg_try_advisory_xact_lock_shared(1885827446, v_request.lock_key) then
+        perform pgcascade.end_snapshot_request(p_request_id);
+        return 'gone';
+    end if;
+    perform
+       from pgcascade.snapshot_request as r
+      where r.group_id = v_request.group_id
+      order by r.request_id
+        for update;
+    update pgcascade.snapshot_request as r
+       set reached_at = coalesce(r.reached_at, pg_catalog.clock_timestamp())
+     where r.request_id = p_request_id;
+    select v_request.group_size - count(r.reached_at)
+      into v_missing
+      from pgcascade.snapshot_request as r
+     where r.group_id = v_request.group_id
+       and r.state = 'waiting';
+    if v_missing = 0 then
+        return 'open';
+    end if;
+    if v_request.reached_at < pg_catalog.clock_timestamp() - p_longest then
+        perform pgcascade.fail_snapshot(p_request_id, 'The workers of the other queues did not come to their ticks soon enough.');
+        return 'gone';
+    end if;
+    return 'hold';
+end;
+$$;
+
+
 -- Function: pgcascade.get_snapshot_request(1)
 --
 -- What has become of a request. A request that the worker has forgotten (it was restarted) is failed.
@@ -158,11 +254,12 @@ $$;
 
 -- Function: pgcascade.provide_snapshot(2)
 --
--- Hands the worker's exported snapshot to the compare that asked for it. Only the worker calls it.
+-- Hands the worker's exported snapshot to the compare that asked for it. Only the worker calls it. The other workers
+-- of a group go on then.
 --
 -- Returns: true; false when the request is gone or was answered before.
 -- Raises:  nothing.
--- Locks:   the request's row.
+-- Locks:   the rows of the request and its group.
 create or replace function pgcascade.provide_snapshot(
     p_request_id  bigint,
     p_snapshot    text
@@ -182,6 +279,20 @@ begin
         return false;
     end if;
     perform pg_catalog.pg_notify('pgcascade_snapshot', p_request_id::text);
+    update pgcascade.snapshot_request as r
+       set state = 'ready',
+           snapshot = p_snapshot
+      from pgcascade.snapshot_request as own
+     where own.request_id = p_request_id
+       and r.group_id = own.group_id
+       and r.state = 'waiting';
+    perform pg_catalog.pg_notify('pgcascade_snapshot', r.request_id::text),
+            pg_catalog.pg_notify('pgcascade_tables', r.queue_name)
+       from pgcascade.snapshot_request as own
+       join pgcascade.snapshot_request as r
+         on r.group_id = own.group_id
+        and r.request_id <> own.request_id
+      where own.request_id = p_request_id;
     return true;
 end;
 $$;
@@ -189,7 +300,7 @@ $$;
 
 -- Function: pgcascade.fail_snapshot(2)
 --
--- Tells the compare that there will be no snapshot. Only the worker calls it; safe to repeat.
+-- Tells the compare that there will be no snapshot, for none of a group. Only the worker calls it; safe to repeat.
 --
 -- Returns: nothing.
 -- Raises:  nothing.
@@ -208,8 +319,16 @@ begin
        set state = 'failed',
            snapshot = null,
            reason = p_reason
-     where r.request_id = p_request_id;
-    perform pg_catalog.pg_notify('pgcascade_snapshot', p_request_id::text);
+     where r.request_id = p_request_id
+        or r.group_id = (select own.group_id
+                           from pgcascade.snapshot_request as own
+                          where own.request_id = p_request_id);
+    perform pg_catalog.pg_notify('pgcascade_snapshot', r.request_id::text)
+       from pgcascade.snapshot_request as r
+      where r.request_id = p_request_id
+         or r.group_id = (select own.group_id
+                            from pgcascade.snapshot_request as own
+                           where own.request_id = p_request_id);
 end;
 $$;
 

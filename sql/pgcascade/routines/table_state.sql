@@ -130,11 +130,12 @@ $$;
 
 -- Function: pgcascade.clear_table_state(2)
 --
--- Forgets a table's error and the progress of its last copy, before a resync.
+-- Forgets a table's error, the progress of its last copy, and that it has no rows here as part of a merged table,
+-- before a resync.
 --
 -- Returns: true when the table was parked.
 -- Raises:  nothing.
--- Locks:   the table's rows in pgcascade.table_error and pgcascade.copy_progress. May be repeated.
+-- Locks:   the table's rows in pgcascade.table_error, copy_progress and empty_part. May be repeated.
 create or replace function pgcascade.clear_table_state(
     p_queue_name  text,
     p_table_name  text
@@ -148,6 +149,9 @@ begin
     delete from pgcascade.copy_progress as p
      where p.queue_name = p_queue_name
        and p.table_name = p_table_name;
+    delete from pgcascade.empty_part as m
+     where m.queue_name = p_queue_name
+       and m.table_name = p_table_name;
     delete from pgcascade.table_error as e
      where e.queue_name = p_queue_name
        and e.table_name = p_table_name;

@@ -1,3 +1,4 @@
+import { findFollowed } from '../../cascade/combined-queue.js';
 import { requireProvider } from '../../cascade/find-root.js';
 import type { NodeInfo } from '../../cascade/node-info.js';
 import type { Connection } from '../../db/connection.js';
@@ -35,6 +36,7 @@ interface AddTableSwitches {
   readonly skipNonExisting: boolean;
   readonly force: boolean;
   readonly destTable: string | undefined;
+  readonly merge: 'all' | 'this' | undefined;
   readonly handler: HandlerText | undefined;
 }
 
@@ -50,6 +52,14 @@ export const command: CommandSpec = {
     { flags: '--expect-sync', summary: 'The rows are here already: do not copy.' },
     { flags: '--skip-truncate', summary: 'Copy without removing the rows that are here.' },
     { flags: '--dest-table <name>', summary: 'Name of the table in this database, when it is another one.' },
+    {
+      flags: '--merge-all',
+      summary: 'On a leaf: take the rows of all queues of this database that have the table, into one table.',
+    },
+    {
+      flags: '--no-merge',
+      summary: 'On a leaf: take the rows of this queue only; rows that other queues feed already stay.',
+    },
     { flags: '--skip-non-existing', summary: 'Warn about tables that cannot be added, and add the others.' },
     { flags: '--force', summary: 'Accept names that are not in the list of tables, and single partitions.' },
     ...HANDLER_OPTIONS,
@@ -63,9 +73,16 @@ export const command: CommandSpec = {
       skipNonExisting: options['skipNonExisting'] === true,
       force: options['force'] === true,
       destTable: options['destTable'] as string | undefined,
+      merge: mergeOf(options),
       handler: handlerOption(options),
     };
     return withLocalNode(context, 'add-table', async (connection, node) => {
+      if (switches.merge !== undefined && node.nodeType !== 'leaf') {
+        throw new ReplicateError(
+          'PC303',
+          `--merge-all and --no-merge are for leaves; node "${node.nodeName}" is a ${node.nodeType}.`,
+        );
+      }
       if (node.nodeType === 'root') {
         await addOnRoot(context, connection, node, args, switches);
       } else {
@@ -77,6 +94,16 @@ export const command: CommandSpec = {
     });
   },
 };
+
+/** Of "--no-merge" commander makes `merge: false`, and `merge: true` of its absence. */
+function mergeOf(options: Readonly<Record<string, unknown>>): AddTableSwitches['merge'] {
+  const noMerge = options['merge'] === false;
+  if (options['mergeAll'] === true && noMerge) {
+    throw new ReplicateError('PC100', 'Give --merge-all or --no-merge, not both.');
+  }
+  if (options['mergeAll'] === true) return 'all';
+  return noMerge ? 'this' : undefined;
+}
 
 async function addOnRoot(
   context: CommandContext,
@@ -160,6 +187,7 @@ async function addOnSubscriber(
     acceptUnknown: switches.force,
     skipUnknown: switches.skipNonExisting,
   });
+  await refuseBesideCombined(connection, node, names);
   const above = { connection: provider, nodeName: node.providerNode, tables: providerTables };
   await addAll(context, connection, node, names, switches, async (tableName, destTable) => {
     const source = providerTables.find(({ name, isLocal }) => name === tableName && isLocal);
@@ -181,6 +209,28 @@ async function addOnSubscriber(
     }
     return handler;
   });
+}
+
+/**
+ * A leaf that follows a branch of a combined queue copies nothing: that branch must have the tables first, in sync.
+ * Throws PC303 naming those that it has not.
+ */
+async function refuseBesideCombined(
+  connection: Connection,
+  node: NodeInfo,
+  names: readonly string[],
+): Promise<void> {
+  const combined = await findFollowed(connection, node);
+  if (combined === undefined) return;
+  const tables = await readTables(connection, combined.queueName);
+  const present = new Set(tables.filter(({ state }) => state.kind === 'ok').map(({ name }) => name));
+  const missing = names.filter((name) => !present.has(name));
+  if (missing.length === 0) return;
+  throw new ReplicateError(
+    'PC303',
+    `Node "${node.nodeName}" follows the branch "${combined.nodeName}" of the queue "${combined.queueName}", which lacks ` +
+      `${missing.join(', ')} or has not copied it yet: add it there first, and wait until it is in sync.`,
+  );
 }
 
 /** Checks all tables before the first is added, so that a wrong one is told before anything is done. */
@@ -234,12 +284,15 @@ async function addAll(
       destTable,
       purpose,
       withTableLock,
+      merge: switches.merge,
       expectSync: switches.expectSync || handler.bound.needsNoCopy === true,
       isVirtual,
       attributes: withHandlerText(switches.skipTruncate ? 'skip_truncate=1' : null, handler.text),
     } as const;
     const outcome = await addTable(connection, table);
-    output.print(outcome === 'added' ? `added ${tableName}` : `${tableName} is replicated already`);
+    if (outcome.kind === 'exists') output.print(`${tableName} is replicated already`);
+    else if (outcome.otherQueues.length === 0) output.print(`added ${tableName}`);
+    else output.print(`added ${tableName}, fed by queues ${[queueName, ...outcome.otherQueues].join(', ')}`);
   }
   if (accepted.size === 0) output.print('No table to add.');
 }

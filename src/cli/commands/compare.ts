@@ -1,21 +1,23 @@
 import { MultiBar, type SingleBar } from 'cli-progress';
+import { requireMergingLeaf } from '../../cascade/combined-queue.js';
 import { connectToNode } from '../../cascade/find-root.js';
-import type { NodeInfo } from '../../cascade/node-info.js';
+import { type NodeInfo, requireNode } from '../../cascade/node-info.js';
 import type { TableComparison } from '../../compare/compare-table.js';
 import { type CompareObserver, type Comparison, compareTables } from '../../compare/compare-tables.js';
 import { comparisonJson, exitCodeOf, summaryLine, tableLines } from '../../compare/report.js';
 import { selectTables } from '../../compare/select-tables.js';
-import type { SnapshotPorts } from '../../compare/snapshot-pair.js';
+import type { SnapshotPorts, SnapshotSource } from '../../compare/snapshot-pair.js';
 import { importSnapshot, openTickSnapshot, type SnapshotName } from '../../copy/tick-snapshot.js';
 import type { Connection } from '../../db/connection.js';
 import type { ExitCode } from '../../errors/catalogue.js';
 import { ReplicateError } from '../../errors/replicate-error.js';
 import { ELSEWHERE } from '../../handlers/contract.js';
 import { tryToBindHandler } from '../../handlers/registry.js';
+import { type MergedPart, readMergedTables } from '../../replica/merged-parts.js';
 import { type ReplicatedTable, readTables } from '../../replica/table-list.js';
 import type { CommandContext, CommandSpec } from '../command.js';
 import { handlerSettings } from '../handler-settings.js';
-import { withLocalNode } from '../local-node.js';
+import { providerLocation, withLocalNode } from '../local-node.js';
 import type { Output } from '../output.js';
 import { outputStream } from '../output-stream.js';
 import { TIMEOUT_FLAGS, timeoutMs } from '../timeout-option.js';
@@ -50,14 +52,18 @@ export const command: CommandSpec = {
     const chunkRows = countOption(options, 'chunkRows', 10_000_000);
     const waitMs = timeoutMs(options) ?? DEFAULT_TIMEOUT_MS;
     return withLocalNode(context, 'compare', async (connection, node) => {
+      await requireMergingLeaf(connection, node);
       const tableNames = await chooseTables(context, connection, node, args);
       const { queueName, lockTimeoutMs } = context.config;
+      const mergedTables = await findMerged(connection, queueName, tableNames);
+      const ports = await portsOf(context, connection, node, mergedTables);
       return show(context, options, (observer) =>
         compareTables(
-          portsOf(context, node),
+          ports,
           {
             queueName,
             tableNames,
+            mergedTables,
             handlers: handlerSettings(context.config),
             countOnly: options['countOnly'] === true,
             jobs,
@@ -103,16 +109,35 @@ function isName({ name, attrs }: ReplicatedTable): boolean {
   return !(handler instanceof ReplicateError) && handler.needsNoTable === true;
 }
 
-function portsOf(context: CommandContext, node: NodeInfo): SnapshotPorts {
+/** Those of the tables that other queues feed too. */
+async function findMerged(
+  connection: Connection,
+  queueName: string,
+  tableNames: readonly string[],
+): Promise<ReadonlyMap<string, readonly MergedPart[]>> {
+  const merged = await readMergedTables(connection, queueName);
+  return new Map([...merged].filter(([name]) => tableNames.includes(name)));
+}
+
+async function portsOf(
+  context: CommandContext,
+  connection: Connection,
+  node: NodeInfo,
+  mergedTables: ReadonlyMap<string, readonly MergedPart[]>,
+): Promise<SnapshotPorts> {
   const { config, connect, signal } = context;
   const application = `compare/${node.nodeName}`;
+  const connectProvider = (to: NodeInfo) =>
+    connectToNode(connect, to.providerNode, providerLocation(to), application, signal);
+  const queues = new Set([...mergedTables.values()].flat().map(({ queueName }) => queueName));
+  const otherSources: SnapshotSource[] = [];
+  for (const queueName of queues) {
+    const other = await requireNode(connection, queueName);
+    otherSources.push({ queueName, connectProvider: () => connectProvider(other) });
+  }
   return {
-    connectProvider: () => {
-      if (node.providerLocation === null) {
-        throw new ReplicateError('PC302', `Node "${node.nodeName}" does not know where its provider is.`);
-      }
-      return connectToNode(connect, node.providerNode, node.providerLocation, application, signal);
-    },
+    connectProvider: () => connectProvider(node),
+    otherSources,
     connectSubscriber: () => connect(config.db, { application, signal }),
     openTickSnapshot,
     importSnapshot: (reader, snapshot) => importSnapshot(reader, snapshot as SnapshotName),

@@ -1,4 +1,9 @@
+import { requireMergingLeaf } from '../../cascade/combined-queue.js';
+import { requireNode } from '../../cascade/node-info.js';
+import { readWorkerSign } from '../../cascade/worker-sign.js';
+import type { Connection } from '../../db/connection.js';
 import { ReplicateError } from '../../errors/replicate-error.js';
+import { checkPartsReachable, type MergedPart, readOtherParts } from '../../replica/merged-parts.js';
 import { isDropped, resubscribe } from '../../replica/resubscribe.js';
 import { resyncTable } from '../../replica/resync-table.js';
 import { readTables } from '../../replica/table-list.js';
@@ -22,6 +27,7 @@ export const command: CommandSpec = {
           `Node "${node.nodeName}" is the root: its tables are the ones that the others are copied from.`,
         );
       }
+      await requireMergingLeaf(connection, node);
       const present = (await readTables(connection, config.queueName))
         .filter(({ isLocal }) => isLocal)
         .map(({ name }) => name);
@@ -44,12 +50,35 @@ export const command: CommandSpec = {
           );
         }
       }
+      const { queueName } = config;
+      const parts = [];
+      for (const name of names) parts.push(...(await readOtherParts(connection, queueName, name)));
+      const { connect, signal } = context;
+      await checkPartsReachable(connection, parts, {
+        connect,
+        application: `resync/${config.jobName}`,
+        signal,
+      });
+      for (const part of await idleParts(connection, parts)) {
+        output.print(`The worker of queue "${part}" does not run: its rows are missing here until it does.`);
+      }
       for (const name of names) {
-        await resyncTable(connection, config.queueName, name);
-        output.print(`${name} will be copied anew`);
+        const others = await resyncTable(connection, queueName, name);
+        const from = others.length === 0 ? '' : ` from queues ${[queueName, ...others].join(', ')}`;
+        output.print(`${name} will be copied anew${from}`);
       }
       if (names.length === 0) output.print('No table to copy.');
       return 0;
     });
   },
 };
+
+/** The queues whose parts nobody will copy before their workers are started. */
+async function idleParts(connection: Connection, parts: readonly MergedPart[]): Promise<string[]> {
+  const idle: string[] = [];
+  for (const queueName of new Set(parts.map((part) => part.queueName))) {
+    const { workerName } = await requireNode(connection, queueName);
+    if ((await readWorkerSign(connection, queueName, workerName)) !== 'alive') idle.push(queueName);
+  }
+  return idle;
+}

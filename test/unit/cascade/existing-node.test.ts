@@ -16,6 +16,7 @@ const leaf: NodeInfo = {
   isPaused: false,
   isUpToDate: true,
   combinedQueue: null,
+  mergedQueues: [],
 };
 const wanted: WantedNode = {
   queueName: 'q',
@@ -34,6 +35,7 @@ test.each([
   ['type', { nodeType: 'root' as const }, /it is a leaf/],
   ['provider', { providerNode: 'other' }, /its provider is "old"/],
   ['worker', { workerName: 'other' }, /its worker is "new_worker"/],
+  ['combined queue', { combinedQueue: 'all' }, /it is not merged into another queue/],
 ])('another %s is refused and named', (_what, change, message) => {
   expect(() => checkExistingNode(leaf, { ...wanted, ...change }, 'db')).toThrow(message);
 });
@@ -42,4 +44,10 @@ test('a root is its own provider, so only its name is told', () => {
   const root: NodeInfo = { ...leaf, nodeType: 'root', providerNode: 'new' };
   const other: WantedNode = { ...wanted, nodeType: 'root', nodeName: 'other', providerNode: 'other' };
   expect(() => checkExistingNode(root, other, 'db')).toThrow(/already: it is named "new"\.$/);
+});
+
+test('a leaf that is merged into a queue is not one that is merged into none', () => {
+  const merged: NodeInfo = { ...leaf, combinedQueue: 'all' };
+  expect(() => checkExistingNode(merged, wanted, 'db')).toThrow(/it is merged into the queue "all"/);
+  expect(() => checkExistingNode(merged, { ...wanted, combinedQueue: 'all' }, 'db')).not.toThrow();
 });
