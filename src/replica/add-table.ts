@@ -72,10 +72,10 @@ export type AddTableOutcome =
 /** Registers the table, and with `merge: 'all'` those of the other queues that are not yet. */
 async function register(tx: Connection, options: AddTableOptions, destTable: string): Promise<void> {
   const { queueName, tableName } = options;
-  // Others may write to the table in any case: so may other queues.
   const merge = options.merge ?? (options.purpose === 'none' ? 'this' : undefined);
   const siblings = await readSiblings(tx, queueName, destTable);
-  if (!siblings.some(({ isLocal }) => isLocal)) {
+  // A table that others write to is not made of parts: each queue has all of its rows.
+  if (options.purpose === 'none' || !siblings.some(({ isLocal }) => isLocal)) {
     await registerPart(
       tx,
       options,

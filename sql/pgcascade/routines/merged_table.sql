@@ -1,7 +1,8 @@
 -- Function: pgcascade.other_parts(2)
 --
 -- The other queues that feed the same table of this database: leaves of theirs that replicate it too. The leaf of a
--- queue that is merged into a branch only follows and feeds nothing.
+-- queue that is merged into a branch only follows and feeds nothing. A table of the handler multimaster is not made of
+-- parts: each queue has all of its rows.
 --
 -- p_table_name: the table in the queue; null for all tables of the queue.
 --
@@ -37,6 +38,7 @@ as $$
             on c.queue_name = n.combined_queue
          where t.local
            and c.node_type is distinct from 'branch'
+           and coalesce(t.table_attrs, '') !~ '(^|&)handlers?=multimaster'
     )
     select own.table_name,
            f.queue_name,

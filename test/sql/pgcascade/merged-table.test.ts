@@ -123,3 +123,16 @@ test.each(MAJORS)(
     expect(await reach(five)).toBe('gone');
   },
 );
+
+test.each(MAJORS)('a table of the handler multimaster is not made of parts, on %i', async (major) => {
+  await using database = await freshDatabase(major, 'multimaster');
+  await using session = await database.connect();
+  await setUp(session);
+  expect(await session.query("select from pgcascade.other_parts('a', 'public.t')")).toHaveLength(1);
+  await session.query(
+    "update londiste.table_info set table_attrs = 'handler=multimaster%28timefield%3Dat%29' where queue_name = 'b'",
+  );
+  expect(await session.query("select from pgcascade.other_parts('a', 'public.t')")).toEqual([]);
+  expect(await session.query("select from pgcascade.other_parts('b', null)")).toEqual([]);
+  expect(await prepare(session, 'b')).toBe('alone');
+});
