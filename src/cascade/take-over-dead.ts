@@ -10,7 +10,7 @@ import { releaseNode } from './release-node.js';
 import { raiseToPublished } from './switch-sequences.js';
 import { tagNode } from './tag-node.js';
 import { takeOverSubscribers } from './take-over-branch.js';
-import type { TakeOverOptions } from './take-over-root.js';
+import { partialTables, readLocalTables, type TakeOverOptions } from './take-over-root.js';
 
 const POLL_MS = 50;
 
@@ -60,6 +60,11 @@ export async function takeOverDeadRoot(sessions: MemberSessions, options: TakeOv
       }
     }
     await failpoint('takeover-caught-up');
+    const tables = await readLocalTables(candidate.connection, sessions.queueName);
+    const partial = partialTables(tables, options.isWhole);
+    if (partial.length > 0) {
+      report(`By its handlers node "${newName}" has not all that the root had, of: ${partial.join(', ')}.`);
+    }
     await promote(sessions, candidate, options);
   }
   await failpoint('takeover-promoted');

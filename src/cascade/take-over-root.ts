@@ -25,6 +25,8 @@ export interface TakeOverOptions {
   /** Longest wait for the new root to have everything; writes are refused during the last part of it. */
   readonly timeoutMs: number;
   readonly report: (sentence: string) => void;
+  /** Whether a node with these attributes of a table has all that its provider has; handlers are none of this folder's business. */
+  readonly isWhole: (tableName: string, tableAttributes: string | null) => boolean;
 }
 
 /**
@@ -42,7 +44,7 @@ export async function takeOverRoot(sessions: MemberSessions, options: TakeOverOp
   const before = await sessions.look(newName);
   if (before.node.nodeType !== 'root') {
     const old = await sessions.look(options.oldName);
-    await checkCandidate(old, before);
+    await checkCandidate(old, before, options);
     await switchRoot(sessions, old, before, options);
     report(`Node "${newName}" is the root.`);
   }
@@ -53,7 +55,11 @@ export async function takeOverRoot(sessions: MemberSessions, options: TakeOverOp
 }
 
 /** Throws PC312 when something would be missing on the new root. */
-async function checkCandidate(old: Member, candidate: Member): Promise<void> {
+async function checkCandidate(
+  old: Member,
+  candidate: Member,
+  { isWhole }: Pick<TakeOverOptions, 'isWhole'>,
+): Promise<void> {
   const { nodeName, nodeType } = candidate.node;
   if (nodeType !== 'branch') {
     throw new ReplicateError(
@@ -74,7 +80,14 @@ async function checkCandidate(old: Member, candidate: Member): Promise<void> {
   const { queueName } = old.node;
   const wanted = await readLocalTables(old.connection, queueName);
   const present = await readLocalTables(candidate.connection, queueName);
-  const missing = [...wanted.keys()].filter((name) => present.get(name) !== 'ok');
+  const partial = partialTables(present, isWhole);
+  if (partial.length > 0) {
+    throw new ReplicateError(
+      'PC312',
+      `Node "${nodeName}" has handlers by which it has not all that the root has, for: ${partial.join(', ')}.`,
+    );
+  }
+  const missing = [...wanted.keys()].filter((name) => present.get(name)?.state !== 'ok');
   if (missing.length > 0) {
     throw new ReplicateError(
       'PC312',
@@ -92,15 +105,23 @@ async function checkCandidate(old: Member, candidate: Member): Promise<void> {
   );
 }
 
-async function readLocalTables(
-  connection: Connection,
-  queueName: string,
-): Promise<Map<string, string | null>> {
-  const rows = await connection.query<{ table_name: string; merge_state: string | null }>(
-    'select table_name, merge_state from londiste.get_table_list($1) where local',
-    [queueName],
+type LocalTables = ReadonlyMap<string, { readonly state: string | null; readonly attributes: string | null }>;
+
+/** The names of the tables of which a node has only a part. */
+export function partialTables(tables: LocalTables, isWhole: TakeOverOptions['isWhole']): string[] {
+  return [...tables].filter(([name, { attributes }]) => !isWhole(name, attributes)).map(([name]) => name);
+}
+
+/** The tables that are replicated on a node, by name. */
+export async function readLocalTables(connection: Connection, queueName: string): Promise<LocalTables> {
+  const rows = await connection.query<{
+    table_name: string;
+    merge_state: string | null;
+    table_attrs: string | null;
+  }>('select table_name, merge_state, table_attrs from londiste.get_table_list($1) where local', [queueName]);
+  return new Map(
+    rows.map((row) => [row.table_name, { state: row.merge_state, attributes: row.table_attrs }]),
   );
-  return new Map(rows.map((row) => [row.table_name, row.merge_state]));
 }
 
 /** From "almost there" to the new root. Reopens the old root when it throws. */

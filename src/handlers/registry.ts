@@ -10,7 +10,7 @@ import { obfuscate } from './obfuscate.js';
 import { plain } from './plain.js';
 import { qsplitter } from './qsplitter.js';
 import { qtable } from './qtable.js';
-import { type RowSelection, WHOLE_TABLE } from './row-selection.js';
+import { isWholeTable, type RowSelection, WHOLE_TABLE } from './row-selection.js';
 import { shard } from './shard.js';
 import { vtable } from './vtable.js';
 
@@ -68,6 +68,16 @@ export function tryToBindHandler(...args: Parameters<typeof bindHandler>): Bound
     if (error instanceof ReplicateError && error.code === 'PC410') return error;
     throw error;
   }
+}
+
+/**
+ * True when a node with this handler has the rows of its provider, all and as they are; a table that is only a door to the queue has none
+ * anywhere. An unknown handler may do anything. Pure.
+ */
+export function hasWholeTable(handler: BoundHandler | ReplicateError): boolean {
+  if (handler instanceof ReplicateError) return false;
+  if (handler.triggers === 'inserts only') return true;
+  return isWholeTable(handler.selection) && handler.notComparable === undefined;
 }
 
 /** The same for a handler that is not stored yet. */

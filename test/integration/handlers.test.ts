@@ -416,6 +416,10 @@ test('below a branch that has a part of a table there is no more of it', async (
   expect(await rows(second, 'select * from part_below')).toEqual(await expected('n in (1, 2)'));
   await must(branch, 'compare', 'part_below');
   await must(second, 'compare', 'part_below');
+  // It would be a root without the rest of the rows.
+  const takeover = await run(branch, 'takeover', 'root');
+  expect(takeover.exitCode).toBe(1);
+  expect(takeover.text).toMatch(/PC312.*not all that the root has.*part_below/s);
 });
 
 test('of a virtual table there is only the name, and a branch hands its events on', async () => {

@@ -3,6 +3,8 @@ import { takeOverBranch, takeOverSubscribers } from '../../cascade/take-over-bra
 import { takeOverDeadBranch, takeOverDeadRoot } from '../../cascade/take-over-dead.js';
 import { type TakeOverOptions, takeOverRoot } from '../../cascade/take-over-root.js';
 import { ReplicateError } from '../../errors/replicate-error.js';
+import { ELSEWHERE } from '../../handlers/contract.js';
+import { hasWholeTable, tryToBindHandler } from '../../handlers/registry.js';
 import type { CommandSpec } from '../command.js';
 import { TIMEOUT_FLAGS, timeoutMs } from '../timeout-option.js';
 import { withMembers } from '../with-members.js';
@@ -35,6 +37,7 @@ export const command: CommandSpec = {
         newName: nodeName,
         timeoutMs: timeoutMs(options) ?? DEFAULT_TIMEOUT_MS,
         report: (sentence) => context.output.print(sentence),
+        isWhole: (tableName, attributes) => hasWholeTable(tryToBindHandler(tableName, attributes, ELSEWHERE)),
       };
       if (taking.oldName === nodeName) {
         throw new ReplicateError('PC312', `Node "${nodeName}" cannot take over itself.`);

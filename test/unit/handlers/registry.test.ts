@@ -1,6 +1,13 @@
 import { expect, test } from 'vitest';
 import { withHandlerText } from '../../../src/handlers/handler-text.js';
-import { bindHandler, findHandler, HANDLERS, NO_HANDLER } from '../../../src/handlers/registry.js';
+import {
+  bindHandler,
+  findHandler,
+  HANDLERS,
+  hasWholeTable,
+  NO_HANDLER,
+  tryToBindHandler,
+} from '../../../src/handlers/registry.js';
 import { conditionSql, isWholeTable } from '../../../src/handlers/row-selection.js';
 
 const bindPlain = (args: Readonly<Record<string, string | null>>) =>
@@ -10,6 +17,24 @@ const bind = (attributes: string | null) => bindHandler('public.t', attributes, 
 test('a table without a handler is taken as it is', () => {
   expect(bind(null)).toBe(NO_HANDLER);
   expect(isWholeTable(bind('handler=londiste').selection)).toBe(true);
+});
+
+test('only handlers that leave all rows as they are can be those of a root', () => {
+  const whole = (attributes: string | null) => hasWholeTable(tryToBindHandler('public.t', attributes, {}));
+  const plain = (args: Readonly<Record<string, string>>) =>
+    whole(withHandlerText(null, { name: 'plain', args: new Map(Object.entries(args)) }));
+  expect([
+    whole(null),
+    whole('handler=bulk'),
+    whole('handler=qtable'),
+    plain({ ignore_truncate: '1' }),
+  ]).toEqual([true, true, true, true]);
+  expect([
+    whole('handler=odd'),
+    whole('handler=vtable'),
+    plain({ where: 'a > 1' }),
+    plain({ columns: 'a' }),
+  ]).toEqual([false, false, false, false]);
 });
 
 test('names and aliases are different, and Londiste’s module names lead there too', () => {
