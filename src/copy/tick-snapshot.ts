@@ -70,7 +70,7 @@ export async function openTickSnapshot(provider: Connection, options: TickSnapsh
         );
         // The ticker of a stock PgQ does not take the tick lock; its insert has to wait for ours.
         if (queue.stock) await lockTicks(tx, options.queueName);
-        const tick = await insertTick(tx, queue.stock, options.queueName);
+        const tick = await insertTick(tx, queue, options.queueName);
         await handOut(tick);
         return tick;
       }, BEGIN);
@@ -103,14 +103,18 @@ const BEGIN = 'begin isolation level repeatable read';
 interface Queue {
   readonly id: number;
   readonly external: boolean;
+  /** PgQ is not ours. */
   readonly stock: boolean;
+  /** Ours is here beside it. */
+  readonly hasOurs: boolean;
 }
 
 async function findQueue(provider: Connection, queueName: string): Promise<Queue> {
-  const [queue] = await provider.query<{ id: number; external: boolean; stock: boolean }>(
+  const [queue] = await provider.query<{ id: number; external: boolean; stock: boolean; hasOurs: boolean }>(
     `select q.queue_id as id, q.queue_external_ticker as external,
             -- A stock node has nothing of ours, so this asks for a routine that only our pgq has.
-            to_regproc('pgq._make_insert_event') is null as stock
+            to_regproc('pgq._make_insert_event') is null as stock,
+            to_regproc('pgcascade.insert_snapshot_tick') is not null as "hasOurs"
        from pgq.queue as q
       where q.queue_name = $1`,
     [queueName],
@@ -134,17 +138,11 @@ async function lockTicks(tx: Connection, queueName: string): Promise<void> {
   }
 }
 
-/** Of a PgQ that is not ours this role may write the table of ticks, as it may lock it; of ours it may call the routine that does. */
-const INSERT_STOCK_TICK = `
-  insert into pgq.tick (tick_queue, tick_id, tick_time, tick_snapshot, tick_event_seq)
-  select q.queue_id, nextval(q.queue_tick_seq::regclass), now(), txid_current_snapshot(), pgq.seq_getval(q.queue_event_seq)
-    from pgq.queue as q
-   where q.queue_name = $1
-  returning tick_id as id`;
-
-async function insertTick(tx: Connection, stock: boolean, queueName: string): Promise<TickId> {
-  const sql = stock ? INSERT_STOCK_TICK : 'select pgcascade.insert_snapshot_tick($1) as id';
-  const tick = await readTick(tx, sql, queueName);
+async function insertTick(tx: Connection, queue: Queue, queueName: string): Promise<TickId> {
+  // Without anything of ours PgQ's own ticker does it, whose snapshot is this transaction's; it has to believe that there are events.
+  if (!queue.hasOurs) await tx.query('select pgq.force_tick($1)', [queueName]);
+  const routine = queue.hasOurs ? 'pgcascade.insert_snapshot_tick' : 'pgq.ticker';
+  const tick = await readTick(tx, `select ${routine}($1) as id`, queueName);
   if (tick === undefined) throw noNode(tx, queueName);
   return tick;
 }

@@ -13,33 +13,39 @@ import { openStockQueue, stopStockServer, unpackage } from './stock-queue.js';
 const reason = whyNoStockPackages();
 const ROUNDS = 15;
 
+const startStockTicker = (database: FreshDatabase) => startPgqd(database.cluster, [database.name]);
+
 describe.skipIf(reason !== undefined)(
   stockTitle('a tick that is a snapshot on the stock extension', reason),
   () => {
     afterAll(stopStockServer);
 
     test.each([
-      ['our ticker', startOurTicker],
-      ['the stock pgqd', (database: FreshDatabase) => startPgqd(database.cluster, [database.name])],
-    ])('with %s and writers the batches up to it are the rows of its readers', async (_name, startTicks) => {
-      await using database = await openStockQueue({ withOurs: true });
-      await database.query("select pgq.register_consumer('q', 'c')");
-      await using _ticker = startTicks(database);
-      await using provider = await database.connect();
-      await using reader = await database.connect();
-      await using consumer = await database.connect();
-      await using _writers = new Writers(database, 3);
-      const read: string[] = [];
-      for (let round = 0; round < ROUNDS; round++) {
-        const tick = await openTickSnapshot(provider, { queueName: 'q', readers: [reader] });
-        const rows = await reader.query<{ data: string }>('select data from public.written');
-        await reader.execute('rollback');
-        read.push(...(await readUpTo(consumer, tick)));
-        expect(read.toSorted()).toEqual(rows.map(({ data }) => data).toSorted());
-      }
-      expect(read.length).toBeGreaterThan(20);
-      expect(await disorder(database)).toEqual([]);
-    });
+      ['our ticker', startOurTicker, true],
+      ['the stock pgqd', startStockTicker, true],
+      ['the stock pgqd, nothing of ours there', startStockTicker, false],
+    ])(
+      'with %s and writers the batches up to it are the rows of its readers',
+      async (_name, startTicks, withOurs) => {
+        await using database = await openStockQueue({ withOurs });
+        await database.query("select pgq.register_consumer('q', 'c')");
+        await using _ticker = startTicks(database);
+        await using provider = await database.connect();
+        await using reader = await database.connect();
+        await using consumer = await database.connect();
+        await using _writers = new Writers(database, 3);
+        const read: string[] = [];
+        for (let round = 0; round < ROUNDS; round++) {
+          const tick = await openTickSnapshot(provider, { queueName: 'q', readers: [reader] });
+          const rows = await reader.query<{ data: string }>('select data from public.written');
+          await reader.execute('rollback');
+          read.push(...(await readUpTo(consumer, tick)));
+          expect(read.toSorted()).toEqual(rows.map(({ data }) => data).toSorted());
+        }
+        expect(read.length).toBeGreaterThan(20);
+        expect(await disorder(database)).toEqual([]);
+      },
+    );
 
     test.each([
       ['the extension', async () => undefined],
@@ -78,23 +84,29 @@ describe.skipIf(reason !== undefined)(
       },
     );
 
-    test('a role makes one when it is in pgq_admin, and hears that it must be when it is not', async () => {
-      await using database = await openStockQueue({ withOurs: true });
-      await database.query('create role plain_reader login in role pgq_reader');
-      await database.query('create role plain_admin login in role pgq_admin');
-      const attempt = async (user: string) => {
-        const { cluster, name } = database;
-        const parameters = { host: '127.0.0.1', port: cluster.port, database: name, user };
-        await using provider = await openConnection(parameters, { application: 'test' });
-        await using reader = await openConnection(parameters, { application: 'test' });
-        return await openTickSnapshot(provider, { queueName: 'q', readers: [reader] });
-      };
-      await expect(attempt('plain_reader')).rejects.toMatchObject({
-        code: 'PC204',
-        message: expect.stringContaining('pgq_admin'),
-      });
-      expect(await attempt('plain_admin')).toBeGreaterThan(0n);
-    });
+    test.each([
+      ['with our SQL beside it', true],
+      ['without', false],
+    ])(
+      'a role makes one when it is in pgq_admin, and hears that it must be when it is not, %s',
+      async (_name, withOurs) => {
+        await using database = await openStockQueue({ withOurs });
+        await database.query(`create role plain_reader_${withOurs} login in role pgq_reader`);
+        await database.query(`create role plain_admin_${withOurs} login in role pgq_admin`);
+        const attempt = async (user: string) => {
+          const { cluster, name } = database;
+          const parameters = { host: '127.0.0.1', port: cluster.port, database: name, user };
+          await using provider = await openConnection(parameters, { application: 'test' });
+          await using reader = await openConnection(parameters, { application: 'test' });
+          return await openTickSnapshot(provider, { queueName: 'q', readers: [reader] });
+        };
+        await expect(attempt(`plain_reader_${withOurs}`)).rejects.toMatchObject({
+          code: 'PC204',
+          message: expect.stringContaining('pgq_admin'),
+        });
+        expect(await attempt(`plain_admin_${withOurs}`)).toBeGreaterThan(0n);
+      },
+    );
   },
 );
 
