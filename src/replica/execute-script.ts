@@ -21,6 +21,8 @@ const TRY_MS = 1_000;
  */
 const FURTHER_MS = 300;
 const PAUSE_MS = 200;
+/** Tries after the time is over as long as nobody knows who is in the way. */
+const FURTHER_TRIES = 3;
 
 /** What a script has changed in what is replicated. */
 export interface FollowedChange {
@@ -66,6 +68,8 @@ export async function executeScript(
   const deadline = Date.now() + options.lockTimeoutMs;
   let tables: readonly string[] = [];
   let watch: LockWatch | undefined;
+  let known: LockWait | undefined;
+  let furtherTries = FURTHER_TRIES;
   try {
     for (;;) {
       options.signal.throwIfAborted();
@@ -82,7 +86,11 @@ export async function executeScript(
         const busy = asBusy(error, script.name);
         if (busy === undefined) throw asFailure(error, script.name);
         const wait = watch?.take();
-        if (Date.now() + PAUSE_MS >= deadline) throw describeWait(busy, wait, options.lockTimeoutMs);
+        known = wait ?? known;
+        // Who is in the way is seen only while a try waits: a few more are worth a message that names it.
+        if (Date.now() + PAUSE_MS >= deadline && (known !== undefined || furtherTries-- === 0)) {
+          throw describeWait(busy, known, options.lockTimeoutMs);
+        }
         if (wait !== undefined) tables = moveToFront(tables, wait.tableName);
         watch ??= await LockWatch.start(await options.open(), connection);
       }
