@@ -51,13 +51,14 @@ export async function moveNode(sessions: MemberSessions, options: MoveNodeOption
     await register(sessions, node, provider, isHeld, options);
     await failpoint('move-registered');
     if (!isMoved) {
-      await changeProvider(sessions, node, newProvider);
+      await changeProvider(sessions, node, newProvider, isHeld);
       report(`Node "${nodeName}" reads from "${newProvider}".`);
     }
-  } finally {
+  } catch (error) {
     if (isHeld && node.connection.isOpen) {
       await resumeStockWorker(node.connection, queueName, node.node.workerName);
     }
+    throw error;
   }
   await failpoint('move-changed');
   await waitForWorker(node, sessions, options);
@@ -99,12 +100,15 @@ async function changeProvider(
   sessions: MemberSessions,
   { connection, node }: Member,
   newProvider: string,
+  isHeld: boolean,
 ): Promise<void> {
   const { queueName } = sessions;
   const location = await sessions.location(newProvider);
   await connection.transaction(async (tx) => {
     await registerLocation(tx, queueName, { ...location, isDead: false });
     await callApi(tx, 'pgq_node.change_consumer_provider', [queueName, node.workerName, newProvider]);
+    // Together with the change: a repeated call finds that done, and would not end the pause any more.
+    if (isHeld) await resumeStockWorker(tx, queueName, node.workerName);
     await tx.query("select pg_notify('pgcascade_tables', $1)", [queueName]);
   });
 }
