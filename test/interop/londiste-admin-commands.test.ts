@@ -3,7 +3,7 @@ import { BANK_ROWS, BankClient, STOCK_BANK_TABLES } from '../support/bank.js';
 import { seededRandom } from '../support/random.js';
 import { withStockCommands } from '../support/stock-node.js';
 import { stockTitle, whyNoStockPackages } from '../support/stock-server.js';
-import type { TestNode } from '../support/test-node.js';
+import { TestNode } from '../support/test-node.js';
 import { openTree } from '../support/tree.js';
 import { waitUntil } from '../support/wait-until.js';
 
@@ -82,6 +82,13 @@ describe.skipIf(reason !== undefined)(
       // Ours takes the place of the stock node and moves it below itself.
       await underLoad(ours, () => root.must('takeover', 'stock'));
       expect([await providerOf(root), await providerOf(stock)]).toEqual([['ours'], ['root']]);
+      // Our command on the stock node, killed before and after the change: its worker must not stay paused.
+      const stockByOurs = new TestNode('stock-by-ours', tree.folder, stock.database);
+      await stockByOurs.writeIniFiles(tree.queue, []);
+      await stockByOurs.killedAt('move-registered', 'change-provider', 'ours');
+      await stockByOurs.killedAt('move-changed', 'change-provider', 'ours');
+      await stockByOurs.must('change-provider', 'ours');
+      expect(await providerOf(stock)).toEqual(['ours']);
       await allEqual(ours);
       for (const node of [...tree.nodes, leafByStock]) {
         const { stdout } = await node.must('status');
