@@ -289,9 +289,9 @@ export class WorkerSession implements AsyncDisposable {
 
   #queueToFill(combined: CombinedNode | undefined): ProcessBatchPorts['openQueue'] {
     if (this.#nodeType === 'branch') return BranchQueue.open;
-    return combined === undefined
-      ? undefined
-      : (tx, batch) => CombinedQueue.open(tx, batch, combined.queueName);
+    if (combined === undefined) return undefined;
+    const isLocal = (tableName: string) => this.#registry.find(tableName)?.local === true;
+    return (tx, batch) => CombinedQueue.open(tx, batch, combined.queueName, isLocal);
   }
 
   /** Tells a waiting admin command that its change has been seen, and takes back an error that is over. */
