@@ -90,6 +90,10 @@ declare
     v_keys   text[];
 begin
     select p.* into v_plan from pgcascade.capture_plan as p where p.plan_no = p_plan_no;
+    if not found then
+        -- The plan was dropped, its triggers are about to be.
+        return 'select';
+    end if;
     select q.* into v_queue from pgq.queue as q where q.queue_name = v_plan.queue_name;
     if v_queue.queue_disable_insert then
         raise exception 'Insert into queue disallowed';

@@ -26,6 +26,7 @@ declare
     v_plan      pgcascade.capture_plan%rowtype;
     v_part      record;
 begin
+    perform set_config('pgcascade.following', 'on', true);
     v_relation := pgcascade.lock_table(p_dest_table);
     select * into mode, reason from pgcascade.capture_mode(v_relation);
     select * into v_key from pgcascade.table_key(v_relation);
@@ -39,6 +40,8 @@ begin
         v_key.key_columns, v_key.key_source, v_format
     )
     returning p.* into v_plan;
+    insert into pgcascade.captured_partition (queue_name, table_name, relation)
+    select p_queue_name, p_table_name, l.relation from pgcascade.leaf_partitions(v_relation) as l(relation);
 
     for v_part in
         select c.kind, c.source
@@ -61,6 +64,8 @@ begin
             format('pgcascade.%I()', format('capture_%s_%s', v_plan.plan_no, v_part.kind))
         );
     end loop;
+    perform pgcascade.create_event_trigger();
+    perform set_config('pgcascade.following', '', true);
 end;
 $$;
 
@@ -202,6 +207,7 @@ begin
      where p.queue_name = p_queue_name
        and p.table_name = p_table_name
     returning p.* into v_plan;
+    delete from pgcascade.captured_partition as k where k.queue_name = p_queue_name and k.table_name = p_table_name;
     if not found then
         return false;
     end if;
