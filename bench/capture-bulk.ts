@@ -27,7 +27,7 @@ type Visit = readonly Spent[];
 type Visits = ReadonlyMap<SideName, readonly Visit[]>;
 
 /** Bulk statements over the wide table: time, and write-ahead log. */
-export async function measureBulk(sides: Sides, rows: number, rounds: number): Promise<Report[]> {
+export async function* measureBulk(sides: Sides, rows: number, rounds: number): AsyncGenerator<Report> {
   const workload = wideTable(rows);
   await addTables(sides, workload);
   const operations = [
@@ -35,18 +35,17 @@ export async function measureBulk(sides: Sides, rows: number, rounds: number): P
     await copyOperation(sides.all[0]?.session as Connection, workload),
   ];
   const visits = await visitSides(sides, workload, operations, rounds);
-  return [
-    {
-      title: `Bulk: ${whole(rows)} rows, ms of one statement; with capture: what it adds`,
-      columns: sides.all.map(({ name }) => name),
-      lines: operations.map(({ name }, i) => timeLine(name, visits, i, ADDED_BAR)),
-    },
-    {
-      title: 'Write-ahead log: bytes per row; with capture: what it adds',
-      columns: sides.all.map(({ name }) => name),
-      lines: operations.slice(0, 3).map(({ name }, i) => walLine(name, visits, i, rows)),
-    },
-  ];
+  const columns = sides.all.map(({ name }) => name);
+  yield {
+    title: `Bulk: ${whole(rows)} rows, ms of one statement; with capture: what it adds`,
+    columns,
+    lines: operations.map(({ name }, i) => timeLine(name, visits, i, ADDED_BAR)),
+  };
+  yield {
+    title: 'Write-ahead log: bytes per row; with capture: what it adds',
+    columns,
+    lines: operations.slice(0, 3).map(({ name }, i) => walLine(name, visits, i, rows)),
+  };
 }
 
 /** Tables of awkward shapes: many columns, long rows. */

@@ -32,31 +32,32 @@ type Times = Readonly<Record<OperationName, number>>;
 
 /**
  * Where the time of capture goes: triggers that do more and more of what it does, and its expressions alone. Minimums of
- * the rounds, so that noise drops out. Above the first line each figure is what that line adds to `no trigger`.
+ * the rounds, so that noise drops out. Below the first line each figure is what that line adds to `no trigger`.
  */
-export async function measurePieces(sides: Sides, rows: number, rounds: number): Promise<Report[]> {
+export async function* measurePieces(sides: Sides, rows: number, rounds: number): AsyncGenerator<Report> {
   const workload = wideTable(rows, 'piece');
   const side = await sides.openOurs('pieces');
   const peer = sides.all.find(({ name }) => name === 'logutriga') as Side;
-  const pieces = await openPieces(side, peer, workload);
+  for (const { session } of [side, peer]) await createTables(session, workload);
+  const event = await eventTarget(side, workload);
+  const pieces = await openPieces(side, peer, workload, event);
   const bulk = await visitInTurns(pieces, rounds, (piece) => bulkTimes(piece, workload));
+  yield timesReport(
+    `Where the time goes, bulk: µs per row, ${whole(rows)} rows; below the first line: added to it`,
+    bulk,
+  );
   const single = await visitInTurns(pieces, rounds * LOOPS_PER_ROUND, (piece) =>
     singleTimes(piece, workload),
   );
-  return [
-    timesReport(`Where the time goes, bulk: µs per row, ${whole(rows)} rows`, bulk),
-    timesReport(
-      `Where the time goes, one row: µs per statement, ${whole(STATEMENTS)} in a transaction`,
-      single,
-    ),
-    await measureExpressions(side, workload, rounds),
-  ];
+  yield timesReport(
+    `Where the time goes, one row: µs per statement, ${whole(STATEMENTS)} in a transaction; below the first line: added to it`,
+    single,
+  );
+  yield await measureExpressions(side, workload, event, rounds);
 }
 
-async function openPieces(side: Side, peer: Side, workload: Workload): Promise<Piece[]> {
-  for (const { session } of [side, peer]) await createTables(session, workload);
-  const captured = `${workload.name}_captured`;
-  const event = await eventTarget(side, workload, captured);
+async function openPieces(side: Side, peer: Side, workload: Workload, event: EventTarget): Promise<Piece[]> {
+  const captured = capturedTable(workload);
   const pieces: Piece[] = [];
   for (const [i, variant] of VARIANTS.entries()) {
     const { name } = variant;
@@ -76,8 +77,9 @@ async function openPieces(side: Side, peer: Side, workload: Workload): Promise<P
 }
 
 /** Makes the table with generated capture and looks how large its events are. */
-async function eventTarget(side: Side, workload: Workload, captured: string): Promise<EventTarget> {
+async function eventTarget(side: Side, workload: Workload): Promise<EventTarget> {
   const { session } = side;
+  const captured = capturedTable(workload);
   await createLike(session, workload, captured);
   await side.capture(captured);
   await session.execute(`insert into ${captured} select * from ${workload.name}_source where id <= 1000`);
@@ -92,6 +94,10 @@ async function eventTarget(side: Side, workload: Workload, captured: string): Pr
   const key = await bytes();
   await side.settle();
   return { queueId: id, eventTable: current, dataBytes: { insert: row, update: row, delete: key } };
+}
+
+function capturedTable({ name }: Workload): string {
+  return `${name}_captured`;
 }
 
 async function createLike(session: Connection, { name }: Workload, table: string): Promise<void> {
@@ -165,15 +171,17 @@ function minimumOf(all: readonly Times[]): Times {
 }
 
 /** What a row's text and an event's row cost by themselves, without a trigger. */
-async function measureExpressions(side: Side, workload: Workload, rounds: number): Promise<Report> {
+async function measureExpressions(
+  side: Side,
+  workload: Workload,
+  event: EventTarget,
+  rounds: number,
+): Promise<Report> {
   const { session } = side;
   const { name, rows } = workload;
-  await session.execute(
-    `truncate ${name}; insert into ${name} select * from ${name}_source; vacuum analyze ${name}`,
-  );
-  const { queue } = await session.one<{ queue: string }>(
-    "select queue_data_pfx || '_' || queue_cur_table as queue from pgq.queue",
-  );
+  await session.execute(`insert into ${name} select * from ${name}_source`);
+  await session.execute(`vacuum analyze ${name}`);
+  const { eventTable: queue, dataBytes } = event;
   await session.execute(`
     create table bare_events (like ${queue});
     create table default_events (like ${queue} including defaults);
@@ -187,7 +195,7 @@ async function measureExpressions(side: Side, workload: Workload, rounds: number
     session.execute(`
       insert into ${table} (${table === 'bare_events' ? 'ev_id, ev_txid, ' : ''}ev_time, ev_type, ev_data, ev_extra1, ev_extra3)
       select ${table === 'bare_events' ? '1, 1, ' : ''}now(), '{"op":"INSERT","table":["public","wide"],"pkey":["id"]}',
-             '${'x'.repeat(350)}', 'public.wide', t.id::text
+             '${'x'.repeat(dataBytes.insert)}', 'public.wide', t.id::text
         from ${name} as t`);
   const expressions: readonly (readonly [string, () => Promise<unknown>])[] = [
     ['reading the table', () => read("''")],
@@ -215,5 +223,9 @@ async function measureExpressions(side: Side, workload: Workload, rounds: number
       ratios: [],
     }),
   );
-  return { title: 'Parts of an event by themselves', columns: ['µs per row'], lines };
+  return {
+    title: `Parts of an event by themselves (data: ${dataBytes.insert} bytes)`,
+    columns: ['µs per row'],
+    lines,
+  };
 }

@@ -71,7 +71,10 @@ async function writeRows(side: Side, seconds: number, commit: 'on' | 'off'): Pro
   const { session, port, database } = side;
   const prefilled = seconds * DELETES_PER_SECOND;
   await session.execute('truncate single');
-  await session.execute('insert into single select * from single_source');
+  // Not captured: only the state before is made.
+  await session.execute(
+    "set session_replication_role = 'replica'; insert into single select * from single_source; reset session_replication_role",
+  );
   await session.execute('vacuum analyze single');
   await session.execute(
     `alter sequence inserted restart with ${FIRST_INSERTED} cache 1; alter sequence deleted restart with 1`,

@@ -25,28 +25,33 @@ const quick = options.isQuick ? ', quick: these figures say nothing' : '';
 print(`PostgreSQL 15, ${options.rounds} rounds${quick}`);
 const reports: Report[] = [];
 for (const part of options.parts) {
-  const found = await measure(part, sides, options);
-  for (const report of found) for (const line of textLines(report)) print(line);
-  reports.push(...found);
+  for await (const report of measure(part, sides, options)) {
+    for (const line of textLines(report)) print(line);
+    reports.push(report);
+  }
 }
 if (options.isMarkdown) for (const report of reports) for (const line of markdownLines(report)) print(line);
 
-async function measure(
+async function* measure(
   part: Part,
   on: Sides,
   { rows, rounds, seconds, scale, isQuick }: CaptureOptions,
-): Promise<readonly Report[]> {
+): AsyncGenerator<Report> {
   switch (part) {
     case 'bulk':
-      return measureBulk(on, rows, rounds);
+      yield* measureBulk(on, rows, rounds);
+      break;
     case 'transactions':
-      return [await measureTransactions(on, seconds, rounds)];
+      yield await measureTransactions(on, seconds, rounds);
+      break;
     case 'tpcb':
-      return [await measureTpcb(on, { seconds, scale, rounds })];
+      yield await measureTpcb(on, { seconds, scale, rounds });
+      break;
     case 'shapes':
-      return [await measureShapes(on, isQuick, rounds)];
+      yield await measureShapes(on, isQuick, rounds);
+      break;
     case 'pieces':
-      return measurePieces(on, rows / 4, rounds);
+      yield* measurePieces(on, rows / 4, rounds);
   }
 }
 
