@@ -1,4 +1,5 @@
 import type { Connection } from '../src/db/connection.js';
+import { backendOf, cpuMsOf } from './backend-cpu.js';
 import { type Bar, type Line, type Report, ratioOf, signed, whole } from './capture-report.js';
 import type { Side, SideName, Sides } from './capture-sides.js';
 import {
@@ -19,6 +20,8 @@ const WAL_BAR: Bar = { is: 'at most', value: 1.15 };
 /** What one operation took. */
 export interface Spent {
   readonly ms: number;
+  /** Of the session's server process. */
+  readonly cpuMs: number;
   readonly walBytes: number;
 }
 
@@ -117,10 +120,14 @@ async function visitSides(
   return new Map([...visits].map(([side, all]) => [side.name, all]));
 }
 
-async function spentOn(session: Connection, work: () => Promise<void>): Promise<Spent> {
-  const before = await walPosition(session);
+/** Does the work in the session and tells what it took. */
+export async function spentOn(session: Connection, work: () => Promise<unknown>): Promise<Spent> {
+  const backend = await backendOf(session);
+  const walBefore = await walPosition(session);
+  const cpuBefore = cpuMsOf(backend);
   const ms = await millisecondsOf(work);
-  return { ms, walBytes: (await walPosition(session)) - before };
+  const cpuMs = cpuMsOf(backend) - cpuBefore;
+  return { ms, cpuMs, walBytes: (await walPosition(session)) - walBefore };
 }
 
 async function walPosition(session: Connection): Promise<number> {
@@ -132,10 +139,14 @@ async function walPosition(session: Connection): Promise<number> {
 
 function timeLine(name: string, visits: Visits, operation: number, bar?: Bar): Line {
   const ms = seriesOf(visits, operation, (spent) => spent.ms);
+  const cpu = seriesOf(visits, operation, (spent) => spent.cpuMs);
   return {
     name,
     cells: addedCells(ms),
-    ratios: [ratioOf('added, ours : logutriga', addedTo(ms, 'ours'), addedTo(ms, 'logutriga'), bar)],
+    ratios: [
+      ratioOf('added, ours : logutriga', addedTo(ms, 'ours'), addedTo(ms, 'logutriga'), bar),
+      ratioOf('of CPU', addedTo(cpu, 'ours'), addedTo(cpu, 'logutriga')),
+    ],
   };
 }
 

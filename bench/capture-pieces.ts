@@ -1,5 +1,5 @@
 import type { Connection } from '../src/db/connection.js';
-import { visitTable } from './capture-bulk.js';
+import { spentOn, visitTable } from './capture-bulk.js';
 import { type Line, type Report, signed, whole } from './capture-report.js';
 import type { Side, Sides } from './capture-sides.js';
 import { bulkOperations, createTables, type Workload, wideTable } from './capture-tables.js';
@@ -11,7 +11,7 @@ import {
   type Variant,
   variantSql,
 } from './capture-variants.js';
-import { millisecondsOf, visitInTurns } from './rounds.js';
+import { visitInTurns } from './rounds.js';
 
 const STATEMENTS = 2_000;
 /** A loop is short: so many make a minimum. */
@@ -27,12 +27,12 @@ interface Piece {
   readonly isCaptured: boolean;
 }
 
-/** Microseconds for each operation. */
+/** Microseconds of the server process's CPU for each operation. */
 type Times = Readonly<Record<OperationName, number>>;
 
 /**
  * Where the time of capture goes: triggers that do more and more of what it does, and its expressions alone. Minimums of
- * the rounds, so that noise drops out. Below the first line each figure is what that line adds to `no trigger`.
+ * the rounds, and of CPU, so that noise drops out: waiting for the disk is not in them. Below the first line each figure is what that line adds to `no trigger`.
  */
 export async function* measurePieces(sides: Sides, rows: number, rounds: number): AsyncGenerator<Report> {
   const workload = wideTable(rows, 'piece');
@@ -43,14 +43,14 @@ export async function* measurePieces(sides: Sides, rows: number, rounds: number)
   const pieces = await openPieces(side, peer, workload, event);
   const bulk = await visitInTurns(pieces, rounds, (piece) => bulkTimes(piece, workload));
   yield timesReport(
-    `Where the time goes, bulk: µs per row, ${whole(rows)} rows; below the first line: added to it`,
+    `Where the time goes, bulk: µs of CPU per row, ${whole(rows)} rows; below the first line: added to it`,
     bulk,
   );
   const single = await visitInTurns(pieces, rounds * LOOPS_PER_ROUND, (piece) =>
     singleTimes(piece, workload),
   );
   yield timesReport(
-    `Where the time goes, one row: µs per statement, ${whole(STATEMENTS)} in a transaction; below the first line: added to it`,
+    `Where the time goes, one row: µs of CPU per statement, ${whole(STATEMENTS)} in a transaction; below the first line: added to it`,
     single,
   );
   yield await measureExpressions(side, workload, event, rounds);
@@ -115,7 +115,7 @@ async function addTriggers(
 
 async function bulkTimes({ side, table, isCaptured }: Piece, workload: Workload): Promise<Times> {
   const visit = await visitTable(side, table, workload.rows, bulkOperations(workload), isCaptured);
-  const perRow = visit.map(({ ms }) => (ms * 1000) / workload.rows);
+  const perRow = visit.map(({ cpuMs }) => (cpuMs * 1000) / workload.rows);
   return Object.fromEntries(OPERATIONS.map((operation, i) => [operation, perRow[i]])) as unknown as Times;
 }
 
@@ -132,7 +132,7 @@ async function singleTimes({ side, table, isCaptured }: Piece, { name }: Workloa
   for (const operation of OPERATIONS) {
     await session.execute(`vacuum analyze ${table}`);
     await side.settle();
-    const ms = await millisecondsOf(() =>
+    const { cpuMs } = await spentOn(session, () =>
       session.execute(`
         do $do$
         declare v_row ${name}_source%rowtype;
@@ -147,7 +147,7 @@ async function singleTimes({ side, table, isCaptured }: Piece, { name }: Workloa
     if (events !== undefined && events !== STATEMENTS) {
       throw new Error(`${STATEMENTS} statements (${operation}) left ${events} events.`);
     }
-    times[operation] = (ms * 1000) / STATEMENTS;
+    times[operation] = (cpuMs * 1000) / STATEMENTS;
   }
   await session.execute(`truncate ${table}`);
   await side.settle();
@@ -212,9 +212,9 @@ async function measureExpressions(
     ['event rows into the event table (index on ev_txid)', () => write(queue)],
   ];
   const times = await visitInTurns(expressions, rounds, async ([, run]) => {
-    const ms = await millisecondsOf(run);
+    const { cpuMs } = await spentOn(session, run);
     await session.execute(`truncate bare_events, default_events, ${queue}`);
-    return (ms * 1000) / rows;
+    return (cpuMs * 1000) / rows;
   });
   const lines = [...times].map(
     ([[text], all]): Line => ({
@@ -224,7 +224,7 @@ async function measureExpressions(
     }),
   );
   return {
-    title: `Parts of an event by themselves (data: ${dataBytes.insert} bytes)`,
+    title: `Parts of an event by themselves: µs of CPU per row (data: ${dataBytes.insert} bytes)`,
     columns: ['µs per row'],
     lines,
   };
