@@ -7,8 +7,8 @@ export async function backendOf(session: Connection): Promise<number> {
 }
 
 /**
- * Milliseconds that a process has had a processor since it began. Unlike time on the wall it hardly depends on what else
- * the machine does; it leaves out waiting, for the disk too. Exact only while the process is idle.
+ * Milliseconds that a process has had a processor since it began. They depend less than time on the wall on what else
+ * the machine does; they leave out waiting, for the disk too. Exact only while the process is idle.
  */
 export function cpuMsOf(processId: number): number {
   const [nanoseconds] = readFileSync(`/proc/${processId}/schedstat`, 'utf8').split(' ');

@@ -4,8 +4,8 @@
  * transactions, tpcb, shapes, pieces. Needs the stock packages; as root on Debian it installs them.
  *
  * Sides take turns, round by round, after one round that does not count; figures are medians of the rounds, in `pieces`
- * minimums of CPU. `of CPU` is the same ratio of the server process's CPU, which a busy machine hardly
- * changes. Takes some 25 minutes, `quick` one or two: that shows only that the bench works.
+ * minimums of CPU. `of CPU` is the same ratio of the server process's CPU, which other work on the machine
+ * changes less. Takes long; `quick` some minutes, and shows only that the bench works.
  */
 import { whyNoStockPackages } from '../test/support/stock-server.js';
 import { measureBulk, measureShapes } from './capture-bulk.js';
