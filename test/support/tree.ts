@@ -36,6 +36,8 @@ export interface TreeOptions {
   readonly ini?: readonly string[] | undefined;
   /** True for servers of their own, which may be killed; false shares those of the test file. */
   readonly ownServers?: boolean | undefined;
+  /** Server settings; with `ownServers` only. */
+  readonly settings?: Readonly<Record<string, string>> | undefined;
 }
 
 /** A cascade: a database for each node, with workers and tickers as processes. */
@@ -108,7 +110,7 @@ export async function openTree(options: TreeOptions): Promise<Tree> {
         nodes.push(new StockNode(name, folder, await freshDatabaseOn(stockCluster, name)));
         continue;
       }
-      const database = await openDatabase(major, name, options.ownServers === true);
+      const database = await openDatabase(major, name, options);
       cleanUp.unshift(() => database[Symbol.asyncDispose]());
       nodes.push(new TestNode(name, folder, database));
     }
@@ -153,9 +155,13 @@ async function addAll(tree: Tree): Promise<void> {
   await tree.caughtUp(root, others);
 }
 
-async function openDatabase(major: number, prefix: string, own: boolean): Promise<FreshDatabase> {
-  if (!own) return freshDatabase(major, prefix);
-  const cluster = await startCluster(major);
+async function openDatabase(
+  major: number,
+  prefix: string,
+  { ownServers, settings = {} }: TreeOptions,
+): Promise<FreshDatabase> {
+  if (ownServers !== true) return freshDatabase(major, prefix);
+  const cluster = await startCluster(major, { settings });
   await cluster.createDatabase(prefix);
   return {
     cluster,
