@@ -7,6 +7,8 @@ export const READING_SESSION = `
   set search_path = pg_catalog; set DateStyle = ISO; set IntervalStyle = postgres; set TimeZone = 'UTC';
   set bytea_output = hex; set extra_float_digits = 3; set lc_monetary = 'C'; set xmlbinary = base64; set row_security = off`;
 
+/** What no text form of a row has. */
+const SEPARATOR = '\0';
 const SHOWN = 300;
 const EXAMPLES = 4;
 
@@ -17,7 +19,7 @@ interface Column extends Row {
 
 export interface TableRows {
   readonly table: string;
-  /** One text a row: its columns by name, sorted. */
+  /** One text a row: its columns by name, with SEPARATOR between them, sorted. */
   readonly rows: readonly string[];
 }
 
@@ -45,7 +47,7 @@ export async function readRows(connection: Connection, schema: string): Promise<
 }
 
 function rowText(columns: readonly Column[], values: readonly string[]): string {
-  return columns.map(({ name, type }, at) => `${name}=${valueText(type, values[at] ?? '')}`).join(' ');
+  return columns.map(({ name, type }, at) => `${name}=${valueText(type, values[at] ?? '')}`).join(SEPARATOR);
 }
 
 /** PostgreSQL 12 changed the digits of floating point numbers, so that these are compared by what they mean. */
@@ -86,13 +88,29 @@ function describeRows(root: readonly string[], leaf: readonly string[]): string 
   const extra = differing.filter(([, count]) => count < 0).map(([row]) => row);
   return (
     `${root.length} rows on the root, ${leaf.length} on the leaf; ` +
-    `only on the root ${lacking.length}: ${shown(lacking)}; only on the leaf ${extra.length}: ${shown(extra)}`
+    `only on the root ${lacking.length}: ${shown(lacking)}; only on the leaf ${extra.length}: ${shown(extra)}` +
+    (lacking.length === extra.length ? `; columns that differ: ${differingColumns(lacking, extra)}` : '')
   );
 }
 
 function shown(rows: readonly string[]): string {
   return rows
     .slice(0, EXAMPLES)
-    .map((row) => `[${row.length > SHOWN ? `${row.slice(0, SHOWN)}…` : row}]`)
+    .map((row) => `[${row.slice(0, SHOWN).replaceAll(SEPARATOR, ' ')}${row.length > SHOWN ? '…' : ''}]`)
     .join(' ');
+}
+
+/** Of rows that stand in the same place, the columns with other values. */
+function differingColumns(root: readonly string[], leaf: readonly string[]): string {
+  const found = root.flatMap((row, at) => {
+    const others = leaf[at]?.split(SEPARATOR) ?? [];
+    return row
+      .split(SEPARATOR)
+      .map((text, column) => [text, others[column] ?? 'nothing'] as const)
+      .filter(([text, other]) => text !== other);
+  });
+  const texts = found
+    .slice(0, 2 * EXAMPLES)
+    .map(([text, other]) => `${text.slice(0, SHOWN)} against ${other.slice(0, SHOWN)}`);
+  return texts.join(', ');
 }

@@ -32,13 +32,19 @@ export class TorturePair implements AsyncDisposable {
 
   /** Replicates the tables of all cases, runs their steps on the root one case after the other, and waits until the leaf has it all. */
   async run(cases: readonly TortureCase[], tickAfter: TickAfter): Promise<void> {
-    const T0 = performance.now(); const lap = (w: string) => { if (process.env['TORTURE_TIMES']) console.log(w, Math.round(performance.now() - T0)); };
+    const T0 = performance.now();
+    const lap = (w: string) => {
+      if (process.env['TORTURE_TIMES']) console.log(w, Math.round(performance.now() - T0));
+    };
     await this.#open(cases);
-    await this.#setUp(cases); lap('set up');
-    await this.#addTables(cases); lap('added');
+    await this.#setUp(cases);
+    lap('set up');
+    await this.#addTables(cases);
+    lap('added');
     await this.#tree.caughtUp(this.#root, [this.#leaf]);
     // From here on the ticks are ours, so that the same events are in the same batch each time.
-    await this.#root.ticker?.stop(); lap('caught up');
+    await this.#root.ticker?.stop();
+    lap('caught up');
     for (const torture of cases) {
       const [root] = this.#readers as [Connection];
       this.#keep(torture).before = fingerprint(await readRows(root, schemaOf(torture)));
@@ -48,7 +54,9 @@ export class TorturePair implements AsyncDisposable {
       await this.#write(torture, tickAfter);
       if (tickAfter === 'each case') await this.#tick();
     }
-    lap('written'); await this.#leafReaches(await this.#tick()); lap('reached');
+    lap('written');
+    await this.#leafReaches(await this.#tick());
+    lap('reached');
   }
 
   /** What is wrong with a case: empty when root and leaf are equal and nothing of it is parked. */
