@@ -23,8 +23,12 @@ export interface TableRows {
   readonly rows: readonly string[];
 }
 
-/** All rows of all tables of a schema; those of partitions are their parent's. */
-export async function readRows(connection: Connection, schema: string): Promise<TableRows[]> {
+/** The rows of all tables of a schema, those of partitions as their parent's; all of them, or those that meet a condition. */
+export async function readRows(
+  connection: Connection,
+  schema: string,
+  condition = 'true',
+): Promise<TableRows[]> {
   const tables = await connection.query<{ name: string; kind: string; columns: Column[] }>(
     `select c.relname::text as name, c.relkind::text as kind,
             coalesce((select json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, null)) order by a.attname)
@@ -40,7 +44,7 @@ export async function readRows(connection: Connection, schema: string): Promise<
     const columns = typeof found === 'string' ? (JSON.parse(found) as Column[]) : found;
     const from = `${kind === 'r' ? 'only ' : ''}${quoteIdentifier(schema)}.${quoteIdentifier(name)}`;
     const texts = columns.map((column) => `row(${quoteIdentifier(column.name)})::text`);
-    const rows = await connection.queryArrays(`select ${texts.join(', ')} from ${from}`);
+    const rows = await connection.queryArrays(`select ${texts.join(', ')} from ${from} where ${condition}`);
     read.push({ table: name, rows: rows.map((row) => rowText(columns, row as string[])).sort() });
   }
   return read;

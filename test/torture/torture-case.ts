@@ -22,6 +22,8 @@ export interface TortureCase {
   readonly since?: number;
   /** Oldest major version of the root's server. */
   readonly rootSince?: number;
+  /** The tables of one schema for several cases with the same setup: this condition picks those rows of each that are the case's. */
+  readonly shared?: { readonly schema: string; readonly rows: string };
   /** Run on both sides, before replication begins; so rows are equal. All tables of the schema are replicated then. */
   readonly setup: string;
   /** Run on the root only, after `setup`: triggers and functions that the replica does not have. */
@@ -42,7 +44,8 @@ export interface KnownGap {
 }
 
 /** The schema of a case. */
-export function schemaOf({ name }: TortureCase): string {
+export function schemaOf({ name, shared }: TortureCase): string {
+  if (shared !== undefined) return shared.schema;
   const words = name
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '_')

@@ -47,7 +47,7 @@ export class TorturePair implements AsyncDisposable {
     lap('caught up');
     for (const torture of cases) {
       const [root] = this.#readers as [Connection];
-      this.#keep(torture).before = fingerprint(await readRows(root, schemaOf(torture)));
+      this.#keep(torture).before = fingerprint(await readRows(root, schemaOf(torture), torture.shared?.rows));
     }
     lap('read');
     for (const torture of cases) {
@@ -69,7 +69,10 @@ export class TorturePair implements AsyncDisposable {
          from pgcascade.table_error where split_part(table_name, '.', 1) = $1`,
       [schema],
     );
-    const [here, there] = await Promise.all([readRows(root, schema), readRows(leaf, schema)]);
+    const [here, there] = await Promise.all([
+      readRows(root, schema, torture.shared?.rows),
+      readRows(leaf, schema, torture.shared?.rows),
+    ]);
     const isSame = fingerprint(here) === before;
     const problems = [
       ...failures,
@@ -88,7 +91,8 @@ export class TorturePair implements AsyncDisposable {
 
   async #open(cases: readonly TortureCase[]): Promise<void> {
     for (const torture of cases) {
-      if ([...this.#kept.keys()].some((other) => schemaOf(other) === schemaOf(torture))) {
+      const twins = [...this.#kept.keys()].filter((other) => schemaOf(other) === schemaOf(torture));
+      if (twins.some((other) => other.shared === undefined)) {
         throw new Error(`Two cases have the schema ${schemaOf(torture)}.`);
       }
       this.#kept.set(torture, { failures: [], before: '' });
@@ -107,8 +111,11 @@ export class TorturePair implements AsyncDisposable {
   async #setUp(cases: readonly TortureCase[]): Promise<void> {
     const one = async (node: TestNode, isRoot: boolean) => {
       await using connection = await node.application();
+      const made = new Set<string>();
       for (const torture of cases) {
         const schema = schemaOf(torture);
+        if (made.has(schema)) continue;
+        made.add(schema);
         const { setup, rootSetup } = torture;
         try {
           await connection.execute(
@@ -232,7 +239,7 @@ export class TorturePair implements AsyncDisposable {
 
   #failed(torture: TortureCase, what: string, error: unknown): void {
     this.#keep(torture).failures.push(
-      `${what}: ${error instanceof Error ? `${error.name} ${error.message}` : String(error)}`,
+      `${error instanceof Error ? error.message : String(error)}, from ${what}`,
     );
   }
 }
