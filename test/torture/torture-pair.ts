@@ -51,7 +51,10 @@ export class TorturePair implements AsyncDisposable {
     }
     lap('read');
     for (const torture of cases) {
+      const t1 = performance.now();
       await this.#write(torture, tickAfter);
+      if (process.env['TORTURE_TIMES'] && performance.now() - t1 > 300)
+        console.log('SLOW', torture.name, Math.round(performance.now() - t1));
       if (tickAfter === 'each case') await this.#tick();
     }
     lap('written');
@@ -64,8 +67,8 @@ export class TorturePair implements AsyncDisposable {
     const schema = schemaOf(torture);
     const [root, leaf] = this.#readers as [Connection, Connection];
     const { failures, before } = this.#keep(torture);
-    const parked = await leaf.query<{ text: string }>(
-      `select table_name || ' is parked: ' || error_code || ' ' || message || coalesce(' in event ' || event_id, '') as text
+    const parked = await leaf.query<{ text: string; event: bigint | null }>(
+      `select event_id as event, table_name || ' is parked: ' || error_code || ' ' || message || coalesce(' in event ' || event_id, '') as text
          from pgcascade.table_error where split_part(table_name, '.', 1) = $1`,
       [schema],
     );
@@ -80,7 +83,7 @@ export class TorturePair implements AsyncDisposable {
       ...describeDifferences(here, there),
       ...(isSame && torture.changesNothing !== true ? ['The steps have changed nothing on the root.'] : []),
     ];
-    if (problems.length > 0 && parked.length > 0) problems.push(...(await this.#events(schema)));
+    for (const { event } of parked) problems.push(...(await this.#events(schema, event)));
     return problems;
   }
 
@@ -158,7 +161,10 @@ export class TorturePair implements AsyncDisposable {
 
   async #write(torture: TortureCase, tickAfter: TickAfter): Promise<void> {
     await using application = await this.#root.application();
-    await application.execute(`set search_path = ${schemaOf(torture)}, public`);
+    // A statement that waits or loops without end is a failure of its case only.
+    await application.execute(
+      `set statement_timeout = '10s'; set search_path = ${schemaOf(torture)}, public`,
+    );
     for (const statement of torture.session ?? []) await application.execute(withSchema(torture, statement));
     for (const step of torture.steps) {
       try {
@@ -217,16 +223,16 @@ export class TorturePair implements AsyncDisposable {
     );
   }
 
-  /** What the root has written about the tables of a schema, for the report of a parked table. */
-  async #events(schema: string): Promise<string[]> {
+  /** What the root has written about the tables of a schema up to an event, for the report of a parked table. */
+  async #events(schema: string, event: bigint | null): Promise<string[]> {
     const [queue] = await this.#root.query<{ prefix: string }>(
       'select queue_data_pfx as prefix from pgq.queue where queue_name = $1',
       [this.#tree.queue],
     );
     const events = await this.#root.query<{ text: string }>(
       `select ev_id || ' ' || left(ev_type, 100) || ' ' || left(ev_data, 300) || coalesce(' extra2 ' || left(ev_extra2, 300), '') as text
-         from ${queue?.prefix ?? ''} where split_part(ev_extra1, '.', 1) = $1 order by ev_id desc limit 12`,
-      [schema],
+         from ${queue?.prefix ?? ''} where split_part(ev_extra1, '.', 1) = $1 and ev_id <= coalesce($2, ev_id) + 3 order by ev_id desc limit 12`,
+      [schema, event],
     );
     return events.map(({ text }) => `event ${text}`).reverse();
   }

@@ -292,9 +292,13 @@ const RULES: readonly TortureCase[] = [
   },
   {
     name: 'rules that write the same table',
-    setup: `${T}; ${rows(5)}; create rule more as on insert to t where new.id < 1000 do also insert into t values (new.id + 1000, new.v, 1);
-      create rule less as on delete to t where old.id < 100 do instead update t set v = 'marked' where id = old.id`,
-    steps: ["insert into t values (10, 'a', 0), (11, 'b', 0)", 'delete from t where id in (1, 2)'],
+    setup: `${T}; ${rows(5)}; create rule more as on insert to t do also update t set n = n + 1 where id <= 2;
+      create rule less as on delete to t where old.id < 4 do instead update t set v = 'marked' where id = old.id`,
+    steps: [
+      "insert into t values (10, 'a', 0), (11, 'b', 0)",
+      'delete from t where id in (1, 2)',
+      'delete from t where id in (3, 4)',
+    ],
   },
   {
     name: 'writes through a view',
@@ -368,7 +372,7 @@ const TRIGGERS: Readonly<Record<string, string>> = {
     'before insert on t for each row',
   ),
   'before statement, writes the table': trigger(
-    "update %S.t set v = v || '^' where id <= 2;",
+    "update %S.t set v = v || '^' where id >= 9 and id <= 10;",
     'before insert or delete on t for each statement',
   ),
   'after statement, updates the table': trigger(
@@ -395,7 +399,7 @@ const TRIGGERS: Readonly<Record<string, string>> = {
     '"zzz last"',
   ),
   'constraint trigger, deferred': trigger(
-    "if pg_trigger_depth() = 1 then update %S.t set v = v || '.' where id = new.id; end if;",
+    "if new.v not like '%.' then update %S.t set v = v || '.' where id = new.id; end if;",
     'after insert or update on t initially deferred for each row',
   ).replace('create trigger', 'create constraint trigger'),
   'writes another replicated table': trigger(
@@ -403,14 +407,17 @@ const TRIGGERS: Readonly<Record<string, string>> = {
     'after insert or update or delete on t for each row',
   ),
   'writes another table that writes back':
-    trigger('update %S.other set n = n + 1 where id = new.id;', 'after insert or update on t for each row') +
+    trigger(
+      'if pg_trigger_depth() = 1 then update %S.other set n = n + 1 where id = new.id; end if;',
+      'after insert or update on t for each row',
+    ) +
     trigger(
       'update %S.t set n = new.n where id = new.id and n <> new.n;',
       'after update on other for each row',
       'back',
     ),
   'with transition tables of its own': `
-    create function app() returns trigger language plpgsql as $app$ begin update %S.t set n = n + 1 from new_rows where t.id = new_rows.id and pg_trigger_depth() = 1; return null; end $app$;
+    create function app() returns trigger language plpgsql as $app$ begin update %S.t set n = t.n + 1 from new_rows where t.id = new_rows.id and pg_trigger_depth() = 1; return null; end $app$;
     create trigger app after insert on t referencing new table as new_rows for each statement execute procedure app();`,
   'catches errors in a loop': trigger(
     "for i in 1..3 loop begin update %S.t set v = v || i where id = new.id and pg_trigger_depth() = 1; if i = 2 then raise exception 'no'; end if; exception when others then null; end; end loop;",
@@ -530,7 +537,7 @@ const FUNCTIONS: readonly TortureCase[] = [
         '%s',
       ),
     steps: [
-      'select * from in_sql(1), in_sql(2)',
+      'select * from in_sql(1) as a, in_sql(2) as b',
       'select in_plpgsql()',
       'do $$ begin perform in_plpgsql(); perform in_plpgsql(); end $$',
     ],
