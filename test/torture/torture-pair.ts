@@ -144,6 +144,7 @@ export class TorturePair implements AsyncDisposable {
     for (const node of [this.#root, this.#leaf]) {
       // A table that ends the command ends its case only: it is dropped, and the command is begun again.
       for (let isDone = false; !isDone; ) {
+        const t2 = performance.now();
         try {
           const text = await mustInProcess(
             node,
@@ -156,6 +157,8 @@ export class TorturePair implements AsyncDisposable {
             this.#failedTable(cases, line.slice('skipped '.length), `add-table on ${node.name}`, line);
           }
           isDone = true;
+          if (process.env['TORTURE_TIMES'])
+            console.log('added', node.name, Math.round(performance.now() - t2), text.split('\n').length);
         } catch (error) {
           const [name] = (await readMissing(this.#reader(node), this.#tree.queue)).tables;
           if (name === undefined) throw error;
@@ -276,7 +279,11 @@ export async function openTorturePair(from: number, to: number): Promise<Torture
     await openTree({
       nodes: { root: { major: from }, leaf: { major: to, provider: 'root' } },
       ownServers: true,
-      settings: { max_prepared_transactions: '5' },
+      settings: {
+        max_prepared_transactions: '5',
+        ...(process.env['TJIT'] ? { jit: 'off' } : {}),
+        ...(process.env['TLOG'] ? { log_min_duration_statement: '5', log_line_prefix: '%m %d ' } : {}),
+      },
     }),
   );
 }

@@ -427,7 +427,9 @@ const TRIGGERS: Readonly<Record<string, string>> = {
 
 const TRIGGER_CASES: readonly TortureCase[] = Object.entries(TRIGGERS).map(([name, rootSetup]) => ({
   name: `trigger: ${name}`,
-  setup: `${T}; ${rows(10)}; create table other (id integer primary key, v text, n integer); ${rows(10, 'other')}`,
+  setup: rootSetup.includes('other')
+    ? `${T}; ${rows(10)}; create table other (id integer primary key, v text, n integer); ${rows(10, 'other')}`
+    : `${T}; ${rows(10)}`,
   rootSetup,
   steps: [
     "insert into t values (20, 'one', 1)",
