@@ -36,7 +36,7 @@ export async function readRows(
                        where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped), '[]')::jsonb as columns
        from pg_class as c
       where c.relnamespace = $1::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
-      order by c.relname collate "C"`,
+      order by c.relname::text collate "C"`,
     [schema],
   );
   const read: TableRows[] = [];
