@@ -33,14 +33,6 @@ export interface TortureCase {
   readonly steps: readonly Step[];
   /** True when the rows are the same after the steps. Else a case that changes nothing fails. */
   readonly changesNothing?: boolean;
-  /** What is seen instead of equal tables, while it is so: the test fails when the case holds. */
-  readonly knownGap?: KnownGap;
-}
-
-export interface KnownGap {
-  readonly seen: string;
-  /** Version pairs where it is seen; all when it is not given. */
-  readonly on?: (from: number, to: number) => boolean;
 }
 
 /** The schema of a case. */

@@ -4,7 +4,7 @@ import type { TortureCase } from '../torture-case.js';
 
 const COLUMNS = `c_date date, c_time time, c_timetz timetz, c_timestamp timestamp, c_timestamptz timestamptz, c_interval interval, c_bytea bytea,
   c_real real, c_double double precision, c_money money, c_numeric numeric, c_text text, c_json json, c_jsonb jsonb, c_xml xml, c_class regclass,
-  c_times timestamptz[], c_doubles double precision[], c_intervals interval[], c_bytes bytea[], c_range tstzrange, c_place public.session_place,
+  c_times timestamptz[], c_doubles double precision[], c_intervals interval[], c_bytes bytea[], c_range tstzrange, c_place public.session_float_place,
   c_hstore public.hstore, c_nulls text[]`;
 
 const ROW = String.raw`'2024-02-03', '04:05:06.789', '04:05:06-03:30', '2024-02-03 04:05:06.789', '2024-02-03 04:05:06.789+05:45', '-1 year 2 mons 3 days -04:05:06.7',
@@ -47,7 +47,7 @@ const HOSTILE = `
     'clock_timestamp()',
     'txid_current()',
     'pg_trigger_depth()',
-    'row_to_json(record)',
+    'row_to_json(anyelement)',
     'to_json(anyelement)',
     'to_jsonb(anyelement)',
     'to_json(text)',
@@ -241,7 +241,7 @@ function sessionCase({ name, settings, rootSince, refused }: Session): TortureCa
     name: `session: ${name}`,
     ...(rootSince === undefined ? {} : { rootSince }),
     shared: { schema: 't_sessions', rows: `session = ${session}` },
-    setup: `create type public.session_place as (at timestamptz, days interval, share double precision, bytes bytea, price money);
+    setup: `create type public.session_float_place as (at timestamptz, days interval, share double precision, bytes bytea, price money);
       ${HOSTILE} ${SETUP}`,
     session: settings,
     steps: [

@@ -320,8 +320,10 @@ const RULES: readonly TortureCase[] = [
   },
 ];
 
+/** PostgreSQL 10 knows no NEW in a DELETE and no OLD in an INSERT. */
 const trigger = (body: string, when: string, name = 'app') => `
-  create function ${name}() returns trigger language plpgsql as $app$ begin ${body} return coalesce(new, old); end $app$;
+  create function ${name}() returns trigger language plpgsql as $app$ begin ${body}
+    if tg_level = 'STATEMENT' then return null; elsif tg_op = 'DELETE' then return old; else return new; end if; end $app$;
   create trigger ${name} ${when} execute procedure ${name}();`;
 
 /** Each trigger over inserts, updates and deletes of one row and of many. */
@@ -360,7 +362,7 @@ const TRIGGERS: Readonly<Record<string, string>> = {
   ),
   'before row, changes the key': trigger('new.id := new.id + 10000; ', 'before insert on t for each row'),
   'before row, leaves out rows': trigger(
-    'if coalesce(new.id, old.id) % 2 = 0 then return null; end if;',
+    "if tg_op = 'DELETE' then if old.id % 2 = 0 then return null; end if; elsif new.id % 2 = 0 then return null; end if;",
     'before insert or update or delete on t for each row',
   ),
   'before row, updates an earlier row': trigger(
@@ -403,7 +405,10 @@ const TRIGGERS: Readonly<Record<string, string>> = {
     'after insert or update on t initially deferred for each row',
   ).replace('create trigger', 'create constraint trigger'),
   'writes another replicated table': trigger(
-    'insert into %S.other values (coalesce(new.id, old.id), tg_op, 0) on conflict (id) do update set n = %S.other.n + 1, v = excluded.v;',
+    `declare v_id integer; begin
+       if tg_op = 'DELETE' then v_id := old.id; else v_id := new.id; end if;
+       insert into %S.other values (v_id, tg_op, 0) on conflict (id) do update set n = %S.other.n + 1, v = excluded.v;
+     end;`,
     'after insert or update or delete on t for each row',
   ),
   'writes another table that writes back':

@@ -295,8 +295,8 @@ const FAMILIES: Readonly<Record<string, readonly TypeSpec[]>> = {
     { type: 'regconfig', values: ["'simple'", "'english'"] },
     { type: 'regdictionary', values: ["'simple'"] },
     { type: 'regcollation', since: 13, values: [`'"C"'`, `'"POSIX"'`] },
-    { type: 'int2vector', values: ["'1 2 3'", "''"] },
-    { type: 'oidvector', values: ["'1 2 3'", "''"] },
+    { type: 'int2vector', values: ["'1 2 3'", "''"], hasArray: false },
+    { type: 'oidvector', values: ["'1 2 3'", "''"], hasArray: false },
     { type: 'refcursor', values: ["'a cursor'", "''"] },
     { type: 'aclitem', values: ["'postgres=arw/postgres'", "'=r/postgres'"] },
   ],
@@ -371,8 +371,14 @@ const FAMILIES: Readonly<Record<string, readonly TypeSpec[]>> = {
     {
       type: 'float_pair',
       label: 'composite with floats',
-      setup: 'create type float_pair as (a float8, b real);',
-      values: ['row(0.1, 0.1)', "row('NaN', '-Infinity')", 'row(1e-320, null)'],
+      setup: 'create type float_pair as (a float8, b text);',
+      values: ["row(0.1, 'x')", "row('NaN', '')", "row('1e-320', null)", "row('-0', null)"],
+    },
+    {
+      type: 'real_pair',
+      label: 'composite with reals',
+      setup: 'create type real_pair as (a real, b real);',
+      values: ['row(0.1, 1)', "row('NaN', '-Infinity')", "row('1e-45', null)"],
     },
     {
       type: 'checked_place',
