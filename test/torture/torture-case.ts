@@ -9,7 +9,16 @@ export type Step =
   | { readonly copy: string; readonly data: string }
   /** A change of the schema: the leaf catches up, then the statements run on the leaf and then on the root. */
   | { readonly onBoth: string }
-  | { readonly run: (application: Connection) => Promise<void> };
+  | { readonly run: (tools: StepTools) => Promise<void> };
+
+export interface StepTools {
+  /** The session that the case's statements run in. */
+  readonly application: Connection;
+  /** One more session of the application on the root. The caller closes it. */
+  readonly open: () => Promise<Connection>;
+  /** Ends the batch that the leaf reads next. */
+  readonly tick: () => Promise<unknown>;
+}
 
 /**
  * Tables and what an application does with them. Each case has a schema of its own, which is made for it and is first in the

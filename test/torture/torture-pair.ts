@@ -6,7 +6,7 @@ import type { TestNode } from '../support/test-node.js';
 import { openTree, type Tree } from '../support/tree.js';
 import { waitUntilSeen } from '../support/wait-until.js';
 import { describeDifferences, fingerprint, READING_SESSION, readRows } from './read-rows.js';
-import { type Step, schemaOf, type TortureCase, withSchema } from './torture-case.js';
+import { type Step, type StepTools, schemaOf, type TortureCase, withSchema } from './torture-case.js';
 
 /** How often a tick is made, and so how many statements are one batch for the leaf. */
 export type TickAfter = 'each case' | 'each step' | 'all cases';
@@ -34,34 +34,21 @@ export class TorturePair implements AsyncDisposable {
 
   /** Replicates the tables of all cases, runs their steps on the root one case after the other, and waits until the leaf has it all. */
   async run(cases: readonly TortureCase[], tickAfter: TickAfter): Promise<void> {
-    const T0 = performance.now();
-    const lap = (w: string) => {
-      if (process.env['TORTURE_TIMES']) console.log(w, Math.round(performance.now() - T0));
-    };
     await this.#open(cases);
     await this.#setUp(cases);
-    lap('set up');
     await this.#addTables(cases);
-    lap('added');
     await this.#tree.caughtUp(this.#root, [this.#leaf]);
     // From here on the ticks are ours, so that the same events are in the same batch each time.
     await this.#root.ticker?.stop();
-    lap('caught up');
     for (const torture of cases) {
       const [root] = this.#readers as [Connection];
       this.#keep(torture).before = fingerprint(await readRows(root, schemaOf(torture), torture.shared?.rows));
     }
-    lap('read');
     for (const torture of cases) {
-      const t1 = performance.now();
       await this.#write(torture, tickAfter);
-      if (process.env['TORTURE_TIMES'] && performance.now() - t1 > 300)
-        console.log('SLOW', torture.name, Math.round(performance.now() - t1));
       if (tickAfter === 'each case') await this.#tick();
     }
-    lap('written');
     await this.#leafReaches(await this.#tick());
-    lap('reached');
   }
 
   /** What is wrong with a case: empty when root and leaf are equal and nothing of it is parked. */
@@ -144,7 +131,6 @@ export class TorturePair implements AsyncDisposable {
     for (const node of [this.#root, this.#leaf]) {
       // A table that ends the command ends its case only: it is dropped, and the command is begun again.
       for (let isDone = false; !isDone; ) {
-        const t2 = performance.now();
         try {
           const text = await mustInProcess(
             node,
@@ -157,8 +143,6 @@ export class TorturePair implements AsyncDisposable {
             this.#failedTable(cases, line.slice('skipped '.length), `add-table on ${node.name}`, line);
           }
           isDone = true;
-          if (process.env['TORTURE_TIMES'])
-            console.log('added', node.name, Math.round(performance.now() - t2), text.split('\n').length);
         } catch (error) {
           const [name] = (await readMissing(this.#reader(node), this.#tree.queue)).tables;
           if (name === undefined) throw error;
@@ -224,8 +208,12 @@ export class TorturePair implements AsyncDisposable {
       await leaf.execute(withSchema(torture, step.onBoth));
       await application.execute(withSchema(torture, step.onBoth));
     } else {
-      await step.run(application);
+      await step.run(this.#tools(application));
     }
+  }
+
+  #tools(application: Connection): StepTools {
+    return { application, open: () => this.#root.application(), tick: () => this.#tick() };
   }
 
   async #tick(): Promise<bigint> {
@@ -279,11 +267,7 @@ export async function openTorturePair(from: number, to: number): Promise<Torture
     await openTree({
       nodes: { root: { major: from }, leaf: { major: to, provider: 'root' } },
       ownServers: true,
-      settings: {
-        max_prepared_transactions: '5',
-        ...(process.env['TJIT'] ? { jit: 'off' } : {}),
-        ...(process.env['TLOG'] ? { log_min_duration_statement: '5', log_line_prefix: '%m %d ' } : {}),
-      },
+      settings: { max_prepared_transactions: '5' },
     }),
   );
 }

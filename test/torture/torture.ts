@@ -4,6 +4,9 @@ import { KNOWN_GAPS } from './known-gaps.js';
 import type { TortureCase } from './torture-case.js';
 import { openTorturePair, type TickAfter, type TorturePair } from './torture-pair.js';
 
+/** All cases are run before the first test. */
+const SETUP_TIMEOUT_MS = 600_000;
+
 /**
  * One test per case: what an application does on a root of version `from` arrives on a leaf of version `to` exactly.
  * PGCASCADE_TORTURE, a regular expression, picks cases by name.
@@ -21,7 +24,7 @@ export function torture(from: number, to: number, tickAfter: TickAfter): void {
     beforeAll(async () => {
       pair = await openTorturePair(from, to);
       await pair.run(cases, tickAfter);
-    });
+    }, SETUP_TIMEOUT_MS);
 
     afterAll(async () => {
       await pair?.[Symbol.asyncDispose]();

@@ -1,3 +1,5 @@
+import type { Connection } from '../../../src/db/connection.js';
+import { seededRandom } from '../../support/random.js';
 import type { TortureCase } from '../torture-case.js';
 
 /* What an application's statements can look like. */
@@ -609,7 +611,7 @@ const TRANSACTIONS: readonly TortureCase[] = [
     setup: T,
     steps: [
       {
-        run: async (application) => {
+        run: async ({ application }) => {
           for (let i = 0; i < 20; i++) {
             await application.executePrepared('i', 'insert into t values ($1, $2, $3)', [
               i,
@@ -667,16 +669,59 @@ const TRANSACTIONS: readonly TortureCase[] = [
     ],
   },
   {
-    name: 'parallel writers of the same rows',
+    name: 'whole tables under locks and isolation levels',
     setup: 'create table t (id integer primary key, n bigint)',
     steps: [
       'insert into t select i, 0 from generate_series(1, 10) as i',
-      'update t set n = n + 1',
-      'begin isolation level serializable; update t set n = n + (select sum(n) from t) where id = 1; commit',
-      'lock table t; update t set n = -n',
+      'begin isolation level serializable; update t set n = n + (select count(*) from t) where id = 1; commit',
+      'begin; lock table t; update t set n = -n - id; commit',
+    ],
+  },
+  {
+    name: 'parallel writers of the same rows, ticks in between',
+    setup: `${T}; ${rows(20)}; ${BARE}; create index on bare (id)`,
+    steps: [
+      {
+        run: async ({ open, tick }) => {
+          const writers = Array.from({ length: 6 }, (_, number) => writeAtRandom(open, number));
+          let isDone = false;
+          const written = Promise.all(writers).finally(() => {
+            isDone = true;
+          });
+          while (!isDone) await tick();
+          await written;
+        },
+      },
     ],
   },
 ];
+
+/** One writer's single-row statements over few keys, each its own transaction, so that writers wait for each other and none is a deadlock's victim. */
+async function writeAtRandom(open: () => Promise<Connection>, writer: number): Promise<void> {
+  await using session = await open();
+  const random = seededRandom(writer + 1);
+  for (let i = 0; i < 60; i++) {
+    const id = Math.floor(random() * 20) + 1;
+    const other = Math.floor(random() * 20) + 1;
+    const value = `'${writer} ${i}'`;
+    const statements = [
+      `insert into %S.t values (${id}, ${value}, ${i}) on conflict (id) do update set v = excluded.v, n = %S.t.n + 1`,
+      `update %S.t set v = v || ${value} where id = ${id}`,
+      `delete from %S.t where id = ${id}`,
+      `update %S.t set id = ${other} where id = ${id} and not exists (select from %S.t where id = ${other})`,
+      `insert into %S.bare values (${id}, ${value}, ${i})`,
+      `update %S.bare set n = n + 1 where ctid = (select ctid from %S.bare where id = ${id} limit 1 for update skip locked)`,
+      `delete from %S.bare where ctid = (select ctid from %S.bare where id = ${id} limit 1 for update skip locked)`,
+    ];
+    const statement = statements[Math.floor(random() * statements.length)] as string;
+    await session
+      .execute(statement.replaceAll('%S.', 't_parallel_writers_of_the_same_rows_ticks_in_between.'))
+      .catch((error: unknown) => {
+        // Another writer was first with that key: nothing was written.
+        if ((error as { code?: string }).code !== '23505') throw error;
+      });
+  }
+}
 
 export const STATEMENT_CASES: readonly TortureCase[] = [
   ...PLAIN,
