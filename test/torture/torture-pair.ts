@@ -172,8 +172,7 @@ export class TorturePair implements AsyncDisposable {
     await application.execute(
       `set statement_timeout = '10s'; set search_path = ${schemaOf(torture)}, public`,
     );
-    for (const statement of torture.session ?? []) await application.execute(withSchema(torture, statement));
-    for (const step of torture.steps) {
+    for (const step of [...(torture.session ?? []), ...torture.steps]) {
       try {
         await this.#step(torture, application, step);
       } catch (error) {
@@ -262,10 +261,10 @@ export class TorturePair implements AsyncDisposable {
 }
 
 /** Sets up a root and a leaf, each with a server of its own. */
-export async function openTorturePair(from: number, to: number): Promise<TorturePair> {
+export async function openTorturePair(from: number, to: number, rootEncoding?: string): Promise<TorturePair> {
   return new TorturePair(
     await openTree({
-      nodes: { root: { major: from }, leaf: { major: to, provider: 'root' } },
+      nodes: { root: { major: from, encoding: rootEncoding }, leaf: { major: to, provider: 'root' } },
       ownServers: true,
       settings: { max_prepared_transactions: '5' },
     }),

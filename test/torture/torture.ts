@@ -7,13 +7,25 @@ import { openTorturePair, type TickAfter, type TorturePair } from './torture-pai
 /** All cases are run before the first test. */
 const SETUP_TIMEOUT_MS = 600_000;
 
+export interface TortureOptions {
+  /** Others than those of all version pairs. */
+  readonly all?: readonly TortureCase[];
+  /** Of the root's database; UTF8 when it is not given. The leaf's is UTF8. */
+  readonly rootEncoding?: string;
+}
+
 /**
  * One test per case: what an application does on a root of version `from` arrives on a leaf of version `to` exactly.
  * PGCASCADE_TORTURE, a regular expression, picks cases by name.
  */
-export function torture(from: number, to: number, tickAfter: TickAfter): void {
+export function torture(
+  from: number,
+  to: number,
+  tickAfter: TickAfter,
+  { all = CASES, rootEncoding }: TortureOptions = {},
+): void {
   const wanted = new RegExp(process.env['PGCASCADE_TORTURE'] ?? '', 'i');
-  const cases = CASES.filter((candidate) => canRun(candidate, from, to) && wanted.test(candidate.name));
+  const cases = all.filter((candidate) => canRun(candidate, from, to) && wanted.test(candidate.name));
 
   const unknown = Object.keys(KNOWN_GAPS).filter((name) => !CASES.some((one) => one.name === name));
   if (unknown.length > 0) throw new Error(`No case has the name of these gaps: ${unknown.join(', ')}`);
@@ -22,7 +34,7 @@ export function torture(from: number, to: number, tickAfter: TickAfter): void {
     let pair: TorturePair;
 
     beforeAll(async () => {
-      pair = await openTorturePair(from, to);
+      pair = await openTorturePair(from, to, rootEncoding);
       await pair.run(cases, tickAfter);
     }, SETUP_TIMEOUT_MS);
 
