@@ -1,5 +1,6 @@
 import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
+import { callApi } from './call-api.js';
 import type { Member } from './member-sessions.js';
 import { type NodeInfo, requireNode } from './node-info.js';
 
@@ -42,6 +43,54 @@ export async function checkMergedQueues(old: Member, candidate: Member): Promise
         `${missing.join(', ')}: run add-table for that node.`,
     );
   }
+}
+
+/**
+ * Lets the leaves beside a root that is becoming a branch follow it. A table that lacks rows of some part, because its copy has not
+ * ended or it is parked, is copied anew from the new root, which has them; the part has nothing left to do. Called before the node
+ * becomes a branch, in the same transaction.
+ *
+ * What the leaf's worker is just writing into such a table comes to nothing: until `startToMerge` the part counts as one without rows.
+ * Returns the names of those tables in the combined queue.
+ */
+export async function startToFollow(tx: Connection, combinedQueue: string): Promise<string[]> {
+  const parts = await tx.query<{ queue_name: string; table_name: string; combined_name: string | null }>(
+    `select t.queue_name, t.table_name, own.table_name as combined_name
+       from pgq_node.node_info as n
+       join londiste.table_info as t on t.queue_name = n.queue_name and t.local
+       left join londiste.table_info as own
+         on own.queue_name = n.combined_queue and own.local
+        and coalesce(own.dest_table, own.table_name) = coalesce(t.dest_table, t.table_name)
+      where n.combined_queue = $1
+        and (t.merge_state is distinct from 'ok'
+             or exists (select from pgcascade.table_error as e
+                         where e.queue_name = t.queue_name and e.table_name = t.table_name)
+             or exists (select from pgcascade.empty_part as e
+                         where e.queue_name = t.queue_name and e.table_name = t.table_name))
+      order by t.queue_name, t.table_name`,
+    [combinedQueue],
+  );
+  for (const { queue_name: queueName, table_name: tableName } of parts) {
+    await callApi(tx, 'londiste.local_set_table_state', [queueName, tableName, null, 'ok']);
+    await tx.query('select pgcascade.clear_table_state($1, $2)', [queueName, tableName]);
+    await tx.query('select pgcascade.add_part($1, $2, true)', [queueName, tableName]);
+  }
+  const names = new Set(parts.flatMap(({ combined_name: name }) => (name === null ? [] : [name])));
+  for (const name of names) {
+    await callApi(tx, 'londiste.local_set_table_state', [combinedQueue, name, null, null]);
+  }
+  return [...names];
+}
+
+/** Lets the leaves beside a branch that becomes the root merge into it: all of their rows are here by now. In the same transaction. */
+export async function startToMerge(tx: Connection, combinedQueue: string): Promise<void> {
+  await tx.query(
+    `select pgcascade.take_part(e.queue_name, e.table_name)
+       from pgcascade.empty_part as e
+       join pgq_node.node_info as n on n.queue_name = e.queue_name
+      where n.combined_queue = $1`,
+    [combinedQueue],
+  );
 }
 
 /** As `checkMergedQueues`, when the root is gone: what was merged is known by the events that have come from it. */

@@ -1,7 +1,7 @@
 import { ReplicateError } from '../errors/replicate-error.js';
 import { failpoint } from '../runtime/failpoint.js';
 import { callApi } from './call-api.js';
-import { checkMergedQueuesSeen } from './combined-queue.js';
+import { checkMergedQueuesSeen, startToMerge } from './combined-queue.js';
 import type { Member, MemberSessions } from './member-sessions.js';
 import { moveNode } from './move-node.js';
 import { requireNode } from './node-info.js';
@@ -158,6 +158,7 @@ async function promote(
     // Nobody knows where the dead root's sequences have stopped, but not beyond what it has published.
     await raiseToPublished(tx, queueName);
     await callApi(tx, 'pgq_node.promote_branch', [queueName]);
+    await startToMerge(tx, queueName);
     if (!candidate.subscribers.some(({ nodeName }) => nodeName === oldName)) {
       await callApi(tx, 'pgq_node.register_subscriber', [
         queueName,

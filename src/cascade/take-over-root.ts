@@ -3,7 +3,7 @@ import { ReplicateError } from '../errors/replicate-error.js';
 import { type TickId, tickId } from '../queue/ids.js';
 import { failpoint } from '../runtime/failpoint.js';
 import { type ApiAnswer, callApi } from './call-api.js';
-import { checkMergedQueues } from './combined-queue.js';
+import { checkMergedQueues, startToFollow, startToMerge } from './combined-queue.js';
 import { registerLocation } from './location.js';
 import type { Member, MemberSessions } from './member-sessions.js';
 import { requireNode } from './node-info.js';
@@ -215,6 +215,7 @@ async function promote(
       await callApi(tx, 'pgq_node.register_subscriber', [queueName, nodeName, workerName, lastTick]);
     }
     await callApi(tx, 'pgq_node.promote_branch', [queueName]);
+    await startToMerge(tx, queueName);
     await setSequences(tx, sequences);
     await failpoint('takeover-sequences');
   });
@@ -274,13 +275,18 @@ async function joinOldRoot(sessions: MemberSessions, options: TakeOverOptions): 
   if (old.node.nodeType !== 'root') return;
   const location = await sessions.location(newName);
   const isStock = await isStockNode(old.connection);
-  await old.connection.transaction(async (tx) => {
+  const copied = await old.connection.transaction(async (tx) => {
+    const tables = isStock ? [] : await startToFollow(tx, queueName);
     // Its queue takes no events any more, so the location is written in the session role of replication.
     await callApi(tx, 'pgq_node.demote_root', [queueName, 3, newName]);
     await registerLocation(tx, queueName, { ...location, isDead: false });
     await raiseToPublished(tx, queueName);
     await tx.query("select pg_notify('pgcascade_tables', $1)", [queueName]);
     if (isStock) await resumeStockWorker(tx, queueName, old.node.workerName);
+    return tables;
   });
   report(`Node "${oldName}" is a branch below "${newName}".`);
+  for (const tableName of copied) {
+    report(`Table ${tableName} lacks rows on "${oldName}", so it will be copied anew from "${newName}".`);
+  }
 }

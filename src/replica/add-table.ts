@@ -2,6 +2,7 @@ import { callApi } from '../cascade/call-api.js';
 import type { Connection } from '../db/connection.js';
 import { quoteName } from '../db/identifier.js';
 import { ReplicateError } from '../errors/replicate-error.js';
+import { failpoint } from '../runtime/failpoint.js';
 import { hasStockTrigger, readCapturePlans } from './capture-plans.js';
 import { type MergedPart, readOtherParts, readSiblings } from './merged-parts.js';
 import { readTables } from './table-list.js';
@@ -59,8 +60,10 @@ export async function addTable(connection: Connection, options: AddTableOptions)
     await register(tx, options, destTable);
     const others = await readOtherParts(tx, queueName, tableName);
     if (purpose !== 'none') for (const part of others) await closeToWriters(tx, part, destTable);
+    await failpoint('add-table-registered');
     return others.map((part) => part.queueName);
   });
+  await failpoint('add-table-added');
   return { kind: 'added', otherQueues };
 }
 

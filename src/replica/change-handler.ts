@@ -1,5 +1,6 @@
 import { callApi } from '../cascade/call-api.js';
 import type { Connection } from '../db/connection.js';
+import { failpoint } from '../runtime/failpoint.js';
 import { hasStockTrigger, readCapturePlans, skipsWrites } from './capture-plans.js';
 import {
   createTriggers,
@@ -36,15 +37,18 @@ export async function changeHandler(
     await callApi(tx, 'londiste.local_change_handler', [queueName, tableName, ['no_triggers'], attributes], {
       404: 'PC400',
     });
-    if (state === 'kept') return;
-    const mergeState = state === 'ok' ? 'ok' : null;
-    await callApi(tx, 'londiste.local_set_table_state', [queueName, tableName, null, mergeState], {
-      404: 'PC400',
-    });
-    await tx.query('select pgcascade.clear_table_state($1, $2)', [queueName, tableName]);
+    if (state !== 'kept') {
+      const mergeState = state === 'ok' ? 'ok' : null;
+      await callApi(tx, 'londiste.local_set_table_state', [queueName, tableName, null, mergeState], {
+        404: 'PC400',
+      });
+      await tx.query('select pgcascade.clear_table_state($1, $2)', [queueName, tableName]);
+    }
+    await failpoint('change-handler-set');
   };
   if (await hasTriggers(connection, options)) await connection.transaction((tx) => work(tx, false));
   else await options.withTableLock(destTable, (tx) => work(tx, true));
+  await failpoint('change-handler-committed');
 }
 
 /** True when the table's triggers serve this purpose already, so that it need not be locked. */

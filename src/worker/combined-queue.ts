@@ -23,23 +23,39 @@ export class CombinedQueue implements BatchQueue {
   readonly #batch: Batch;
   readonly #queueName: string;
   readonly #eventTable: string;
+  readonly #isLocal: (tableName: string) => boolean;
   /** Table → whether other queues feed it too; asked at a TRUNCATE. */
   readonly #isMerged = new Map<string, boolean>();
 
-  private constructor(tx: Connection, batch: Batch, queueName: string, eventTable: string) {
+  private constructor(
+    tx: Connection,
+    batch: Batch,
+    queueName: string,
+    eventTable: string,
+    isLocal: (tableName: string) => boolean,
+  ) {
     this.#tx = tx;
     this.#batch = batch;
     this.#queueName = queueName;
     this.#eventTable = eventTable;
+    this.#isLocal = isLocal;
   }
 
-  /** `tx`: the batch's transaction. Throws PC315 when this database is not the open root of the combined queue. */
-  static async open(tx: Connection, batch: Batch, queueName: string): Promise<CombinedQueue> {
+  /**
+   * `tx`: the batch's transaction; `isLocal`: whether the leaf replicates a table. Throws PC315 when this database is not the open root
+   * of the combined queue.
+   */
+  static async open(
+    tx: Connection,
+    batch: Batch,
+    queueName: string,
+    isLocal: (tableName: string) => boolean,
+  ): Promise<CombinedQueue> {
     await assertOpen(tx, queueName, '');
     const { name } = await tx.one<{ name: string }>('select pgq.current_event_table($1) as name', [
       queueName,
     ]);
-    return new CombinedQueue(tx, batch, queueName, quoteName(name));
+    return new CombinedQueue(tx, batch, queueName, quoteName(name), isLocal);
   }
 
   async write(block: readonly TimedEvent[]): Promise<void> {
@@ -47,6 +63,7 @@ export class CombinedQueue implements BatchQueue {
     for (const event of block) {
       // The members and tables of the part's cascade are not those of this one; EXECUTE is for all.
       if (isControlEvent(event) && event.type !== SCRIPT_EVENT) continue;
+      if (this.#isOfOtherTable(event)) continue;
       if (await this.#isPartTruncate(event)) {
         await this.#copy(rows);
         rows = [];
@@ -56,6 +73,11 @@ export class CombinedQueue implements BatchQueue {
       }
     }
     await this.#copy(rows);
+  }
+
+  /** Rows of a table that the leaf does not have: below they would be changes of rows that this database has never had. */
+  #isOfOtherTable({ type, extra1 }: TimedEvent): boolean {
+    return extra1 !== null && parseRowEventType(type) !== undefined && !this.#isLocal(extra1);
   }
 
   async end(): Promise<void> {

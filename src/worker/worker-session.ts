@@ -41,8 +41,8 @@ export class WorkerSession implements AsyncDisposable {
   readonly #subscriber: Connection;
   /** What the session was opened for: a root's has no right to write replicated tables. */
   readonly #nodeType: WorkerState['nodeType'];
-  /** A leaf whose queue is merged into another of this database; decided when the node is made. */
-  readonly #isMerged: boolean;
+  /** The role of the node beside a leaf whose queue is merged into that node's; undefined for all others. */
+  readonly #combinedType: CombinedNode['nodeType'] | undefined;
   #hasChangedRole = false;
   readonly #wake = new Wake();
   /** Something was changed in this node's database by somebody else. */
@@ -64,10 +64,10 @@ export class WorkerSession implements AsyncDisposable {
     options: WorkerOptions,
     subscriber: Connection,
     nodeType: WorkerState['nodeType'],
-    isMerged: boolean,
+    combinedType: CombinedNode['nodeType'] | undefined,
   ) {
     this.#nodeType = nodeType;
-    this.#isMerged = isMerged;
+    this.#combinedType = combinedType;
     this.#options = { ...options, signal: AbortSignal.any([options.signal, this.#ending.signal]) };
     this.#subscriber = subscriber;
     this.#registry = new TableRegistry(options.queueName, options.handlers);
@@ -101,8 +101,8 @@ export class WorkerSession implements AsyncDisposable {
       // A root writes no replicated tables, and its role need not have the right.
       if (nodeType !== 'root') await setReplicaRole(subscriber);
       await lockWorker(subscriber, queueName, consumerName, signal);
-      const isMerged = (await readCombinedNode(subscriber, queueName)) !== undefined;
-      const session = new WorkerSession(options, subscriber, nodeType, isMerged);
+      const combinedType = (await readCombinedNode(subscriber, queueName))?.nodeType;
+      const session = new WorkerSession(options, subscriber, nodeType, combinedType);
       await session.#resurrectedKeys.load(subscriber, completedTick);
       await subscriber.listen(TABLES_CHANNEL, ({ payload }) => {
         if (payload !== queueName) return;
@@ -200,10 +200,17 @@ export class WorkerSession implements AsyncDisposable {
       this.#failures = 0;
       return false;
     }
-    const combined = this.#isMerged ? await readCombinedNode(this.#subscriber, queueName) : undefined;
+    const combined =
+      this.#combinedType === undefined ? undefined : await readCombinedNode(this.#subscriber, queueName);
+    if (combined?.nodeType !== this.#combinedType) {
+      // The copies that run are of no use to a leaf that only follows, nor what is known of them when it merges again.
+      this.#hasChangedRole = true;
+      return true;
+    }
     const provider = await this.#provider.connection(state, combined === undefined);
     if (combined?.nodeType === 'branch') {
       // Its tables come by the combined queue, whose worker moves this one's position too.
+      await this.#dropStaleConsumers(provider);
       await this.#provider.publishWatermark(provider, this.#subscriber, state);
       return this.#carryBatch(provider, state, combined);
     }
@@ -282,9 +289,9 @@ export class WorkerSession implements AsyncDisposable {
 
   #queueToFill(combined: CombinedNode | undefined): ProcessBatchPorts['openQueue'] {
     if (this.#nodeType === 'branch') return BranchQueue.open;
-    return combined === undefined
-      ? undefined
-      : (tx, batch) => CombinedQueue.open(tx, batch, combined.queueName);
+    if (combined === undefined) return undefined;
+    const isLocal = (tableName: string) => this.#registry.find(tableName)?.local === true;
+    return (tx, batch) => CombinedQueue.open(tx, batch, combined.queueName, isLocal);
   }
 
   /** Tells a waiting admin command that its change has been seen, and takes back an error that is over. */

@@ -143,7 +143,7 @@ $$;
 --
 -- Called in the transaction that adds a part to a table which other queues feed already, under a lock of the table
 -- that keeps writers out. The rows of the others stay where a key can tell that a row comes twice; else all parts
--- are copied anew.
+-- are copied anew. Nothing for a queue whose leaf only follows: its rows are here already, by the combined queue.
 --
 -- Returns: nothing.
 -- Raises:  nothing.
@@ -159,6 +159,14 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    if exists (select
+                 from pgq_node.node_info as n
+                 join pgq_node.node_info as c
+                   on c.queue_name = n.combined_queue
+                where n.queue_name = p_queue_name
+                  and c.node_type = 'branch') then
+        return;
+    end if;
     if not p_has_key then
         perform pgcascade.reset_parts(p_queue_name, p_table_name);
         return;

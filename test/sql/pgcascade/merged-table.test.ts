@@ -75,6 +75,18 @@ test.each(MAJORS)('a merged table is emptied once for all its parts, on %i', asy
   expect(await parts(session)).toEqual(['a waits', 'b waits', 'c waits']);
   expect(await session.query('select * from pgcascade.table_error')).toEqual([]);
 
+  // One that only follows has its rows here by the combined queue.
+  await session.execute(`
+    select pgq_node.register_location('all', n, 'dbname=' || n, false) from unnest('{root,here}'::text[]) as n;
+    select pgq_node.create_node('all', 'branch', 'here', 'all_worker', 'root', 1, null);
+    update pgq_node.node_info set combined_queue = 'all' where queue_name = 'c';
+    update londiste.table_info set merge_state = 'ok' where local`);
+  for (const hasKey of [true, false]) {
+    await session.query("select pgcascade.add_part('c', 'public.t', $1)", [hasKey]);
+    expect(await parts(session)).toEqual(['a ok', 'b ok', 'c ok']);
+  }
+  await session.query("update pgq_node.node_info set combined_queue = null where queue_name = 'c'");
+
   // The last one is alone.
   await session.query(
     "select londiste.local_remove_table('a', 'public.t'), londiste.local_remove_table('b', 'public.t')",
