@@ -8,12 +8,6 @@ export interface KnownGap {
   readonly on?: (from: number, to: number, tickAfter: TickAfter) => boolean;
 }
 
-const TWO_ROWS =
-  'Each row of the statement sends DELETE and INSERT in turn, so two rows have one key on the leaf and the next event meets both: parked, PC402 "touched 2 rows".';
-const DEFERRED =
-  'Two rows of one transaction have the same key until its end; events name rows by key: parked, PC402 "touched 2 rows".';
-const INSERT_FIRST =
-  'PostgreSQL fires the statement triggers for INSERT first, so the INSERT of a key comes before the DELETE that freed it: parked, PC402 with 23505.';
 const OUTER_AFTER_INNER =
   'What a row trigger writes into another row of the statement\'s set is sent before that row\'s own event: parked, PC402 "not on the subscriber", or the older values win.';
 const SORTS_FIRST =
@@ -24,26 +18,6 @@ const PARTITION_TRUNCATE = 'TRUNCATE of a partition sends no event: its rows sta
 
 /** Cases that do not hold, by name: their tests fail when they do. No reason to leave a case out. */
 export const KNOWN_GAPS: Readonly<Record<string, KnownGap>> = {
-  ...Object.fromEntries(
-    ['immediate', 'deferred'].flatMap((mode) =>
-      [
-        'two keys swapped by a case expression',
-        'all keys one up',
-        'all keys turned round',
-        'all keys in a ring',
-        'three updates in one transaction',
-        'an insert and a chain',
-        'in bulk',
-      ].map((name) => [`keys, deferrable initially ${mode}: ${name}`, { seen: TWO_ROWS }]),
-    ),
-  ),
-  'two rows under one deferred key: insert, then the old one is deleted': { seen: DEFERRED },
-  'two rows under one deferred key: insert, then the new one is deleted': { seen: DEFERRED },
-  'two rows under one deferred key: swapped by two updates': { seen: DEFERRED },
-  'two rows under one deferred key: two inserts, one moves away': { seen: DEFERRED },
-  'two rows under one deferred key: three inserts, one stays': { seen: DEFERRED },
-  'with: delete … returning into insert of the same keys, limit 1': { seen: INSERT_FIRST },
-  'with: update of a key of which one is read, insert of the freed key': { seen: INSERT_FIRST },
   'trigger: after row, updates another row of the same statement': { seen: OUTER_AFTER_INNER },
   'trigger: after row, deletes another row of the same statement': { seen: OUTER_AFTER_INNER },
   'trigger: before row, updates an earlier row': { seen: OUTER_AFTER_INNER },
