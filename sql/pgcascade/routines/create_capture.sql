@@ -3,7 +3,7 @@
 -- Makes the triggers that turn every write to a table into events of the queue, and records the plan. Triggers and
 -- functions that an earlier call made are replaced in the same transaction, so no write is missed or doubled.
 --
--- The triggers are named `!pgcascade_<plan>_…`: they sort before the user's, so a row's event is written before a
+-- The triggers are named `!pgcascade_<plan>_...`: they sort before the user's, so a row's event is written before a
 -- user's trigger can write the same row again.
 --
 -- Returns: one row: mode and reason as pgcascade.capture_mode.
