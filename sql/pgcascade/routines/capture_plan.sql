@@ -1,7 +1,7 @@
 -- Function: pgcascade.table_key(1)
 --
 -- The columns that identify a row of a table: its primary key, else the unique index over not-null columns with the
--- fewest columns, else none. A deferrable key does not count, as it does not for PostgreSQL's own replica identity: two
+-- fewest columns, else none. Generated columns are not sent, so a key with one does not count. A deferrable key does not count, as it does not for PostgreSQL's own replica identity: two
 -- rows can have the same one for a while (`set id = id + 1`), and no order of events by key tells them apart.
 --
 -- Returns: one row; key_columns in index order (empty without a key), the index's name, and the equality operator of each
@@ -25,7 +25,7 @@ as $$
                c.relname,
                array_agg(a.attname::text order by k.position) as columns,
                array_agg(format('operator(%I.%s)', n.nspname, o.oprname) order by k.position) as operators,
-               bool_and(a.attnotnull) as not_null
+               bool_and(a.attnotnull and coalesce(to_jsonb(a) ->> 'attgenerated', '') = '') as not_null
           from pg_index as i
           join pg_class as c on c.oid = i.indexrelid
           cross join lateral unnest(i.indkey::int2[]) with ordinality as k(attnum, position)

@@ -452,9 +452,8 @@ declare
     v_queue     pgq.queue%rowtype;
     v_keys      text[];
     v_settings  text[];
-    v_table     text;
-    v_one       text;
-    v_many      text;
+    v_table     constant text := E'\x01events\x01';
+    v_body      text;
     v_bodies    text[];
 begin
     select q.* into v_queue from pgq.queue as q where q.queue_name = p_plan.queue_name;
@@ -474,24 +473,26 @@ begin
         when 'mixed' then array['insert', 'row', 'truncate']
         else array['row', 'truncate']
     end loop
-        v_bodies := '{}';
-        for v_table in
-            select format('%s_%s', v_queue.queue_data_pfx, no) from generate_series(0, v_queue.queue_ntables - 1) as no order by no
-        loop
-            v_many := case kind
-                when 'row' then pgcascade.capture_by_row(p_plan.capture_format, p_plan.relation, p_plan.table_name, v_keys, v_table)
-                else pgcascade.capture_rows(
-                    p_plan.capture_format, upper(kind), p_plan.relation, p_plan.table_name, v_keys, v_table
-                )
-            end;
-            if kind = 'update' and cardinality(v_keys) > 0 then
-                v_one := pgcascade.capture_rows(
+        -- The statements differ by the event table only: made once, with a word in its place that no name has.
+        v_body := case kind
+            when 'row' then pgcascade.capture_by_row(p_plan.capture_format, p_plan.relation, p_plan.table_name, v_keys, v_table)
+            else pgcascade.capture_rows(
+                p_plan.capture_format, upper(kind), p_plan.relation, p_plan.table_name, v_keys, v_table
+            )
+        end;
+        if kind = 'update' and cardinality(v_keys) > 0 then
+            v_body := pgcascade.capture_update_body(
+                pgcascade.capture_rows(
                     p_plan.capture_format, 'UPDATE', p_plan.relation, p_plan.table_name, v_keys, v_table, p_is_one => true
-                );
-                v_many := pgcascade.capture_update_body(v_one, v_many);
-            end if;
-            v_bodies := v_bodies || v_many;
-        end loop;
+                ),
+                v_body
+            );
+        end if;
+        v_bodies := array(
+            select replace(v_body, v_table, format('%s_%s', v_queue.queue_data_pfx, no))
+              from generate_series(0, v_queue.queue_ntables - 1) as no
+             order by no
+        );
         source := pgcascade.capture_program(
             v_queue.queue_id,
             pgcascade.capture_guard(p_plan, kind, case when kind = 'truncate' then '{}' else v_settings end),

@@ -207,10 +207,10 @@ begin
      where p.queue_name = p_queue_name
        and p.table_name = p_table_name
     returning p.* into v_plan;
-    delete from pgcascade.captured_partition as k where k.queue_name = p_queue_name and k.table_name = p_table_name;
     if not found then
         return false;
     end if;
+    delete from pgcascade.captured_partition as k where k.queue_name = p_queue_name and k.table_name = p_table_name;
     for v_trigger in
         select t.tgrelid::regclass as relation, t.tgname
           from pg_trigger as t
