@@ -53,45 +53,6 @@ as $$
      where c.relkind = 'r';
 $$;
 
--- Function: pgcascade.write_all_rows(4)
---
--- Makes an event of each row that a table has now, for a captured table that has just got or lost it as a partition.
--- p_operation: INSERT or DELETE.
---
--- Returns: the number of events.
--- Raises:  'Insert into queue disallowed' when the queue is closed.
--- Locks:   none but the reader's. Not to be repeated.
-create or replace function pgcascade.write_all_rows(
-    p_plan       pgcascade.capture_plan,
-    p_operation  text,
-    p_relation   oid
-)
-returns bigint
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_queue  pgq.queue%rowtype;
-    v_saved  text[];
-    v_count  bigint;
-begin
-    select q.* into v_queue from pgq.queue as q where q.queue_name = p_plan.queue_name;
-    if v_queue.queue_disable_insert then
-        raise exception 'Insert into queue disallowed';
-    end if;
-    v_saved := pgcascade.pin_settings(pgcascade.setting_values(null));
-    execute pgcascade.capture_rows(
-        p_plan.capture_format, p_operation, p_plan.relation, p_plan.table_name,
-        (pgcascade.table_key(p_plan.relation)).key_columns,
-        format('%s_%s', v_queue.queue_data_pfx, v_queue.queue_cur_table),
-        format('only %s', p_relation::regclass), format('only %s', p_relation::regclass)
-    );
-    get diagnostics v_count = row_count;
-    perform pgcascade.pin_settings(v_saved);
-    return v_count;
-end;
-$$;
-
 -- Function: pgcascade.copy_table_anew(3)
 --
 -- Has the nodes below copy a table anew: rows came or went that are no events.
@@ -116,18 +77,17 @@ begin
 end;
 $$;
 
--- Function: pgcascade.follow_partitions(2)
+-- Function: pgcascade.follow_partitions(1)
 --
--- Brings the captured partitions of a table in line with those that it has. Rows that came with an attached partition become
--- INSERT events, those that went with a detached one DELETE events, when that is seen at once; p_is_late: somebody may
--- have written since, so the nodes below copy the table anew. A partition that was dropped took its rows with it unseen.
+-- Notes which partitions a captured table has got or lost since its triggers were made. Rows that come or go with a partition
+-- are no events, as in PostgreSQL's own logical replication: the same change is made on the nodes below, or by `execute`
+-- on all of them.
 --
 -- Returns: true when there was a difference.
--- Raises:  as pgcascade.write_all_rows.
--- Locks:   new partitions, SHARE ROW EXCLUSIVE until commit. May be repeated.
+-- Raises:  nothing.
+-- Locks:   none. May be repeated.
 create or replace function pgcascade.follow_partitions(
-    p_plan     pgcascade.capture_plan,
-    p_is_late  boolean
+    p_plan  pgcascade.capture_plan
 )
 returns boolean
 language plpgsql
@@ -135,7 +95,6 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_part   record;
-    v_rows   boolean;
     v_found  boolean := false;
 begin
     for v_part in
@@ -153,38 +112,15 @@ begin
          order by 1
     loop
         v_found := true;
-        if v_part.is_new or v_part.is_there then
-            execute format('select exists (select from only %s)', v_part.relation::regclass) into v_rows;
-            if not v_rows then
-                null;
-            elsif p_is_late then
-                perform pgcascade.copy_table_anew(
-                    p_plan.queue_name, p_plan.table_name,
-                    format(
-                        'Partition %s was %s unseen', v_part.relation::regclass,
-                        case when v_part.is_new then 'attached' else 'detached' end
-                    )
-                );
-            else
-                perform pgcascade.note_change(
-                    p_plan.queue_name, p_plan.table_name,
-                    case when v_part.is_new then 'partition added' else 'partition removed' end,
-                    format(
-                        '%s rows of %s were %s.',
-                        pgcascade.write_all_rows(
-                            p_plan, case when v_part.is_new then 'INSERT' else 'DELETE' end, v_part.relation
-                        ),
-                        v_part.relation::regclass,
-                        case when v_part.is_new then 'attached with it' else 'detached with it' end
-                    )
-                );
-            end if;
-        else
-            perform pgcascade.note_change(
-                p_plan.queue_name, p_plan.table_name, 'partition removed',
-                'A partition was dropped: its rows are still on the nodes below. Drop it there too; "execute" does it everywhere.'
-            );
-        end if;
+        perform pgcascade.note_change(
+            p_plan.queue_name, p_plan.table_name,
+            case when v_part.is_new then 'partition added' else 'partition removed' end,
+            format(
+                'Partition %s was %s. Rows that it had are no events: do the same on the nodes below (or all by "execute").',
+                case when v_part.is_new or v_part.is_there then v_part.relation::regclass::text else v_part.relation::text end,
+                case when v_part.is_new then 'added' when v_part.is_there then 'detached' else 'dropped' end
+            )
+        );
     end loop;
     return v_found;
 end;
@@ -281,7 +217,7 @@ begin
     end if;
 
     if not p_is_script and v_is_root then
-        if pgcascade.follow_partitions(v_plan, p_is_late) then
+        if pgcascade.follow_partitions(v_plan) then
             perform pgcascade.create_capture(p_queue_name, p_table_name, v_plan.dest_table);
             return 'renewed';
         end if;
