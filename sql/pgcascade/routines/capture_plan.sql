@@ -1,17 +1,18 @@
 -- Function: pgcascade.table_key(1)
 --
 -- The columns that identify a row of a table: its primary key, else the unique index over not-null columns with the
--- fewest columns, else none.
+-- fewest columns, else none. A deferrable key does not count, as it does not for PostgreSQL's own replica identity: two
+-- rows can have the same one for a while (`set id = id + 1`), and no order of events by key tells them apart.
 --
--- Returns: one row; key_columns in index order (empty without a key), the index's name, whether duplicates can exist
---          inside a transaction (deferrable), and the equality operator of each column, schema-qualified.
+-- Returns: one row; key_columns in index order (empty without a key), the index's name, and the equality operator of each
+--          column, schema-qualified.
 -- Raises:  nothing.
 -- Locks:   none. May be repeated.
+drop function if exists pgcascade.table_key(oid);
 create or replace function pgcascade.table_key(
     p_relation        oid,
     out key_columns   text[],
     out key_source    text,
-    out deferrable_key boolean,
     out operators     text[]
 )
 language sql
@@ -21,7 +22,6 @@ as $$
     with candidate as (
         select i.indexrelid,
                i.indisprimary,
-               i.indimmediate,
                c.relname,
                array_agg(a.attname::text order by k.position) as columns,
                array_agg(format('operator(%I.%s)', n.nspname, o.oprname) order by k.position) as operators,
@@ -41,20 +41,20 @@ as $$
          where i.indrelid = p_relation
            and i.indisunique
            and i.indisvalid
+           and i.indimmediate
            and i.indpred is null
            and i.indexprs is null
            and k.position <= coalesce((to_jsonb(i) ->> 'indnkeyatts')::integer, i.indnatts)
-         group by i.indexrelid, i.indisprimary, i.indimmediate, c.relname
+         group by i.indexrelid, i.indisprimary, c.relname
     ), best as (
         select b.*
           from candidate as b
          where b.not_null
-         order by b.indisprimary desc, b.indimmediate desc, cardinality(b.columns), b.relname
+         order by b.indisprimary desc, cardinality(b.columns), b.relname
          limit 1
     )
     select coalesce((select b.columns from best as b), '{}'),
            coalesce((select b.relname::text from best as b), ''),
-           coalesce((select not b.indimmediate from best as b), false),
            coalesce((select b.operators from best as b), '{}');
 $$;
 
@@ -122,12 +122,13 @@ begin
     ) then
         reason := 'a foreign key whose action changes rows';
         return;
-    elsif (pgcascade.table_key(p_relation)).deferrable_key then
-        reason := 'the key is deferrable';
-        return;
     elsif cardinality((pgcascade.table_key(p_relation)).key_columns) = 0 then
         mode := 'mixed';
-        reason := 'no key';
+        reason := case
+            when exists (select from pg_index as i where i.indrelid = p_relation and i.indisprimary and not i.indimmediate)
+            then 'the key is deferrable'
+            else 'no key'
+        end;
         return;
     end if;
     mode := 'statement';

@@ -23,7 +23,7 @@ declare
     v_format    text := pgcascade.capture_format(p_queue_name);
     v_relation  oid;
     v_key       record;
-    v_plan_no   integer;
+    v_plan      pgcascade.capture_plan%rowtype;
     v_part      record;
 begin
     v_relation := pgcascade.lock_table(p_dest_table);
@@ -38,18 +38,16 @@ begin
         p_queue_name, p_table_name, p_dest_table, v_relation, 'capture', create_capture.mode, create_capture.reason,
         v_key.key_columns, v_key.key_source, v_format
     )
-    returning p.plan_no into v_plan_no;
+    returning p.* into v_plan;
 
     for v_part in
-        select c.kind, c.source, c.settings
-          from pgcascade.capture_parts(v_format, p_queue_name, p_table_name, v_relation, mode) as c
+        select c.kind, c.source
+          from pgcascade.capture_parts(v_plan) as c
     loop
-        perform pgcascade.capture_function(
-            format('capture_%s_%s', v_plan_no, v_part.kind), v_part.source, v_part.settings
-        );
+        perform pgcascade.capture_function(format('capture_%s_%s', v_plan.plan_no, v_part.kind), v_part.source);
         perform pgcascade.attach_trigger(
             v_relation,
-            format('!pgcascade_%s_%s', v_plan_no, v_part.kind),
+            format('!pgcascade_%s_%s', v_plan.plan_no, v_part.kind),
             case v_part.kind
                 when 'insert' then 'after insert on %s referencing new table as new_rows for each statement'
                 when 'update' then 'after update on %s referencing old table as old_rows new table as new_rows for each statement'
@@ -60,7 +58,7 @@ begin
                          else 'after insert or update or delete on %s for each row'
                      end
             end,
-            format('pgcascade.%I()', format('capture_%s_%s', v_plan_no, v_part.kind))
+            format('pgcascade.%I()', format('capture_%s_%s', v_plan.plan_no, v_part.kind))
         );
     end loop;
 end;
@@ -85,9 +83,6 @@ as $$
 declare
     v_plan     pgcascade.capture_plan%rowtype;
     v_wanted   record;
-    v_key      record;
-    v_part     record;
-    v_changed  boolean := false;
 begin
     select p.* into v_plan
       from pgcascade.capture_plan as p
@@ -111,30 +106,13 @@ begin
         perform pgcascade.create_capture(p_queue_name, p_table_name, v_plan.dest_table);
         return true;
     end if;
-    for v_part in
-        select c.kind, c.source, c.settings, format('capture_%s_%s', v_plan.plan_no, c.kind) as function_name
-          from pgcascade.capture_parts(
-                   v_plan.capture_format, p_queue_name, p_table_name, v_plan.relation, v_plan.mode
-               ) as c
-    loop
-        continue when exists (
-            select
-              from pg_proc as p
-             where p.pronamespace = 'pgcascade'::regnamespace
-               and p.proname = v_part.function_name
-               and p.prosrc = v_part.source
-        );
-        perform pgcascade.capture_function(v_part.function_name, v_part.source, v_part.settings);
-        v_changed := true;
-    end loop;
-    select * into v_key from pgcascade.table_key(v_plan.relation);
     update pgcascade.capture_plan as p
-       set reason = v_wanted.reason,
-           key_columns = v_key.key_columns,
-           key_source = v_key.key_source
+       set reason = v_wanted.reason
      where p.plan_no = v_plan.plan_no
-       and (p.reason, p.key_columns, p.key_source) is distinct from (v_wanted.reason, v_key.key_columns, v_key.key_source);
-    return v_changed;
+       and p.reason <> v_wanted.reason;
+    -- The application's sessions that do the same do not wait, and come to the same.
+    perform pg_advisory_xact_lock(1885827451, v_plan.plan_no);
+    return pgcascade.renew_functions(v_plan);
 end;
 $$;
 

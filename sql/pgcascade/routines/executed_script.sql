@@ -40,15 +40,12 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    perform pgcascade.capture_function(format('capture_%s_%s', p.plan_no, c.kind), c.source, c.settings)
+    perform pgcascade.renew_functions(p)
        from pgcascade.capture_plan as p
        join pg_proc as f
          on f.pronamespace = 'pgcascade'::regnamespace
         and f.proname = format('capture_%s_truncate', p.plan_no)
         and strpos(f.prosrc, 'pgcascade.script') = 0
-      cross join lateral pgcascade.capture_parts(
-                     p.capture_format, p.queue_name, p.table_name, p.relation, p.mode
-                 ) as c
       where p.purpose = 'capture';
     perform set_config('pgcascade.script', p_queue_name, true);
 end;

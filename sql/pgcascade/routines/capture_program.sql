@@ -1,0 +1,550 @@
+-- Function: pgcascade.capture_guard(3)
+--
+-- What a generated trigger function does first: the way out of the ordinary, behind one condition. A script of the queue,
+-- which every node runs by itself, writes no events; nor does a session whose session_replication_role is local, as with
+-- the triggers of PgQ. A table that has changed since the function was made is captured by SQL that is made on the spot. A
+-- session whose settings would give values another text has them set until the end of the function.
+--
+-- Returns: PL/pgSQL statements.
+-- Raises:  nothing.
+-- Locks:   none. May be repeated.
+create or replace function pgcascade.capture_guard(
+    p_plan      pgcascade.capture_plan,
+    p_kind      text,
+    p_settings  text[]
+)
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select format(
+        $f$    if pg_catalog.current_setting('session_replication_role') operator(pg_catalog.=) 'local'
+       or pg_catalog.current_setting('pgcascade.script', true) operator(pg_catalog.<>) ''
+       or pgcascade.capture_signature(%1$L::pg_catalog.regclass) operator(pg_catalog.<>) %2$L%3$s
+    then
+        if pg_catalog.current_setting('session_replication_role') operator(pg_catalog.=) 'local'
+           or pgcascade.runs_script(%4$L)
+        then
+            return null;
+        end if;
+        if pgcascade.capture_signature(%1$L::pg_catalog.regclass) operator(pg_catalog.<>) %2$L then
+            v_saved := pgcascade.pin_settings(%5$L);
+            %6$s
+            perform pgcascade.pin_settings(v_saved);
+            return null;
+        end if;
+%7$s    end if;
+$f$,
+        p_plan.relation::text,
+        pgcascade.capture_signature(p_plan.relation::regclass),
+        (select string_agg(E'\n       or ' || s.differs, '' order by s.name)
+           from pgcascade.pinned_settings() as s
+          where s.name = any (p_settings)),
+        p_plan.queue_name,
+        pgcascade.setting_values(null),
+        case p_kind
+            when 'row' then format(
+                $r$if tg_op operator(pg_catalog.=) 'INSERT' then
+                execute pgcascade.capture_late(%1$s, tg_op, true) using new, new;
+            elsif tg_op operator(pg_catalog.=) 'DELETE' then
+                execute pgcascade.capture_late(%1$s, tg_op, true) using old, old;
+            else
+                execute pgcascade.capture_late(%1$s, tg_op, true) using old, new;
+            end if;$r$,
+                p_plan.plan_no
+            )
+            else format('execute pgcascade.capture_late(%s, tg_op, false);', p_plan.plan_no)
+        end,
+        case
+            when cardinality(p_settings) > 0
+            then format(E'        v_saved := pgcascade.pin_settings(%L);\n', pgcascade.setting_values(p_settings))
+        end
+    );
+$$;
+
+-- Function: pgcascade.capture_late(3)
+--
+-- The SQL that captures one statement of a table that has changed since its trigger functions were made: for a statement
+-- trigger over its transition tables, for a row trigger (p_is_row) over $1 and $2, the old and the new row. Called by the generated functions in the application's transaction, so a new column is
+-- captured from its first write.
+--
+-- The functions get their new source here too, unless somebody else is about to do that: nobody waits. Triggers stay what
+-- they are; pgcascade.follow_tables makes them anew where another mode is wanted.
+--
+-- Returns: an SQL statement.
+-- Raises:  'Insert into queue disallowed' when the queue is closed.
+-- Locks:   advisory (1885827451, plan) until commit; never waits for it.
+create or replace function pgcascade.capture_late(
+    p_plan_no    integer,
+    p_operation  text,
+    p_is_row     boolean
+)
+returns text
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_plan   pgcascade.capture_plan%rowtype;
+    v_queue  pgq.queue%rowtype;
+    v_keys   text[];
+begin
+    select p.* into v_plan from pgcascade.capture_plan as p where p.plan_no = p_plan_no;
+    select q.* into v_queue from pgq.queue as q where q.queue_name = v_plan.queue_name;
+    if v_queue.queue_disable_insert then
+        raise exception 'Insert into queue disallowed';
+    end if;
+    if pg_try_advisory_xact_lock(1885827451, p_plan_no) then
+        perform pgcascade.renew_functions(v_plan);
+    end if;
+    select k.key_columns into v_keys from pgcascade.table_key(v_plan.relation) as k;
+    return pgcascade.capture_rows(
+        v_plan.capture_format, p_operation, v_plan.relation, v_plan.table_name, v_keys,
+        format('%s_%s', v_queue.queue_data_pfx, v_queue.queue_cur_table),
+        case when p_is_row then '(select ($1).*)' else 'old_rows' end,
+        case when p_is_row then '(select ($2).*)' else 'new_rows' end
+    );
+end;
+$$;
+
+-- Function: pgcascade.capture_update_begin(0)
+--
+-- What a statement trigger function for updates does once it knows the number of rows, as far as that matters. One row, as
+-- most updates of an application change, needs no join. For more the join is planned and run as it suits many: hashed,
+-- for the planner knows nothing of the transition tables, not compiled, and from 10,000 rows on in more memory.
+--
+-- Returns: PL/pgSQL statements.
+-- Raises:  nothing.
+-- Locks:   none. May be repeated.
+create or replace function pgcascade.capture_update_begin()
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select format(
+        $f$    if v_rows operator(pg_catalog.>) 1 then
+        v_join := pgcascade.pin_settings(%L);
+        if v_rows operator(pg_catalog.=) 10000
+           and pg_catalog.pg_size_bytes(pg_catalog.current_setting('work_mem')) operator(pg_catalog.<) 67108864
+        then
+            v_join := pg_catalog.array_cat(v_join, pgcascade.pin_settings('{work_mem,64MB}'));
+        end if;
+    end if;
+$f$,
+        array['enable_mergejoin', 'off']
+            || case when current_setting('server_version_num')::integer >= 110000 then array['jit', 'off'] end
+    );
+$$;
+
+-- Function: pgcascade.capture_update_end(0)
+--
+-- The counterpart of pgcascade.capture_update_begin.
+--
+-- Returns: PL/pgSQL statements.
+-- Raises:  nothing.
+-- Locks:   none. May be repeated.
+create or replace function pgcascade.capture_update_end()
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select $f$    if v_join is not null then
+        perform pgcascade.pin_settings(v_join);
+    end if;
+$f$::text;
+$$;
+
+-- Function: pgcascade.capture_update_body(2)
+--
+-- The statements of one event table for updates: p_one where there is one row and its key is the same, else p_many.
+--
+-- Returns: PL/pgSQL statements.
+-- Raises:  nothing.
+-- Locks:   none. May be repeated.
+create or replace function pgcascade.capture_update_body(
+    p_one   text,
+    p_many  text
+)
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select format(
+        $f$        if v_rows operator(pg_catalog.=) 1 then
+%s
+        v_is_done := found;
+        end if;
+        if not v_is_done and v_rows operator(pg_catalog.>) 0 then
+%s
+        end if;$f$,
+        p_one, p_many
+    );
+$$;
+
+-- Function: pgcascade.capture_statement_name(0)
+--
+-- The SQL of what tells one statement of a client from another: its time, in microseconds, in a form that depends on no
+-- setting.
+--
+-- Returns: an expression of type text.
+-- Raises:  nothing.
+-- Locks:   none. May be repeated.
+create or replace function pgcascade.capture_statement_name()
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select '(pg_catalog.date_part(''epoch'', pg_catalog.statement_timestamp()) operator(pg_catalog.*) 1000000)'
+           '::pg_catalog.int8::pg_catalog.text'::text;
+$$;
+
+-- Function: pgcascade.capture_mark(1)
+--
+-- What a generated function that writes INSERT events leaves behind for the others of the same statement.
+--
+-- Returns: PL/pgSQL statements.
+-- Raises:  nothing.
+-- Locks:   none. May be repeated.
+create or replace function pgcascade.capture_mark(
+    p_kind  text
+)
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select format(
+        case p_kind
+            when 'insert' then E'    v_mark := pg_catalog.set_config(''pgcascade.inserted'', %s, true);\n'
+            when 'update' then E'    if not v_is_done then\n'
+                               '        v_mark := pg_catalog.set_config(''pgcascade.inserted'', %s, true);\n'
+                               '    end if;\n'
+            else ''
+        end,
+        pgcascade.capture_statement_name()
+    );
+$$;
+
+-- Function: pgcascade.capture_order_program(4)
+--
+-- The end of a statement trigger function for deletes and updates: what a statement that deletes a key and inserts it again
+-- needs. PostgreSQL may fire the trigger for the inserted rows first, when the delete stands in a WITH and is read only in
+-- part; then the INSERT event of a key that is gone by this trigger's event and yet in the table moves behind it.
+-- Looks only when the same statement of the client has written INSERT events: those functions leave its time in a setting.
+--
+-- Returns: PL/pgSQL statements.
+-- Raises:  nothing.
+-- Locks:   none. May be repeated.
+create or replace function pgcascade.capture_order_program(
+    p_plan         pgcascade.capture_plan,
+    p_kind         text,
+    p_key_columns  text[],
+    p_queue_name   text
+)
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select format(
+        $f$    if %8$s then
+        v_join := pgcascade.pin_settings('{enable_seqscan,off}');
+        for v_late in
+            select c.pgc_key, c.pgc_command
+              from (select %2$s as pgc_key,
+                           (select t.cmin::pg_catalog.text::pg_catalog.int8 from %3$s as t where %4$s) as pgc_command
+                      from old_rows as o%5$s
+                    offset 0) as c
+             where c.pgc_command is not null
+        loop
+            perform pgcascade.put_behind(%6$L, %7$L, v_late.pgc_key, v_late.pgc_command);
+        end loop;
+        perform pgcascade.pin_settings(v_join);
+    end if;
+$f$,
+        p_plan.relation,
+        pgcascade.capture_key(p_plan.relation, 'o', p_key_columns),
+        p_plan.relation::regclass,
+        pgcascade.capture_same_key(p_plan.relation, p_key_columns, 't', 'o'),
+        case p_kind
+            when 'update' then format(
+                E'\n                     where not exists (select from new_rows as n where %s)',
+                pgcascade.capture_same_key(p_plan.relation, p_key_columns, 'n', 'o')
+            )
+            else ''
+        end,
+        p_queue_name,
+        p_plan.table_name,
+        case p_kind when 'update' then 'not v_is_done and ' else '' end
+            || 'pg_catalog.current_setting(''pgcascade.inserted'', true) operator(pg_catalog.=) '
+            || pgcascade.capture_statement_name()
+    );
+$$;
+
+-- Function: pgcascade.put_behind(4)
+--
+-- Gives the last INSERT event of a key, when this transaction wrote it after the command p_command, a new id: behind all
+-- events so far. Nobody has seen it yet.
+--
+-- Returns: nothing.
+-- Raises:  nothing.
+-- Locks:   none that others could wait for. May be repeated.
+create or replace function pgcascade.put_behind(
+    p_queue_name  text,
+    p_table_name  text,
+    p_key         text,
+    p_command     bigint
+)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_queue  pgq.queue%rowtype;
+begin
+    select q.* into v_queue from pgq.queue as q where q.queue_name = p_queue_name;
+    execute format(
+        $q$update %1$s as e
+              set ev_id = nextval(%2$L)
+            where e.ev_txid = txid_current()
+              and e.ev_id = (
+                      select max(i.ev_id)
+                        from %1$s as i
+                       where i.ev_txid = txid_current()
+                         and i.ev_extra1 = $1
+                         and i.ev_extra3 = $2
+                         and (i.ev_type like 'I:%%' or i.ev_type like '{"op":"INSERT"%%')
+                         and i.cmin::text::bigint > $3
+                  )$q$,
+        v_queue.queue_data_pfx,
+        v_queue.queue_event_seq
+    )
+      using p_table_name, p_key, p_command;
+end;
+$$;
+
+-- Function: pgcascade.capture_program(6)
+--
+-- The source of one generated trigger function: p_bodies holds the statements for each event table of the queue, of which
+-- the queue's current table is taken.
+--
+-- It runs with its owner's rights and has no search_path of its own, which would cost a write of one row a third of what
+-- capture takes. So every name in it is qualified, operators and types too: what the writer's search_path has means
+-- nothing to it.
+--
+-- Returns: PL/pgSQL.
+-- Raises:  nothing; the created function raises when inserting into the queue is disabled.
+-- Locks:   none. May be repeated.
+drop function if exists pgcascade.capture_program(integer, text, text[], text[]);
+create or replace function pgcascade.capture_program(
+    p_queue_id  integer,
+    p_guard     text,
+    p_begin     text,
+    p_bodies    text[],
+    p_end       text,
+    p_mark      text
+)
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select format(
+        $f$
+#variable_conflict use_column
+declare
+    v_table     integer;
+    v_disabled  boolean;
+    v_rows      bigint;
+    v_is_done   boolean := false;
+    v_saved     pg_catalog.text[];
+    v_join      pg_catalog.text[];
+    v_late      record;
+    v_mark      pg_catalog.text;
+begin
+%1$s
+    select q.queue_cur_table, q.queue_disable_insert%6$s
+      into v_table, v_disabled%7$s
+      from pgq.queue as q
+     where q.queue_id operator(pg_catalog.=) %2$s;
+    if v_disabled then
+        raise exception 'Insert into queue disallowed'
+            using hint = 'This node is not the root of its queue, or a takeover is closing it: write to the root.';
+    end if;
+%3$s%4$s    end if;
+%5$s    if v_saved is not null then
+        perform pgcascade.pin_settings(v_saved);
+    end if;
+%8$s    return null;
+end;
+$f$,
+        p_guard,
+        p_queue_id,
+        p_begin,
+        (select string_agg(
+                    format(
+                        E'    %s v_table operator(pg_catalog.=) %s then\n%s\n',
+                        case when b.position = 1 then 'if' else 'elsif' end, b.position - 1, b.body
+                    ),
+                    '' order by b.position
+                )
+           from unnest(p_bodies) with ordinality as b(body, position)),
+        p_end,
+        case when p_begin <> '' then ', (select pg_catalog.count(*) from (select from new_rows limit 10000) as c)' end,
+        case when p_begin <> '' then ', v_rows' end,
+        p_mark
+    );
+$$;
+
+-- Function: pgcascade.capture_function(2)
+--
+-- Creates one generated trigger function, or gives it another source. The function runs as its owner: the application
+-- needs no right on our schemas and gets none.
+--
+-- Returns: nothing.
+-- Raises:  as `create function`.
+-- Locks:   none on user tables. May be repeated.
+drop function if exists pgcascade.capture_function(text, integer, text[], text[]);
+drop function if exists pgcascade.capture_function(text, text, text[]);
+create or replace function pgcascade.capture_function(
+    p_function  text,
+    p_source    text
+)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    execute format(
+        'create or replace function pgcascade.%I() returns trigger language plpgsql security definer as %L', p_function, p_source
+    );
+    execute format('revoke all on function pgcascade.%I() from public', p_function);
+end;
+$$;
+
+-- Function: pgcascade.capture_parts(1)
+--
+-- The generated trigger functions that a plan's table needs as it is now.
+--
+-- Returns: one row for each: the kind (insert, update, delete, row, truncate) and its source.
+-- Raises:  PC302 when the queue is not there, PC400 when the format cannot name the table's key.
+-- Locks:   none. May be repeated.
+drop function if exists pgcascade.capture_parts(text, text, text, oid, text);
+create or replace function pgcascade.capture_parts(
+    p_plan      pgcascade.capture_plan,
+    out kind    text,
+    out source  text
+)
+returns setof record
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_queue     pgq.queue%rowtype;
+    v_keys      text[];
+    v_settings  text[];
+    v_table     text;
+    v_one       text;
+    v_many      text;
+    v_bodies    text[];
+begin
+    select q.* into v_queue from pgq.queue as q where q.queue_name = p_plan.queue_name;
+    if not found then
+        raise exception 'The queue % is not in this database.', p_plan.queue_name using errcode = 'PC302';
+    end if;
+    select k.key_columns into v_keys from pgcascade.table_key(p_plan.relation) as k;
+    if p_plan.capture_format = 'urlenc' and array_to_string(v_keys, '') like '%,%' then
+        raise exception 'The key of % has a column with a comma in its name, which events in urlencoded form cannot name.',
+            p_plan.relation::regclass using errcode = 'PC400';
+    end if;
+    select array_agg(distinct s) into v_settings
+      from pgcascade.capture_columns(p_plan.relation, 'n') as c, unnest(c.settings) as s;
+
+    foreach kind in array case p_plan.mode
+        when 'statement' then array['insert', 'update', 'delete', 'truncate']
+        when 'mixed' then array['insert', 'row', 'truncate']
+        else array['row', 'truncate']
+    end loop
+        v_bodies := '{}';
+        for v_table in
+            select format('%s_%s', v_queue.queue_data_pfx, no) from generate_series(0, v_queue.queue_ntables - 1) as no order by no
+        loop
+            v_many := case kind
+                when 'row' then pgcascade.capture_by_row(p_plan.capture_format, p_plan.relation, p_plan.table_name, v_keys, v_table)
+                else pgcascade.capture_rows(
+                    p_plan.capture_format, upper(kind), p_plan.relation, p_plan.table_name, v_keys, v_table
+                )
+            end;
+            if kind = 'update' and cardinality(v_keys) > 0 then
+                v_one := pgcascade.capture_rows(
+                    p_plan.capture_format, 'UPDATE', p_plan.relation, p_plan.table_name, v_keys, v_table, p_is_one => true
+                );
+                v_many := pgcascade.capture_update_body(v_one, v_many);
+            end if;
+            v_bodies := v_bodies || v_many;
+        end loop;
+        source := pgcascade.capture_program(
+            v_queue.queue_id,
+            pgcascade.capture_guard(p_plan, kind, case when kind = 'truncate' then '{}' else v_settings end),
+            case when kind = 'update' and cardinality(v_keys) > 0 then pgcascade.capture_update_begin() else '' end,
+            v_bodies,
+            case when kind = 'update' and cardinality(v_keys) > 0 then pgcascade.capture_update_end() else '' end
+                || case
+                       when kind in ('update', 'delete') and cardinality(v_keys) > 0
+                       then pgcascade.capture_order_program(p_plan, kind, v_keys, p_plan.queue_name)
+                       else ''
+                   end,
+            case when cardinality(v_keys) > 0 then pgcascade.capture_mark(kind) else '' end
+        );
+        return next;
+    end loop;
+end;
+$$;
+
+-- Function: pgcascade.renew_functions(1)
+--
+-- Gives the generated functions of a plan the source that its table needs as it is now.
+--
+-- Returns: true when a function had another one.
+-- Raises:  as pgcascade.capture_parts.
+-- Locks:   none on user tables; the caller sees to it that nobody else does the same. May be repeated.
+create or replace function pgcascade.renew_functions(
+    p_plan  pgcascade.capture_plan
+)
+returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_part     record;
+    v_key      record;
+    v_changed  boolean := false;
+begin
+    for v_part in
+        select c.source, format('capture_%s_%s', p_plan.plan_no, c.kind) as function_name
+          from pgcascade.capture_parts(p_plan) as c
+    loop
+        continue when exists (
+            select
+              from pg_proc as p
+             where p.pronamespace = 'pgcascade'::regnamespace
+               and p.proname = v_part.function_name
+               and p.prosrc = v_part.source
+        );
+        perform pgcascade.capture_function(v_part.function_name, v_part.source);
+        v_changed := true;
+    end loop;
+    select * into v_key from pgcascade.table_key(p_plan.relation);
+    update pgcascade.capture_plan as p
+       set key_columns = v_key.key_columns,
+           key_source = v_key.key_source
+     where p.plan_no = p_plan.plan_no
+       and (p.key_columns, p.key_source) is distinct from (v_key.key_columns, v_key.key_source);
+    return v_changed;
+end;
+$$;
