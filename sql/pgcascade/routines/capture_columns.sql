@@ -1,6 +1,7 @@
 -- Function: pgcascade.text_settings(1)
 --
--- The session settings that a type's text depends on. A type that we do not know in detail gets all of them.
+-- The session settings that a type's text depends on. A type that we do not know in detail gets all of them;
+-- so does a composite type, for it can get other attributes without a notice to the tables that use it.
 --
 -- Returns: an array of names, empty when the text depends on nothing.
 -- Raises:  nothing.
@@ -28,17 +29,6 @@ begin
         return pgcascade.text_settings(v_part);
     elsif v_type.typtype = 'e' then
         return v_result;
-    elsif v_type.typtype = 'c' then
-        for v_part in
-            select a.atttypid
-              from pg_attribute as a
-             where a.attrelid = v_type.typrelid
-               and a.attnum > 0
-               and not a.attisdropped
-        loop
-            v_result := v_result || pgcascade.text_settings(v_part);
-        end loop;
-        return array(select distinct s from unnest(v_result) as s order by s);
     end if;
     if v_type.typnamespace = 'pg_catalog'::regnamespace then
         case

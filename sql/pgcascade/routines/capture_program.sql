@@ -66,14 +66,15 @@ $$;
 -- Function: pgcascade.capture_late(3)
 --
 -- The SQL that captures one statement of a table that has changed since its trigger functions were made: for a statement
--- trigger over its transition tables, for a row trigger (p_is_row) over $1 and $2, the old and the new row. Called by the generated functions in the application's transaction, so a new column is
--- captured from its first write.
+-- trigger over its transition tables, for a row trigger (p_is_row) over $1 and $2, the old and the new row. Called by the
+-- generated functions in the application's transaction, so a new column is captured from its first write.
 --
 -- The functions get their new source here too, unless somebody else is about to do that: nobody waits. Triggers stay what
--- they are; pgcascade.follow_tables makes them anew where another mode is wanted.
+-- they are; pgcascade.follow_table makes them anew where another mode is wanted.
 --
 -- Returns: an SQL statement.
--- Raises:  'Insert into queue disallowed' when the queue is closed.
+-- Raises:  'Insert into queue disallowed' when the queue is closed; 40001 when the transaction's snapshot is older than the
+--          table's triggers.
 -- Locks:   advisory (1885827451, plan) until commit; never waits for it.
 create or replace function pgcascade.capture_late(
     p_plan_no    integer,
@@ -91,6 +92,10 @@ declare
 begin
     select p.* into v_plan from pgcascade.capture_plan as p where p.plan_no = p_plan_no;
     if not found then
+        if current_setting('transaction_isolation') in ('repeatable read', 'serializable') then
+            raise exception 'could not serialize access due to a change of a captured table'
+                using errcode = 'serialization_failure', hint = 'Run the transaction again.';
+        end if;
         -- The plan was dropped, its triggers are about to be.
         return 'select';
     end if;
@@ -98,8 +103,9 @@ begin
     if v_queue.queue_disable_insert then
         raise exception 'Insert into queue disallowed';
     end if;
-    if pg_try_advisory_xact_lock(1885827451, p_plan_no) then
-        perform pgcascade.renew_functions(v_plan);
+    if pg_try_advisory_xact_lock(1885827451, p_plan_no) and pgcascade.renew_functions(v_plan) then
+        insert into pgcascade.schema_change (queue_name, table_name, outcome, message)
+        values (v_plan.queue_name, v_plan.table_name, 'renewed', pgcascade.changed_message());
     end if;
     select k.key_columns into v_keys from pgcascade.table_key(v_plan.relation) as k;
     return pgcascade.capture_rows(

@@ -20,6 +20,22 @@ as $$
     delete from pgcascade.schema_change as c where c.happened_at < now() - interval '30 days';
 $$;
 
+-- Function: pgcascade.changed_message(0)
+--
+-- What pgcascade.schema_change says of a table whose triggers do after the change as before.
+--
+-- Returns: text.
+-- Raises:  nothing.
+-- Locks:   none. May be repeated.
+create or replace function pgcascade.changed_message()
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select 'The table has changed: make the same change on the nodes below, they wait for it where they must.'::text;
+$$;
+
 -- Function: pgcascade.leaf_partitions(1)
 --
 -- Returns: one row for each partition of a partitioned table that holds rows, at any depth; none for other tables.
@@ -77,17 +93,20 @@ begin
 end;
 $$;
 
--- Function: pgcascade.follow_partitions(1)
+-- Function: pgcascade.follow_partitions(2)
 --
 -- Notes which partitions a captured table has got or lost since its triggers were made. Rows that come or go with a partition
 -- are no events, as in PostgreSQL's own logical replication: the same change is made on the nodes below, or by `execute`
--- on all of them.
+-- on all of them. On PostgreSQL 10, where a new partition has no trigger until we make it, the nodes below copy the table
+-- anew when that was late (p_is_late) and the partition has rows.
 --
 -- Returns: true when there was a difference.
--- Raises:  nothing.
+-- Raises:  as pgcascade.copy_table_anew.
 -- Locks:   none. May be repeated.
+drop function if exists pgcascade.follow_partitions(pgcascade.capture_plan);
 create or replace function pgcascade.follow_partitions(
-    p_plan  pgcascade.capture_plan
+    p_plan     pgcascade.capture_plan,
+    p_is_late  boolean
 )
 returns boolean
 language plpgsql
@@ -95,6 +114,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_part   record;
+    v_rows   boolean;
     v_found  boolean := false;
 begin
     for v_part in
@@ -121,6 +141,14 @@ begin
                 case when v_part.is_new then 'added' when v_part.is_there then 'detached' else 'dropped' end
             )
         );
+        if v_part.is_new and p_is_late and current_setting('server_version_num')::integer < 110000 then
+            execute format('select exists (select from only %s)', v_part.relation::regclass) into v_rows;
+            if v_rows then
+                perform pgcascade.copy_table_anew(
+                    p_plan.queue_name, p_plan.table_name, format('Partition %s was added unseen', v_part.relation::regclass)
+                );
+            end if;
+        end if;
     end loop;
     return v_found;
 end;
@@ -133,7 +161,8 @@ $$;
 -- takes its place, and one that was dropped on the root leaves the queue.
 --
 -- p_is_script: every node runs the change by itself. Else the nodes below know nothing of it: what they need to end equal is
--- sent to them, and what happened is recorded. p_is_late: the change was made some time ago.
+-- sent to them, and what happened is recorded. p_is_late: the change was made some time ago; else a table whose name
+-- nobody has is left alone, for its place may be taken yet.
 --
 -- Returns: renewed, renamed, replaced, removed; null when nothing was to be done.
 -- Raises:  as pgcascade.create_capture.
@@ -170,7 +199,10 @@ begin
         on n.oid = c.relnamespace
      where c.oid = v_plan.relation;
 
-    if v_named is null and v_name is null then
+    if v_named is null and not p_is_script and not p_is_late then
+        -- Dropped or renamed a moment ago: another table may be about to take its place, in this transaction or the next.
+        return null;
+    elsif v_named is null and v_name is null then
         -- Below the root the event of the root's removal follows.
         if not v_is_root then
             return null;
@@ -217,7 +249,7 @@ begin
     end if;
 
     if not p_is_script and v_is_root then
-        if pgcascade.follow_partitions(v_plan) then
+        if pgcascade.follow_partitions(v_plan, p_is_late) then
             perform pgcascade.create_capture(p_queue_name, p_table_name, v_plan.dest_table);
             return 'renewed';
         end if;
@@ -232,7 +264,7 @@ begin
             case
                 when v_new is distinct from v_plan.mode
                 then format('Captured by %s from now on%s.', v_new, coalesce(': ' || nullif(v_wanted, ''), ''))
-                else 'The table has changed: make the same change on the nodes below, they wait for it where they must.'
+                else pgcascade.changed_message()
             end
         );
         -- What was written through the parent meanwhile fired no statement trigger here.
@@ -267,7 +299,8 @@ as $$
       from pgcascade.capture_plan as p
      where to_regclass(pgq.quote_fqname(p.dest_table))::oid is distinct from p.relation
         or p.purpose = 'capture'
-           and (not exists (
+           and (p.mode <> (select m.mode from pgcascade.capture_mode(p.relation) as m)
+                or not exists (
                         select
                           from pg_proc as f
                          where f.pronamespace = 'pgcascade'::regnamespace
@@ -407,6 +440,13 @@ begin
            and l.granted
            and l.mode not in ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock')
         union
+        -- What is made concurrently holds no lock any more.
+        select coalesce(i.indrelid, d.objid)
+          from pg_event_trigger_ddl_commands() as d
+          left join pg_index as i
+            on i.indexrelid = d.objid
+         where d.classid = 'pg_class'::regclass
+        union
         select i.inhparent from own as o join pg_inherits as i on i.inhrelid = o.relation
     )
     select array_agg(o.relation) into v_locked from own as o;
@@ -449,17 +489,25 @@ returns boolean
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    -- Those that can change a table, also by `cascade`.
+    v_tags  constant text[] := array[
+        'ALTER INDEX', 'ALTER SCHEMA', 'ALTER TABLE', 'ALTER TRIGGER', 'CREATE INDEX', 'CREATE SCHEMA', 'CREATE TABLE',
+        'CREATE TABLE AS', 'CREATE TRIGGER', 'DROP DOMAIN', 'DROP FUNCTION', 'DROP INDEX', 'DROP SCHEMA', 'DROP TABLE',
+        'DROP TRIGGER', 'DROP TYPE', 'SELECT INTO'
+    ];
 begin
-    if exists (select from pg_event_trigger as e where e.evtname = 'pgcascade_schema_change') then
+    if exists (select from pg_event_trigger as e where e.evtname = 'pgcascade_schema_change' and e.evttags = v_tags) then
         return true;
     end if;
-    create event trigger pgcascade_schema_change
-        on ddl_command_end
-        when tag in (
-            'ALTER TABLE', 'CREATE TABLE', 'DROP TABLE', 'ALTER SCHEMA', 'DROP SCHEMA', 'CREATE INDEX', 'ALTER INDEX',
-            'DROP INDEX', 'CREATE TRIGGER', 'ALTER TRIGGER', 'DROP TRIGGER'
-        )
-        execute procedure pgcascade.on_schema_change();
+    if exists (select from pg_event_trigger as e where e.evtname = 'pgcascade_schema_change') then
+        drop event trigger pgcascade_schema_change;
+    end if;
+    execute format(
+        'create event trigger pgcascade_schema_change on ddl_command_end when tag in (%s)'
+        ' execute procedure pgcascade.on_schema_change()',
+        (select string_agg(quote_literal(t.tag), ', ' order by t.position) from unnest(v_tags) with ordinality as t(tag, position))
+    );
     return true;
 exception
     when insufficient_privilege then
