@@ -146,6 +146,7 @@ create or replace function pgcascade.follow_table(
 )
 returns text
 language plpgsql
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -465,4 +466,69 @@ exception
     when insufficient_privilege then
         return false;
 end;
+$$;
+
+-- Function: pgcascade.capture_report(1)
+--
+-- The capture plan of each captured table of a queue, for people.
+--
+-- Returns: one row for each column of each table: the table's plan, the column, its type, how its values travel, and the
+--          settings that they are written under whatever the session has.
+-- Raises:  nothing.
+-- Locks:   none. May be repeated.
+create or replace function pgcascade.capture_report(
+    p_queue_name        text,
+    out table_name      text,
+    out dest_table      text,
+    out mode            text,
+    out reason          text,
+    out key_columns     text[],
+    out key_source      text,
+    out capture_format  text,
+    out column_name     text,
+    out column_type     text,
+    out travels         text,
+    out settings        text[]
+)
+returns setof record
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select p.table_name,
+           p.dest_table,
+           p.mode,
+           p.reason,
+           p.key_columns,
+           p.key_source,
+           p.capture_format,
+           a.attname::text,
+           format_type(a.atttypid, a.atttypmod),
+           case
+               when c.column_name is null then 'not sent: generated'
+               when p.capture_format = 'urlenc' then 'urlencoded text'
+               when b.native then 'JSON value'
+               when c.expression like 'pg_catalog.textin(%' then 'text of the type''s output function'
+               else 'text'
+           end,
+           array(
+               select format('%s = %s', s.name, s.value)
+                 from pgcascade.pinned_settings() as s
+                where s.name = any (c.settings)
+                order by s.name
+           )
+      from pgcascade.capture_plan as p
+      join pg_attribute as a
+        on a.attrelid = p.relation
+       and a.attnum > 0
+       and not a.attisdropped
+     cross join lateral pgcascade.base_type(a.atttypid) as b
+      left join lateral (
+               select x.* from pgcascade.capture_columns(p.relation, 'n') as x where x.column_name = a.attname
+           ) as c
+        on true
+     where p.queue_name = p_queue_name
+       and p.purpose = 'capture'
+     order by p.table_name, a.attnum;
 $$;
