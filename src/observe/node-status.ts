@@ -46,6 +46,9 @@ export interface TickerStatus {
   readonly isLate: boolean;
 }
 
+/** More are in `tables --capture`. */
+const SHOWN_CHANGES = 5;
+
 /** What a root says of the triggers of its tables. */
 export interface CaptureStatus {
   readonly changes: readonly SchemaChange[];
@@ -129,7 +132,7 @@ export async function readNodeStatus(
 async function readCaptureStatus(connection: Connection, queueName: string): Promise<CaptureStatus | null> {
   if (!(await knowsSchemaChanges(connection))) return null;
   return {
-    changes: await readSchemaChanges(connection, queueName, 1),
+    changes: (await readSchemaChanges(connection, queueName, 1)).slice(0, SHOWN_CHANGES),
     silentTables: await readSilentTables(connection, queueName),
   };
 }

@@ -98,8 +98,11 @@ begin
     if v_queue.queue_disable_insert then
         raise exception 'Insert into queue disallowed';
     end if;
-    if pg_try_advisory_xact_lock(1885827451, p_plan_no) then
-        perform pgcascade.renew_functions(v_plan);
+    if pg_try_advisory_xact_lock(1885827451, p_plan_no) and pgcascade.renew_functions(v_plan) then
+        perform pgcascade.note_change(
+            v_plan.queue_name, v_plan.table_name, 'renewed',
+            'The table has changed: make the same change on the nodes below, they wait for it where they must.'
+        );
     end if;
     select k.key_columns into v_keys from pgcascade.table_key(v_plan.relation) as k;
     return pgcascade.capture_rows(
@@ -208,7 +211,8 @@ $$;
 
 -- Function: pgcascade.capture_mark(1)
 --
--- What a generated function that writes INSERT events leaves behind for the others of the same statement.
+-- What a generated function leaves behind for the others of the same statement: that INSERT events were written, or that the
+-- whole of a partitioned table is truncated.
 --
 -- Returns: PL/pgSQL statements.
 -- Raises:  nothing.
@@ -227,6 +231,7 @@ as $$
             when 'update' then E'    if not v_is_done then\n'
                                '        v_mark := pg_catalog.set_config(''pgcascade.inserted'', %s, true);\n'
                                '    end if;\n'
+            when 'truncate' then E'    v_mark := pg_catalog.set_config(''pgcascade.truncated'', %s, true);\n'
             else ''
         end,
         pgcascade.capture_statement_name()
@@ -504,7 +509,12 @@ begin
                        then pgcascade.capture_order_program(p_plan, kind, v_keys, p_plan.queue_name)
                        else ''
                    end,
-            case when cardinality(v_keys) > 0 then pgcascade.capture_mark(kind) else '' end
+            case
+                when cardinality(v_keys) > 0 and kind <> 'truncate'
+                     or kind = 'truncate' and (select c.relkind from pg_class as c where c.oid = p_plan.relation) = 'p'
+                then pgcascade.capture_mark(kind)
+                else ''
+            end
         );
         return next;
     end loop;

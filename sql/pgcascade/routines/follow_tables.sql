@@ -1,58 +1,3 @@
--- Function: pgcascade.note_change(4)
---
--- Records what was changed on a captured table, for the ticker's log and for people.
---
--- Returns: nothing.
--- Raises:  nothing.
--- Locks:   none. May be repeated.
-create or replace function pgcascade.note_change(
-    p_queue_name  text,
-    p_table_name  text,
-    p_outcome     text,
-    p_message     text
-)
-returns void
-language sql
-set search_path = pg_catalog, pg_temp
-as $$
-    insert into pgcascade.schema_change (queue_name, table_name, outcome, message)
-    values (p_queue_name, p_table_name, p_outcome, p_message);
-    delete from pgcascade.schema_change as c where c.happened_at < now() - interval '30 days';
-$$;
-
--- Function: pgcascade.leaf_partitions(1)
---
--- Returns: one row for each partition of a partitioned table that holds rows, at any depth; none for other tables.
--- Raises:  nothing.
--- Locks:   none. May be repeated.
-create or replace function pgcascade.leaf_partitions(
-    p_relation  oid
-)
-returns setof oid
-language sql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-    with recursive tree as (
-        select i.inhrelid as relation
-          from pg_inherits as i
-          join pg_class as p
-            on p.oid = i.inhparent
-           and p.relkind = 'p'
-         where i.inhparent = p_relation
-        union all
-        select i.inhrelid
-          from tree as t
-          join pg_inherits as i
-            on i.inhparent = t.relation
-    )
-    select t.relation
-      from tree as t
-      join pg_class as c
-        on c.oid = t.relation
-     where c.relkind = 'r';
-$$;
-
 -- Function: pgcascade.copy_table_anew(3)
 --
 -- Has the nodes below copy a table anew: rows came or went that are no events.
@@ -79,13 +24,14 @@ $$;
 
 -- Function: pgcascade.follow_partitions(1)
 --
--- Notes which partitions a captured table has got or lost since its triggers were made. Rows that come or go with a partition
+-- Gives partitions that a captured table has got since its triggers were made what they need, and notes which it has got or
+-- lost. Rows that come or go with a partition
 -- are no events, as in PostgreSQL's own logical replication: the same change is made on the nodes below, or by `execute`
 -- on all of them.
 --
 -- Returns: true when there was a difference.
--- Raises:  nothing.
--- Locks:   none. May be repeated.
+-- Raises:  as `create trigger`.
+-- Locks:   new partitions, SHARE ROW EXCLUSIVE until commit. May be repeated.
 create or replace function pgcascade.follow_partitions(
     p_plan  pgcascade.capture_plan
 )
@@ -112,6 +58,21 @@ begin
          order by 1
     loop
         v_found := true;
+        if v_part.is_new then
+            insert into pgcascade.captured_partition (queue_name, table_name, relation)
+            values (p_plan.queue_name, p_plan.table_name, v_part.relation);
+            perform pgcascade.capture_partition_truncate(p_plan.plan_no, v_part.relation);
+        else
+            delete from pgcascade.captured_partition as k
+             where k.queue_name = p_plan.queue_name
+               and k.table_name = p_plan.table_name
+               and k.relation = v_part.relation;
+            if v_part.is_there then
+                execute format(
+                    'drop trigger if exists %I on %s', format('!pgcascade_%s_part', p_plan.plan_no), v_part.relation::regclass
+                );
+            end if;
+        end if;
         perform pgcascade.note_change(
             p_plan.queue_name, p_plan.table_name,
             case when v_part.is_new then 'partition added' else 'partition removed' end,
@@ -155,6 +116,7 @@ declare
     v_name     text;
     v_wanted   text;
     v_new      text;
+    v_outcome  text;
     v_is_root  boolean := pgq_node.is_root_node(p_queue_name);
 begin
     select p.* into v_plan
@@ -219,13 +181,12 @@ begin
 
     if not p_is_script and v_is_root then
         if pgcascade.follow_partitions(v_plan) then
-            perform pgcascade.create_capture(p_queue_name, p_table_name, v_plan.dest_table);
-            return 'renewed';
+            v_outcome := 'renewed';
         end if;
         select m.mode, m.reason into v_new, v_wanted from pgcascade.capture_mode(v_plan.relation) as m;
     end if;
     if not pgcascade.renew_capture(p_queue_name, p_table_name) then
-        return null;
+        return v_outcome;
     end if;
     if not p_is_script then
         perform pgcascade.note_change(
@@ -411,6 +372,7 @@ begin
         select i.inhparent from own as o join pg_inherits as i on i.inhrelid = o.relation
     )
     select array_agg(o.relation) into v_locked from own as o;
+    perform set_config('pgcascade.following', 'on', true);
     for v_table in
         select p.queue_name, p.table_name
           from pgcascade.capture_plan as p
@@ -432,6 +394,7 @@ begin
                 raise warning 'pgcascade: triggers of table % will be made anew by the ticker: %', v_table.table_name, sqlerrm;
         end;
     end loop;
+    perform set_config('pgcascade.following', '', true);
 exception
     when others then
         raise warning 'pgcascade: %', sqlerrm;
