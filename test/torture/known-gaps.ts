@@ -12,7 +12,6 @@ const OUTER_AFTER_INNER =
   'What a row trigger writes into another row of the statement\'s set is sent before that row\'s own event: parked, PC402 "not on the subscriber", or the older values win.';
 const SORTS_FIRST =
   'The trigger fires before ours, so its UPDATE of the row is sent before the INSERT: parked, PC402 "not on the subscriber".';
-const PARTITION_TRUNCATE = 'TRUNCATE of a partition sends no event: its rows stay on the leaf.';
 
 /** Cases that do not hold, by name: their tests fail when they do. No reason to leave a case out. */
 export const KNOWN_GAPS: Readonly<Record<string, KnownGap>> = {
@@ -25,8 +24,6 @@ export const KNOWN_GAPS: Readonly<Record<string, KnownGap>> = {
   'a volatile function in an update that writes other rows of its set': {
     seen: "The function's updates of other rows are lost: on the leaf n has the values from before them.",
   },
-  'partitions of partitions': { seen: PARTITION_TRUNCATE },
-  'truncate of one partition': { seen: PARTITION_TRUNCATE },
   'a replicated table that becomes a partition of another': {
     seen: 'Up to 12 our triggers keep it from being attached; later each write sends two events, one of the partition and one of the parent: parked, PC402 with 23505.',
   },

@@ -15,10 +15,12 @@ create or replace function pgcascade.table_key(
     out key_source    text,
     out operators     text[]
 )
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
+begin
+    -- Not an SQL function, which would be planned at each call.
     with candidate as (
         select i.indexrelid,
                i.indisprimary,
@@ -55,7 +57,9 @@ as $$
     )
     select coalesce((select b.columns from best as b), '{}'),
            coalesce((select b.relname::text from best as b), ''),
-           coalesce((select b.operators from best as b), '{}');
+           coalesce((select b.operators from best as b), '{}')
+      into key_columns, key_source, operators;
+end;
 $$;
 
 -- Function: pgcascade.capture_mode(1)

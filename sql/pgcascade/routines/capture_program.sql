@@ -214,7 +214,8 @@ $$;
 
 -- Function: pgcascade.capture_mark(1)
 --
--- What a generated function that writes INSERT events leaves behind for the others of the same statement.
+-- What a generated function leaves behind for the others of the same statement: that INSERT events were written, or that the
+-- whole of a partitioned table is truncated.
 --
 -- Returns: PL/pgSQL statements.
 -- Raises:  nothing.
@@ -233,6 +234,7 @@ as $$
             when 'update' then E'    if not v_is_done then\n'
                                '        v_mark := pg_catalog.set_config(''pgcascade.inserted'', %s, true);\n'
                                '    end if;\n'
+            when 'truncate' then E'    v_mark := pg_catalog.set_config(''pgcascade.truncated'', %s, true);\n'
             else ''
         end,
         pgcascade.capture_statement_name()
@@ -510,7 +512,12 @@ begin
                        then pgcascade.capture_order_program(p_plan, kind, v_keys, p_plan.queue_name)
                        else ''
                    end,
-            case when cardinality(v_keys) > 0 then pgcascade.capture_mark(kind) else '' end
+            case
+                when cardinality(v_keys) > 0 and kind <> 'truncate'
+                     or kind = 'truncate' and (select c.relkind from pg_class as c where c.oid = p_plan.relation) = 'p'
+                then pgcascade.capture_mark(kind)
+                else ''
+            end
         );
         return next;
     end loop;

@@ -1,74 +1,3 @@
--- Function: pgcascade.note_change(4)
---
--- Records what was changed on a captured table, for the ticker's log and for people.
---
--- Returns: nothing.
--- Raises:  nothing.
--- Locks:   none. May be repeated.
-create or replace function pgcascade.note_change(
-    p_queue_name  text,
-    p_table_name  text,
-    p_outcome     text,
-    p_message     text
-)
-returns void
-language sql
-set search_path = pg_catalog, pg_temp
-as $$
-    insert into pgcascade.schema_change (queue_name, table_name, outcome, message)
-    values (p_queue_name, p_table_name, p_outcome, p_message);
-    delete from pgcascade.schema_change as c where c.happened_at < now() - interval '30 days';
-$$;
-
--- Function: pgcascade.changed_message(0)
---
--- What pgcascade.schema_change says of a table whose triggers do after the change as before.
---
--- Returns: text.
--- Raises:  nothing.
--- Locks:   none. May be repeated.
-create or replace function pgcascade.changed_message()
-returns text
-language sql
-immutable
-set search_path = pg_catalog, pg_temp
-as $$
-    select 'The table has changed: make the same change on the nodes below, they wait for it where they must.'::text;
-$$;
-
--- Function: pgcascade.leaf_partitions(1)
---
--- Returns: one row for each partition of a partitioned table that holds rows, at any depth; none for other tables.
--- Raises:  nothing.
--- Locks:   none. May be repeated.
-create or replace function pgcascade.leaf_partitions(
-    p_relation  oid
-)
-returns setof oid
-language sql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-    with recursive tree as (
-        select i.inhrelid as relation
-          from pg_inherits as i
-          join pg_class as p
-            on p.oid = i.inhparent
-           and p.relkind = 'p'
-         where i.inhparent = p_relation
-        union all
-        select i.inhrelid
-          from tree as t
-          join pg_inherits as i
-            on i.inhparent = t.relation
-    )
-    select t.relation
-      from tree as t
-      join pg_class as c
-        on c.oid = t.relation
-     where c.relkind = 'r';
-$$;
-
 -- Function: pgcascade.copy_table_anew(3)
 --
 -- Has the nodes below copy a table anew: rows came or went that are no events.
@@ -95,14 +24,15 @@ $$;
 
 -- Function: pgcascade.follow_partitions(2)
 --
--- Notes which partitions a captured table has got or lost since its triggers were made. Rows that come or go with a partition
+-- Gives partitions that a captured table has got since its triggers were made what they need, and notes which it has got or
+-- lost. Rows that come or go with a partition
 -- are no events, as in PostgreSQL's own logical replication: the same change is made on the nodes below, or by `execute`
 -- on all of them. On PostgreSQL 10, where a new partition has no trigger until we make it, the nodes below copy the table
 -- anew when that was late (p_is_late) and the partition has rows.
 --
 -- Returns: true when there was a difference.
--- Raises:  as pgcascade.copy_table_anew.
--- Locks:   none. May be repeated.
+-- Raises:  as `create trigger` and pgcascade.copy_table_anew.
+-- Locks:   new partitions, SHARE ROW EXCLUSIVE until commit. May be repeated.
 drop function if exists pgcascade.follow_partitions(pgcascade.capture_plan);
 create or replace function pgcascade.follow_partitions(
     p_plan     pgcascade.capture_plan,
@@ -132,6 +62,21 @@ begin
          order by 1
     loop
         v_found := true;
+        if v_part.is_new then
+            insert into pgcascade.captured_partition (queue_name, table_name, relation)
+            values (p_plan.queue_name, p_plan.table_name, v_part.relation);
+            perform pgcascade.capture_partition_truncate(p_plan.plan_no, v_part.relation);
+        else
+            delete from pgcascade.captured_partition as k
+             where k.queue_name = p_plan.queue_name
+               and k.table_name = p_plan.table_name
+               and k.relation = v_part.relation;
+            if v_part.is_there then
+                execute format(
+                    'drop trigger if exists %I on %s', format('!pgcascade_%s_part', p_plan.plan_no), v_part.relation::regclass
+                );
+            end if;
+        end if;
         perform pgcascade.note_change(
             p_plan.queue_name, p_plan.table_name,
             case when v_part.is_new then 'partition added' else 'partition removed' end,
@@ -175,6 +120,7 @@ create or replace function pgcascade.follow_table(
 )
 returns text
 language plpgsql
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -183,6 +129,7 @@ declare
     v_name     text;
     v_wanted   text;
     v_new      text;
+    v_outcome  text;
     v_is_root  boolean := pgq_node.is_root_node(p_queue_name);
 begin
     select p.* into v_plan
@@ -250,13 +197,12 @@ begin
 
     if not p_is_script and v_is_root then
         if pgcascade.follow_partitions(v_plan, p_is_late) then
-            perform pgcascade.create_capture(p_queue_name, p_table_name, v_plan.dest_table);
-            return 'renewed';
+            v_outcome := 'renewed';
         end if;
         select m.mode, m.reason into v_new, v_wanted from pgcascade.capture_mode(v_plan.relation) as m;
     end if;
     if not pgcascade.renew_capture(p_queue_name, p_table_name) then
-        return null;
+        return v_outcome;
     end if;
     if not p_is_script then
         perform pgcascade.note_change(
@@ -450,6 +396,7 @@ begin
         select i.inhparent from own as o join pg_inherits as i on i.inhrelid = o.relation
     )
     select array_agg(o.relation) into v_locked from own as o;
+    perform set_config('pgcascade.following', 'on', true);
     for v_table in
         select p.queue_name, p.table_name
           from pgcascade.capture_plan as p
@@ -471,6 +418,7 @@ begin
                 raise warning 'pgcascade: triggers of table % will be made anew by the ticker: %', v_table.table_name, sqlerrm;
         end;
     end loop;
+    perform set_config('pgcascade.following', '', true);
 exception
     when others then
         raise warning 'pgcascade: %', sqlerrm;
@@ -513,4 +461,69 @@ exception
     when insufficient_privilege then
         return false;
 end;
+$$;
+
+-- Function: pgcascade.capture_report(1)
+--
+-- The capture plan of each captured table of a queue, for people.
+--
+-- Returns: one row for each column of each table: the table's plan, the column, its type, how its values travel, and the
+--          settings that they are written under whatever the session has.
+-- Raises:  nothing.
+-- Locks:   none. May be repeated.
+create or replace function pgcascade.capture_report(
+    p_queue_name        text,
+    out table_name      text,
+    out dest_table      text,
+    out mode            text,
+    out reason          text,
+    out key_columns     text[],
+    out key_source      text,
+    out capture_format  text,
+    out column_name     text,
+    out column_type     text,
+    out travels         text,
+    out settings        text[]
+)
+returns setof record
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select p.table_name,
+           p.dest_table,
+           p.mode,
+           p.reason,
+           p.key_columns,
+           p.key_source,
+           p.capture_format,
+           a.attname::text,
+           format_type(a.atttypid, a.atttypmod),
+           case
+               when c.column_name is null then 'not sent: generated'
+               when p.capture_format = 'urlenc' then 'urlencoded text'
+               when b.native then 'JSON value'
+               when c.expression like 'pg_catalog.textin(%' then 'text of the type''s output function'
+               else 'text'
+           end,
+           array(
+               select format('%s = %s', s.name, s.value)
+                 from pgcascade.pinned_settings() as s
+                where s.name = any (c.settings)
+                order by s.name
+           )
+      from pgcascade.capture_plan as p
+      join pg_attribute as a
+        on a.attrelid = p.relation
+       and a.attnum > 0
+       and not a.attisdropped
+     cross join lateral pgcascade.base_type(a.atttypid) as b
+      left join lateral (
+               select x.* from pgcascade.capture_columns(p.relation, 'n') as x where x.column_name = a.attname
+           ) as c
+        on true
+     where p.queue_name = p_queue_name
+       and p.purpose = 'capture'
+     order by p.table_name, a.attnum;
 $$;
