@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Connection } from '../../../src/db/connection.js';
 import { installSchemas } from '../../../src/install/install-schemas.js';
@@ -37,6 +38,16 @@ describe.each([
     database = await freshDatabase(major, 'changes');
     admin = await database.connect();
     cached = await database.application();
+    if (way === 'the look of a ticker') {
+      // It owns the database and may not create an event trigger.
+      await admin.execute(`
+        do $$ begin
+          if not exists (select from pg_roles where rolname = 'plain_owner') then create role plain_owner; end if;
+        end $$;
+        alter database "${database.name}" owner to plain_owner;
+        grant all on schema public to plain_owner;
+        set session authorization plain_owner`);
+    }
     await installSchemas(admin);
     await admin.execute(`
       select pgq_node.register_location('${QUEUE}', 'root', 'dbname=root', false);
@@ -59,18 +70,10 @@ describe.each([
 
   const newName = (schema = 'public') => `${schema}.t${++tables}`;
 
-  /** Makes the event trigger go away where the way is the other one: a captured table brings it back. */
-  async function keepWay(): Promise<void> {
-    if (way === 'the look of a ticker') {
-      await admin.execute('drop event trigger if exists pgcascade_schema_change');
-    }
-  }
-
   /** Adds a table to the queue, as add-table does on a root. */
   async function capture(table: string, mode: string): Promise<void> {
     await admin.query("select londiste.local_add_table($1, $2, '{no_triggers}')", [QUEUE, table]);
     await admin.query('select pgcascade.create_capture($1, $2, $2)', [QUEUE, table]);
-    await keepWay();
     expect(await modeOf(table)).toBe(mode);
     await admin.execute('truncate pgcascade.schema_change');
     await events();
@@ -83,6 +86,16 @@ describe.each([
     return plan?.['mode'];
   }
 
+  /** The same as with a role that may not create it, until `createEventTrigger`. */
+  async function dropEventTrigger(): Promise<void> {
+    if (way === 'an event trigger') await admin.execute('drop event trigger pgcascade_schema_change');
+  }
+
+  async function createEventTrigger(): Promise<void> {
+    const { made } = await admin.one('select pgcascade.create_event_trigger() as made');
+    expect(made).toBe(way === 'an event trigger');
+  }
+
   const changed = async () =>
     (await admin.query('select table_name from pgcascade.changed_tables()')).map((row) => row['table_name']);
 
@@ -91,7 +104,6 @@ describe.each([
     const outcomes = await admin.query(
       'select pgcascade.follow_table(c.queue_name, c.table_name, false, true) as outcome from pgcascade.changed_tables() as c',
     );
-    await keepWay();
     expect(await changed()).toEqual([]);
     return outcomes.map((row) => row['outcome']);
   }
@@ -161,7 +173,9 @@ describe.each([
     ]);
   }
 
-  test.each(CHANGES.filter((change) => (change.from ?? 10) <= major))('$name', async (change) => {
+  // The oldest server is asked one way, for the time that it takes.
+  const changes = major === 10 && way === 'an event trigger' ? [] : CHANGES;
+  test.each(changes.filter((change) => (change.from ?? 10) <= major))('$name', async (change) => {
     const table = newName();
     const fill = (sql: string) => sql.replaceAll('T', table).replaceAll('#', table.replace('public.', ''));
     await admin.execute(fill(change.table ?? 'create table T (id int primary key, v text, w int default 0)'));
@@ -414,7 +428,7 @@ describe.each([
     expect(await silent()).toEqual([{ disabled: 4n, missing: 0n }]);
     await admin.execute(`alter table ${table} enable trigger all`);
     expect(await silent()).toEqual([]);
-    await admin.execute('drop event trigger if exists pgcascade_schema_change');
+    await dropEventTrigger();
     const { name } = await admin.one<{ name: string }>(
       `select quote_ident(tgname) as name from pg_trigger where tgrelid = $1::regclass order by tgname limit 1`,
       [table],
@@ -423,7 +437,7 @@ describe.each([
     expect(await silent()).toEqual([{ disabled: 0n, missing: 1n }]);
     await admin.execute(`insert into ${table} values (3, 'c')`);
     await events();
-    if (way === 'an event trigger') await admin.query('select pgcascade.create_event_trigger()');
+    await createEventTrigger();
   });
 
   test('a write does not wait for another session that makes the functions anew', async () => {
@@ -432,7 +446,7 @@ describe.each([
       table,
     ]);
     await using other = await database.application();
-    await admin.execute('drop event trigger if exists pgcascade_schema_change');
+    await dropEventTrigger();
     await admin.execute(`alter table ${table} add n int default 1`);
     await other.execute(`begin; select pg_advisory_xact_lock(1885827451, ${String(no)})`);
     await using writer = await database.application();
@@ -441,7 +455,7 @@ describe.each([
     expect(await changed()).toEqual([table]);
     await other.execute('commit');
     await look();
-    if (way === 'an event trigger') await admin.query('select pgcascade.create_event_trigger()');
+    await createEventTrigger();
   });
 
   test('a session that has waited for the change captures it, and not only in that statement', async () => {
@@ -558,15 +572,14 @@ describe.each([
     const table = await plainTable();
     await using reader = await database.application();
     await reader.execute(`begin; select from ${table}`);
-    const notices = await admin.transaction(async (tx) => {
-      await tx.execute(`create or replace function public.caught() returns text language plpgsql as $f$
-        begin
-          create trigger mine after insert on ${table} for each row execute procedure public.noop();
-          return 'made';
-        end $f$`);
-      return tx.one<{ caught: string }>('select public.caught()');
-    });
-    expect(notices.caught).toBe('made');
+    await using changer = new NoticeSession(database.url);
+    await changer.connect();
+    await changer.query(
+      `create trigger mine after insert on ${table} for each row execute procedure public.noop()`,
+    );
+    expect(changer.warnings).toEqual([
+      `pgcascade: triggers of table ${table} will be made anew by the ticker: canceling statement due to lock timeout`,
+    ]);
     expect(await modeOf(table)).toBe('statement');
     expect(await changed()).toEqual([table]);
     await admin.execute(`insert into ${table} values (3, 'c')`);
@@ -622,6 +635,22 @@ describe.each([
     expect(replayed).toEqual(new Map(rows.map(({ id, row }) => [String(id), JSON.parse(row)])));
   });
 });
+
+/** A session that keeps the warnings it gets. */
+class NoticeSession extends pg.Client implements AsyncDisposable {
+  readonly warnings: string[] = [];
+
+  constructor(url: string) {
+    super(url);
+    this.on('notice', ({ severity, message }) => {
+      if (severity === 'WARNING') this.warnings.push(message ?? '');
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end();
+  }
+}
 
 const PLAIN = 'create table T (id int primary key, v text, w int default 0)';
 
