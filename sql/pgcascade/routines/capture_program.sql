@@ -233,7 +233,7 @@ $$;
 -- needs. PostgreSQL may fire the trigger for the inserted rows first, when the delete stands in a WITH and is read only in
 -- part; then the INSERT event of a key that is gone by this trigger's event and yet in the table moves behind it.
 -- Looks only when this session has inserted into the table (or updated keys of it) in this transaction or a moment before, which
--- the server's counters tell for nothing; a note that the INSERT functions leave in a setting would cost each insert 5 µs.
+-- the server's counters tell for nothing; a note that the INSERT functions leave in a setting would cost each insert 5 us.
 --
 -- Returns: PL/pgSQL statements.
 -- Raises:  nothing.
