@@ -15,6 +15,7 @@ import {
   readRetention,
 } from '../queue/retention.js';
 import { readTables } from '../replica/table-list.js';
+import type { TableState } from '../replica/table-state.js';
 
 export interface TableCounts {
   readonly ok: number;
@@ -29,6 +30,8 @@ export interface ParkedTable {
   readonly name: string;
   readonly errorCode: string;
   readonly message: string;
+  /** It goes on by itself when it fits its events, which are kept. */
+  readonly isWaiting: boolean;
 }
 
 /** The ticks that are made on a root. */
@@ -102,13 +105,20 @@ export async function readNodeStatus(
       notHere: count('not-here'),
     },
     parkedTables: tables.flatMap(({ name, state }) =>
-      state.kind === 'parked' ? [{ name, errorCode: state.errorCode, message: state.message }] : [],
+      state.kind === 'parked' ? [parkedTable(name, state)] : [],
     ),
     errors: await readErrors(connection, queueName),
     ticker: node.nodeType === 'root' ? await readTicker(connection, queueName) : null,
     subscribers: isLeaf ? [] : (await readSubscribers(connection, queueName)).map(({ nodeName }) => nodeName),
     retention: isLeaf ? null : await readRetentionStatus(connection, queueName),
   };
+}
+
+function parkedTable(
+  name: string,
+  { errorCode, message, isWaiting }: Extract<TableState, { kind: 'parked' }>,
+): ParkedTable {
+  return { name, errorCode, message, isWaiting };
 }
 
 async function readRetentionStatus(
