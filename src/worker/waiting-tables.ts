@@ -18,13 +18,15 @@ export function hasWaiting(registry: TableRegistry): boolean {
   return false;
 }
 
-/** Takes up the waiting tables that have changed since, and returns their names. May be repeated. */
-export async function takeUpChanged(subscriber: Connection, queueName: string): Promise<string[]> {
-  const rows = await subscriber.query<{ name: string }>(
-    'select t.name from pgcascade.take_up_changed($1) as t(name)',
-    [queueName],
-  );
-  return rows.map(({ name }) => name);
+/** A waiting table that has changed: it catches up, or is copied anew because another table has its name now. */
+export interface ChangedTable extends Record<string, unknown> {
+  readonly table_name: string;
+  readonly is_anew: boolean;
+}
+
+/** Takes up the waiting tables that have changed since they did not fit. May be repeated. */
+export async function takeUpChanged(subscriber: Connection, queueName: string): Promise<ChangedTable[]> {
+  return subscriber.query<ChangedTable>('select * from pgcascade.take_up_changed($1)', [queueName]);
 }
 
 /** Where a table that has waited goes on; undefined when it has not. */

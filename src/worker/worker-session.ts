@@ -318,7 +318,9 @@ export class WorkerSession implements AsyncDisposable {
     if (performance.now() < this.#waitingCheckAt) return false;
     const changed = await takeUpChanged(this.#subscriber, this.#options.queueName);
     this.#waitingCheckAt = performance.now() + WAITING_CHECK_PAUSE_MS;
-    for (const table of changed) log.info({ table }, 'Table has changed and is tried again');
+    for (const { table_name: table, is_anew: isAnew } of changed) {
+      log.info({ table, isAnew }, 'Waiting table has changed and is taken up again');
+    }
     return changed.length > 0;
   }
 

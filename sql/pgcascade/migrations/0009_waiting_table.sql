@@ -13,7 +13,7 @@ comment on column pgcascade.waiting_table.queue_name is 'Queue of the table.';
 comment on column pgcascade.waiting_table.table_name is 'Name of the table in the queue.';
 comment on column pgcascade.waiting_table.tick_id is 'Start tick of the batch in which it happened; the consumer of the table''s copy stood there.';
 comment on column pgcascade.waiting_table.event_id is 'In the batch from that tick on: the first event that is not applied. Those of later batches all are not.';
-comment on column pgcascade.waiting_table.shape is 'What the table was when it did not fit: pgcascade.table_shape.';
+comment on column pgcascade.waiting_table.shape is 'What the table was when it did not fit: pgcascade.table_shape, whose first word is its oid.';
 
 -- What was parked while it caught up has lost events: it waits for a resync, and the state is not to look as if it went on.
 update londiste.table_info as t

@@ -6,7 +6,7 @@
 --
 -- p_dest_table: the table in this database, schema.name.
 --
--- Returns: text; empty when there is no such table.
+-- Returns: text, the table's oid first; empty when there is no such table.
 -- Raises:  nothing.
 -- Locks:   none. May be repeated.
 create or replace function pgcascade.table_shape(
@@ -109,7 +109,10 @@ as $$
             on n.contypid = b.oid
            and b.oid <> 0
     )
-    select coalesce(md5(string_agg(f.line, e'\n' order by f.line collate "C")), '')
+    select coalesce(
+               to_regclass(pgq.quote_fqname(p_dest_table))::oid::text || ' ' || md5(string_agg(f.line, e'\n' order by f.line collate "C")),
+               ''
+           )
       from fact as f;
 $$;
 
@@ -177,31 +180,100 @@ $$;
 
 -- Function: pgcascade.take_up_changed(1)
 --
--- Takes up the waiting tables of a queue that have changed since they did not fit: from then on they catch up.
+-- Takes up the waiting tables of a queue that have changed since they did not fit: from then on they catch up. A table
+-- that is another one under the same name, or was not there, is copied anew: its rows may be gone.
 --
--- Returns: their names in the queue.
+-- Returns: their names in the queue, and whether they are copied anew.
 -- Raises:  nothing.
 -- Locks:   the rows of those tables in pgcascade.table_error until commit. May be repeated.
 create or replace function pgcascade.take_up_changed(
-    p_queue_name  text
+    p_queue_name    text,
+    out table_name  text,
+    out is_anew     boolean
 )
-returns setof text
+returns setof record
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_wait  record;
+begin
+    for v_wait in
+        select w.table_name,
+               w.shape,
+               pgcascade.table_shape(coalesce(t.dest_table, t.table_name)) as new_shape
+          from pgcascade.waiting_table as w
+          join pgcascade.table_error as e
+            on e.queue_name = w.queue_name
+           and e.table_name = w.table_name
+           and e.error_code = 'PC403'
+          join londiste.table_info as t
+            on t.queue_name = w.queue_name
+           and t.table_name = w.table_name
+         where w.queue_name = p_queue_name
+    loop
+        continue when v_wait.new_shape = v_wait.shape or v_wait.new_shape = '';
+        table_name := v_wait.table_name;
+        is_anew := split_part(v_wait.new_shape, ' ', 1) <> split_part(v_wait.shape, ' ', 1);
+        if is_anew then
+            perform pgcascade.copy_waiting_anew(p_queue_name, v_wait.table_name);
+        else
+            delete from pgcascade.table_error as e
+             where e.queue_name = p_queue_name
+               and e.table_name = v_wait.table_name
+               and e.error_code = 'PC403';
+        end if;
+        return next;
+    end loop;
+end;
+$$;
+
+-- Function: pgcascade.waiting_columns(1)
+--
+-- The columns of the tables that wait, to be compared before and after a script.
+--
+-- Returns: one row per column: table in the queue, all that decides its values as text, and whether rows that do not name
+--          it get null.
+-- Raises:  nothing.
+-- Locks:   none. May be repeated.
+create or replace function pgcascade.waiting_columns(
+    p_queue_name    text,
+    out table_name  text,
+    out definition  text,
+    out is_plain    boolean
+)
+returns setof record
 language sql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    delete from pgcascade.table_error as e
-     using pgcascade.waiting_table as w,
-           londiste.table_info as t
+    select e.table_name,
+           concat_ws(
+               ' ', a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attcollation, a.attidentity,
+               to_jsonb(a) ->> 'attgenerated', pg_get_expr(d.adbin, d.adrelid)
+           ),
+           d.oid is null and a.attidentity = '' and y.typdefault is null
+      from pgcascade.table_error as e
+      join pgcascade.waiting_table as w
+        on w.queue_name = e.queue_name
+       and w.table_name = e.table_name
+      join londiste.table_info as t
+        on t.queue_name = e.queue_name
+       and t.table_name = e.table_name
+      join pg_attribute as a
+        on a.attrelid = to_regclass(pgq.quote_fqname(coalesce(t.dest_table, t.table_name)))
+       and a.attnum > 0
+       and not a.attisdropped
+      join pg_type as y
+        on y.oid = a.atttypid
+      left join pg_attrdef as d
+        on d.adrelid = a.attrelid
+       and d.adnum = a.attnum
      where e.queue_name = p_queue_name
        and e.error_code = 'PC403'
-       and w.queue_name = e.queue_name
-       and w.table_name = e.table_name
-       and t.queue_name = e.queue_name
-       and t.table_name = e.table_name
-       and w.shape <> pgcascade.table_shape(coalesce(t.dest_table, t.table_name))
-    returning e.table_name;
+     order by 1, a.attnum;
 $$;
 
 -- Function: pgcascade.copy_waiting_anew(2)
