@@ -6,8 +6,8 @@ import type { TickId } from '../queue/ids.js';
 import { copyConsumerName } from './copy-consumer-name.js';
 import { lockTableState, setTableState } from './copy-data.js';
 import { processBatch } from './process-batch.js';
-import type { TableRegistry } from './table-registry.js';
-import { isWaiting, readResumePoint } from './waiting-tables.js';
+import { isWaiting, type TableRegistry } from './table-registry.js';
+import { readResumePoint } from './waiting-tables.js';
 import type { WorkerOptions } from './worker-options.js';
 
 export interface CatchUpPorts {

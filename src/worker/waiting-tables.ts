@@ -4,19 +4,8 @@ import { assertNotDropped } from '../queue/dropped-consumer.js';
 import { eventId, tickId } from '../queue/ids.js';
 import { copyConsumerName } from './copy-consumer-name.js';
 import type { ResumePoint } from './shape-conflicts.js';
-import type { RegisteredTable, TableRegistry } from './table-registry.js';
+import type { TableRegistry } from './table-registry.js';
 import type { WorkerState } from './worker-state.js';
-
-/** True for a table that goes on by itself when it fits its events. */
-export function isWaiting(table: RegisteredTable): boolean {
-  return table.local && table.errorCode === 'PC403' && table.mergeState === 'catching-up';
-}
-
-/** True when any table waits. */
-export function hasWaiting(registry: TableRegistry): boolean {
-  for (const table of registry.tables) if (isWaiting(table)) return true;
-  return false;
-}
 
 /** A waiting table that has changed: it catches up, or is copied anew because another table has its name now. */
 export interface ChangedTable extends Record<string, unknown> {
@@ -65,7 +54,7 @@ export async function holdWaiting(
   state: WorkerState,
 ): Promise<LostTable[]> {
   const lost: LostTable[] = [];
-  for (const { tableName } of [...ports.registry.tables].filter(isWaiting)) {
+  for (const { tableName } of ports.registry.waiting) {
     const consumer = copyConsumerName(consumerName, tableName);
     try {
       if (await isHeld(ports, queueName, consumer, state)) continue;

@@ -21,7 +21,7 @@ import { RootDuties } from './root-duties.js';
 import { SnapshotServer } from './serve-snapshots.js';
 import { Statistics } from './statistics.js';
 import { TableRegistry } from './table-registry.js';
-import { hasWaiting, holdWaiting, takeUpChanged } from './waiting-tables.js';
+import { holdWaiting, takeUpChanged } from './waiting-tables.js';
 import { lockWorker } from './worker-lock.js';
 import type { WorkerOptions } from './worker-options.js';
 import { type CombinedNode, readCombinedNode, readWorkerState, type WorkerState } from './worker-state.js';
@@ -303,7 +303,7 @@ export class WorkerSession implements AsyncDisposable {
 
   /** True when a waiting table is taken up, or is not to wait any more: the registry must be read again. */
   async #lookAtWaiting(provider: Connection, state: WorkerState): Promise<boolean> {
-    if (!hasWaiting(this.#registry)) return false;
+    if (this.#registry.waiting.length === 0) return false;
     const { log } = this.#options;
     if (this.#heldOn !== provider || performance.now() >= this.#holdCheckAt) {
       const ports = { provider, subscriber: this.#subscriber, registry: this.#registry };
