@@ -35,6 +35,26 @@ export async function runContest(contest: Contest, rounds: number): Promise<Cont
   return { name, unit, bar, ours: median(ours), peer: median(peer) };
 }
 
+/**
+ * Visits all sides `rounds` times, one after the other, after one round that does not count. Who begins moves on by one
+ * each round. Returns what each side's visits gave, in the order of the rounds.
+ */
+export async function visitInTurns<S, T>(
+  sides: readonly S[],
+  rounds: number,
+  visit: (side: S) => Promise<T>,
+): Promise<Map<S, T[]>> {
+  const results = new Map<S, T[]>(sides.map((side) => [side, []]));
+  for (let round = 0; round <= rounds; round++) {
+    const first = round % sides.length;
+    for (const side of [...sides.slice(first), ...sides.slice(0, first)]) {
+      const result = await visit(side);
+      if (round > 0) results.get(side)?.push(result);
+    }
+  }
+  return results;
+}
+
 /** Milliseconds that a piece of work takes. */
 export async function millisecondsOf(work: () => Promise<unknown>): Promise<number> {
   const started = process.hrtime.bigint();

@@ -26,11 +26,26 @@ export async function findFollowed(connection: Connection, node: NodeInfo): Prom
   return combined.nodeType === 'branch' ? combined : undefined;
 }
 
+/** True for a leaf that only follows. It does until the end of the transaction, which a takeover of the combined queue waits for. */
+export async function onlyFollows(tx: Connection, queueName: string): Promise<boolean> {
+  const [combined] = await tx.query<{ node_type: string }>(
+    `select c.node_type
+       from pgq_node.node_info as n
+       join pgq_node.node_info as c on c.queue_name = n.combined_queue
+      where n.queue_name = $1
+        for share of c`,
+    [queueName],
+  );
+  return combined?.node_type === 'branch';
+}
+
 /**
- * Whether a branch can go on merging what the root of a combined queue merges. Throws PC312 naming the queues that
- * have no leaf beside the branch, or the tables that such a leaf lacks. Other queues have nothing to be merged.
+ * Whether a branch can go on merging what the root of a combined queue merges. Throws PC312 naming the tables whose rows the root
+ * itself has not got yet, the queues that have no leaf beside the branch, or the tables that such a leaf lacks. Other queues have
+ * nothing to be merged.
  */
 export async function checkMergedQueues(old: Member, candidate: Member): Promise<void> {
+  await refuseUnmerged(old);
   refuseMissing(candidate, old.node.mergedQueues);
   for (const queueName of old.node.mergedQueues) {
     const present = new Set(await readLocalTables(candidate.connection, queueName));
@@ -43,6 +58,27 @@ export async function checkMergedQueues(old: Member, candidate: Member): Promise
         `${missing.join(', ')}: run add-table for that node.`,
     );
   }
+}
+
+/** The new root would have none of these rows, and its leaf would not know that they are missing. */
+async function refuseUnmerged({ connection, node: { nodeName, mergedQueues } }: Member): Promise<void> {
+  if (mergedQueues.length === 0) return;
+  const { ours } = await connection.one<{ ours: boolean }>(
+    "select to_regclass('pgcascade.unmerged_part') is not null as ours",
+  );
+  if (!ours) return;
+  const rows = await connection.query<{ part: string }>(
+    `select table_name || ' of the queue "' || queue_name || '"' as part
+       from pgcascade.unmerged_part
+      where queue_name = any ($1)
+      order by 1`,
+    [mergedQueues],
+  );
+  if (rows.length === 0) return;
+  throw new ReplicateError(
+    'PC312',
+    `Node "${nodeName}" has not copied ${rows.map(({ part }) => part).join(', ')} yet: wait until it has, or remove the table there.`,
+  );
 }
 
 /**

@@ -77,9 +77,7 @@ async function checkCandidate(
       `Node "${nodeName}" is a node of the stock Londiste: run its own "londiste takeover".`,
     );
   }
-  const { queueName } = old.node;
-  const wanted = await readLocalTables(old.connection, queueName);
-  const present = await readLocalTables(candidate.connection, queueName);
+  const present = await readLocalTables(candidate.connection, old.node.queueName);
   const partial = partialTables(present, isWhole);
   if (partial.length > 0) {
     throw new ReplicateError(
@@ -87,6 +85,15 @@ async function checkCandidate(
       `Node "${nodeName}" has handlers by which it has not all that the root has, for: ${partial.join(', ')}.`,
     );
   }
+  await checkComplete(old, candidate);
+}
+
+/** Throws PC312 when the candidate lacks a table or a sequence of the root, or has not all of a table's rows. */
+async function checkComplete(old: Member, candidate: Member): Promise<void> {
+  const { queueName } = old.node;
+  const { nodeName } = candidate.node;
+  const wanted = await readLocalTables(old.connection, queueName);
+  const present = await readLocalTables(candidate.connection, queueName);
   const missing = [...wanted.keys()].filter((name) => present.get(name)?.state !== 'ok');
   if (missing.length > 0) {
     throw new ReplicateError(
@@ -147,6 +154,9 @@ async function switchRoot(
     await failpoint('takeover-last-tick');
     await waitForTick(candidate, lastTick, sessions, options);
     await failpoint('takeover-caught-up');
+    // The last events may have brought a table, or word that one is to be copied anew.
+    await checkMergedQueues(old, candidate);
+    await checkComplete(old, candidate);
     isPromoting = true;
     await promote(sessions, old, candidate, lastTick);
     report(`Writes were refused for ${Math.round(performance.now() - closedAt)} ms.`);

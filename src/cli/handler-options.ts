@@ -1,4 +1,4 @@
-import type { NodeType } from '../cascade/node-info.js';
+import type { NodeInfo, NodeType } from '../cascade/node-info.js';
 import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { ELSEWHERE, type HandlerSettings } from '../handlers/contract.js';
@@ -53,7 +53,8 @@ export interface HandlerChoice {
   /** Its name in this database. */
   readonly destTable: string;
   readonly option: HandlerText | undefined;
-  readonly nodeType: NodeType;
+  /** The node of this database: its role, and the queue that its own is merged into. */
+  readonly node: Pick<NodeInfo, 'nodeType' | 'combinedQueue'>;
   readonly local: Connection;
   readonly settings: HandlerSettings;
   /** The rows are here already, or come by another way than the provider. */
@@ -69,7 +70,8 @@ export interface HandlerChoice {
  * too: it would be sent changes of rows that it could not have copied. Throws PC410.
  */
 export async function chooseHandler(choice: HandlerChoice): Promise<ChosenHandler> {
-  const { tableName, destTable, local, settings, nodeType, above } = choice;
+  const { tableName, destTable, local, settings, above } = choice;
+  const { nodeType, combinedQueue } = choice.node;
   let text = choice.option;
   const spec = text === undefined ? undefined : findHandler(text.name);
   if (text !== undefined && nodeType === 'root' && spec?.worksOnRoot !== true) {
@@ -112,6 +114,14 @@ export async function chooseHandler(choice: HandlerChoice): Promise<ChosenHandle
     throw new ReplicateError(
       'PC410',
       `On a branch the handler ${bound.name} goes without where=: nodes below could not tell which rows came and went.`,
+      { table: tableName },
+    );
+  }
+  if (combinedQueue !== null && isPartial(bound.selection)) {
+    throw new ReplicateError(
+      'PC410',
+      `The queue is merged into "${combinedQueue}", so ${tableName} goes without a condition (where=, shard): nodes below could not tell ` +
+        'which rows came and went.',
       { table: tableName },
     );
   }

@@ -14,6 +14,12 @@ import {
   readDropped,
   readRetention,
 } from '../queue/retention.js';
+import {
+  knowsSchemaChanges,
+  readSchemaChanges,
+  readSilentTables,
+  type SchemaChange,
+} from '../replica/capture-plans.js';
 import { readTables } from '../replica/table-list.js';
 import type { TableState } from '../replica/table-state.js';
 
@@ -41,6 +47,15 @@ export interface TickerStatus {
   readonly newEvents: bigint;
   /** The ticker should have made a tick by now. */
   readonly isLate: boolean;
+}
+
+/** More are in `tables --capture`. */
+const SHOWN_CHANGES = 5;
+
+/** What a root says of the triggers of its tables. */
+export interface CaptureStatus {
+  readonly changes: readonly SchemaChange[];
+  readonly silentTables: readonly string[];
 }
 
 /** What the consumers of a node's queue hold back. */
@@ -72,6 +87,8 @@ export interface NodeStatus {
   readonly subscribers: readonly string[];
   /** Null on a leaf, which keeps no events, and where it cannot be read. */
   readonly retention: RetentionStatus | null;
+  /** Changes to its tables without `execute` in the last day, and captured tables whose triggers are off. Of a root only. */
+  readonly capture: CaptureStatus | null;
 }
 
 /** Reads the status of the node of a queue; undefined when the database has no such node. Changes nothing. */
@@ -111,6 +128,15 @@ export async function readNodeStatus(
     ticker: node.nodeType === 'root' ? await readTicker(connection, queueName) : null,
     subscribers: isLeaf ? [] : (await readSubscribers(connection, queueName)).map(({ nodeName }) => nodeName),
     retention: isLeaf ? null : await readRetentionStatus(connection, queueName),
+    capture: isOurs && node.nodeType === 'root' ? await readCaptureStatus(connection, queueName) : null,
+  };
+}
+
+async function readCaptureStatus(connection: Connection, queueName: string): Promise<CaptureStatus | null> {
+  if (!(await knowsSchemaChanges(connection))) return null;
+  return {
+    changes: (await readSchemaChanges(connection, queueName, 1)).slice(0, SHOWN_CHANGES),
+    silentTables: await readSilentTables(connection, queueName),
   };
 }
 

@@ -2,7 +2,7 @@ import type { WorkerSign } from '../cascade/worker-sign.js';
 import type { Retention } from '../queue/retention.js';
 import { describeParked } from '../replica/table-state.js';
 import type { Lag } from './lag.js';
-import type { RetentionStatus } from './node-status.js';
+import type { CaptureStatus, RetentionStatus } from './node-status.js';
 import { percentText, sizeText } from './size-text.js';
 import type { StatusEntry, StatusReport } from './status.js';
 
@@ -128,6 +128,7 @@ export function details(entry: StatusEntry, options: TreeOptions = {}): string[]
     `Tables: ${present(counts)}`,
     `${entry.type === 'root' ? 'Ticker' : 'Lag'}: ${present(position)}`,
     ...describeRetention(entry.retention, options),
+    ...describeCapture(entry.capture),
     ...describeWorker(entry.worker),
     ...(ticker?.isLate === true ? ['ERROR: no tick is made; is the ticker running?'] : []),
     ...entry.errors.map(({ consumer, message }) => `ERROR: ${consumer}: ${message}`),
@@ -139,6 +140,20 @@ function describeWorker(worker: WorkerSign | null): string[] {
   if (worker === 'none') return [`${ERROR}no worker is running.`];
   if (worker === 'silent') return [`${ERROR}the worker is connected and does nothing; is it stopped?`];
   return [];
+}
+
+function describeCapture(status: CaptureStatus | null): string[] {
+  if (status === null) return [];
+  return [
+    ...status.changes.map(
+      ({ tableName, message, happenedAt }) =>
+        `Changed without "execute" at ${happenedAt}: ${tableName}: ${message}`,
+    ),
+    ...status.silentTables.map(
+      (table) =>
+        `${ERROR}triggers of ${table} are disabled or gone, writes to it are lost to the nodes below; enable them, then resync it there.`,
+    ),
+  ];
 }
 
 function describeRetention(status: RetentionStatus | null, options: TreeOptions): string[] {

@@ -34,6 +34,124 @@ export async function readCapturePlans(
   );
 }
 
+/** How one captured table's rows become events. */
+export interface CaptureReport {
+  readonly tableName: string;
+  readonly destTable: string;
+  readonly mode: string;
+  /** Why not by statement triggers; empty when it is by them. */
+  readonly reason: string;
+  readonly keyColumns: readonly string[];
+  /** The index that is the key; empty without one. */
+  readonly keySource: string;
+  readonly format: string;
+  readonly columns: readonly CapturedColumn[];
+}
+
+export interface CapturedColumn {
+  readonly name: string;
+  readonly type: string;
+  /** In which form its values are in an event. */
+  readonly travels: string;
+  /** `name = value` of what they are written under, whatever the writer's session has. */
+  readonly settings: readonly string[];
+}
+
+/** A change to a captured table that was made without `execute`, as it was recorded. */
+export interface SchemaChange {
+  readonly tableName: string;
+  readonly outcome: string;
+  readonly message: string;
+  readonly happenedAt: string;
+}
+
+/** The capture plans of a queue's tables as they are now, in order of their names. */
+export async function readCaptureReports(
+  connection: Connection,
+  queueName: string,
+): Promise<readonly CaptureReport[]> {
+  const rows = await connection.query<{
+    table_name: string;
+    dest_table: string;
+    mode: string;
+    reason: string;
+    key_columns: string[];
+    key_source: string;
+    capture_format: string;
+    column_name: string;
+    column_type: string;
+    travels: string;
+    settings: string[];
+  }>('select * from pgcascade.capture_report($1)', [queueName]);
+  const reports = new Map<string, CaptureReport & { readonly columns: CapturedColumn[] }>();
+  for (const row of rows) {
+    const report = reports.get(row.table_name) ?? {
+      tableName: row.table_name,
+      destTable: row.dest_table,
+      mode: row.mode,
+      reason: row.reason,
+      keyColumns: row.key_columns,
+      keySource: row.key_source,
+      format: row.capture_format,
+      columns: [],
+    };
+    reports.set(row.table_name, report);
+    report.columns.push({
+      name: row.column_name,
+      type: row.column_type,
+      travels: row.travels,
+      settings: row.settings,
+    });
+  }
+  return [...reports.values()];
+}
+
+/** True when this database records such changes: not where an older pgcascade is installed, or none. */
+export async function knowsSchemaChanges(connection: Connection): Promise<boolean> {
+  const { knows } = await connection.one<{ knows: boolean | null }>(`
+    select pg_catalog.has_function_privilege(pg_catalog.to_regprocedure('pgcascade.silent_tables()')::oid, 'execute')
+       and pg_catalog.has_table_privilege(pg_catalog.to_regclass('pgcascade.schema_change')::oid, 'select') as knows`);
+  return knows === true;
+}
+
+/** Captured tables whose triggers are disabled or gone: writes to them are lost to the nodes below. */
+export async function readSilentTables(
+  connection: Connection,
+  queueName: string,
+): Promise<readonly string[]> {
+  const rows = await connection.query<{ table_name: string }>(
+    'select table_name from pgcascade.silent_tables() where queue_name = $1',
+    [queueName],
+  );
+  return rows.map(({ table_name: name }) => name);
+}
+
+/** What was changed on the queue's tables without `execute` in the last `days` days, the last first, 20 at most. */
+export async function readSchemaChanges(
+  connection: Connection,
+  queueName: string,
+  days: number,
+): Promise<readonly SchemaChange[]> {
+  const rows = await connection.query<{
+    table_name: string;
+    outcome: string;
+    message: string;
+    happened_at: string;
+  }>(
+    `select table_name, outcome, message, to_char(happened_at, 'YYYY-MM-DD HH24:MI:SS') as happened_at
+       from pgcascade.schema_change
+      where queue_name = $1 and happened_at > now() - $2 * interval '1 day'
+      order by change_no desc limit 20`,
+    [queueName, days],
+  );
+  return rows.map((row) => ({
+    tableName: row.table_name,
+    outcome: row.outcome,
+    message: row.message,
+    happenedAt: row.happened_at,
+  }));
+}
+
 /** True when the table has a trigger of PgQ for this queue, as the original makes them. */
 export async function hasStockTrigger(
   connection: Connection,

@@ -1,4 +1,5 @@
 import { callApi } from '../cascade/call-api.js';
+import { onlyFollows } from '../cascade/combined-queue.js';
 import type { Connection } from '../db/connection.js';
 import { failpoint } from '../runtime/failpoint.js';
 import { hasStockTrigger, readCapturePlans, skipsWrites } from './capture-plans.js';
@@ -12,7 +13,8 @@ import {
 /**
  * Gives a table of this node other attributes and a new state: with `ok` and `to be copied` a parked table is taken up
  * again. One transaction, so the worker never applies an event by the new attributes to rows that were copied by the
- * old ones; triggers that do not serve the new handler are replaced in it. May be repeated.
+ * old ones; triggers that do not serve the new handler are replaced in it. May be repeated. A leaf that only follows
+ * keeps the state: the rows come by the combined queue. Returns whether the table is to be copied now.
  *
  * Throws PC400 when the table is not replicated here.
  */
@@ -27,7 +29,7 @@ export async function changeHandler(
     readonly withTableLock: WithTableLock;
     readonly state: 'kept' | 'ok' | 'to be copied';
   },
-): Promise<void> {
+): Promise<boolean> {
   const { queueName, tableName, destTable, attributes, purpose, state } = options;
   const work = async (tx: Connection, hasOtherTriggers: boolean) => {
     if (hasOtherTriggers) {
@@ -37,7 +39,8 @@ export async function changeHandler(
     await callApi(tx, 'londiste.local_change_handler', [queueName, tableName, ['no_triggers'], attributes], {
       404: 'PC400',
     });
-    if (state !== 'kept') {
+    const isKept = state === 'kept' || (await onlyFollows(tx, queueName));
+    if (!isKept) {
       const mergeState = state === 'ok' ? 'ok' : null;
       await callApi(tx, 'londiste.local_set_table_state', [queueName, tableName, null, mergeState], {
         404: 'PC400',
@@ -45,10 +48,13 @@ export async function changeHandler(
       await tx.query('select pgcascade.clear_table_state($1, $2)', [queueName, tableName]);
     }
     await failpoint('change-handler-set');
+    return !isKept && state === 'to be copied';
   };
-  if (await hasTriggers(connection, options)) await connection.transaction((tx) => work(tx, false));
-  else await options.withTableLock(destTable, (tx) => work(tx, true));
+  const isCopied = (await hasTriggers(connection, options))
+    ? await connection.transaction((tx) => work(tx, false))
+    : await options.withTableLock(destTable, (tx) => work(tx, true));
   await failpoint('change-handler-committed');
+  return isCopied;
 }
 
 /** True when the table's triggers serve this purpose already, so that it need not be locked. */

@@ -4,6 +4,7 @@ import { sqlstateOf } from '../db/sqlstate.js';
 import type { Logger } from '../runtime/log.js';
 import { sleep } from '../runtime/sleep.js';
 import { BudgetWatch } from './budget-watch.js';
+import { CaptureWatch } from './capture-watch.js';
 import { FailureStreak } from './failure-streak.js';
 import { type DatabaseKind, lookAtDatabase } from './look-at-database.js';
 import { makeTicks } from './make-ticks.js';
@@ -80,6 +81,7 @@ async function runTicks(task: DatabaseTask): Promise<void> {
   const { ports, options, signal } = task;
   const conninfo = withDatabase(options.serverConninfo, task.database);
   const streak = new FailureStreak(task.log, 'Ticks cannot be made');
+  const captures = new CaptureWatch(task.log);
   while (!signal.aborted) {
     let pauseMs = 0;
     try {
@@ -93,6 +95,7 @@ async function runTicks(task: DatabaseTask): Promise<void> {
           const startedAt = performance.now();
           ports.counts.ticks += await withinDeadline(connection, makeTicks(connection));
           streak.succeeded();
+          if (await isCaptureDue(captures, connection, task.log)) lookAtCaptures(task, captures);
           await sleep(options.tickPeriodMs - (performance.now() - startedAt), signal);
         }
       });
@@ -102,6 +105,31 @@ async function runTicks(task: DatabaseTask): Promise<void> {
     }
     await sleep(pauseMs, signal);
   }
+}
+
+/** What the server answers to this must not keep ticks from being made. */
+async function isCaptureDue(captures: CaptureWatch, connection: Connection, log: Logger): Promise<boolean> {
+  try {
+    return await captures.isDue(connection);
+  } catch (error) {
+    if (sqlstateOf(error) === undefined) throw error;
+    log.error({ err: error }, 'Captured tables cannot be looked at');
+    return false;
+  }
+}
+
+/** On a connection of its own: it may wait for a table's lock, and ticks must not. */
+function lookAtCaptures(task: DatabaseTask, captures: CaptureWatch): void {
+  const { ports, options, signal, log } = task;
+  const conninfo = withDatabase(options.serverConninfo, task.database);
+  const looking = withConnection(ports.connect, conninfo, 'ticker-tables', signal, (connection) =>
+    captures.look(connection),
+  );
+  looking.catch((error: unknown) => {
+    if (signal.aborted) return;
+    captures.again();
+    log.warn({ err: error }, 'Captured tables cannot be looked at; will be tried again');
+  });
 }
 
 /** Looks at the database and logs what has changed; waits on the same connection where queues are expected soon. */

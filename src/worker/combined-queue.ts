@@ -23,7 +23,7 @@ export class CombinedQueue implements BatchQueue {
   readonly #batch: Batch;
   readonly #queueName: string;
   readonly #eventTable: string;
-  readonly #isLocal: (tableName: string) => boolean;
+  readonly #isMergedHere: (tableName: string) => boolean;
   /** Table → whether other queues feed it too; asked at a TRUNCATE. */
   readonly #isMerged = new Map<string, boolean>();
 
@@ -32,13 +32,13 @@ export class CombinedQueue implements BatchQueue {
     batch: Batch,
     queueName: string,
     eventTable: string,
-    isLocal: (tableName: string) => boolean,
+    isMergedHere: (tableName: string) => boolean,
   ) {
     this.#tx = tx;
     this.#batch = batch;
     this.#queueName = queueName;
     this.#eventTable = eventTable;
-    this.#isLocal = isLocal;
+    this.#isMergedHere = isMergedHere;
   }
 
   /**
@@ -52,10 +52,13 @@ export class CombinedQueue implements BatchQueue {
     isLocal: (tableName: string) => boolean,
   ): Promise<CombinedQueue> {
     await assertOpen(tx, queueName, '');
-    const { name } = await tx.one<{ name: string }>('select pgq.current_event_table($1) as name', [
-      queueName,
-    ]);
-    return new CombinedQueue(tx, batch, queueName, quoteName(name), isLocal);
+    const { name, unmerged } = await tx.one<{ name: string; unmerged: string[] }>(
+      `select pgq.current_event_table($1) as name,
+              array(select table_name from pgcascade.unmerged_part where queue_name = $2) as unmerged`,
+      [queueName, batch.queueName],
+    );
+    const isMergedHere = (tableName: string) => isLocal(tableName) && !unmerged.includes(tableName);
+    return new CombinedQueue(tx, batch, queueName, quoteName(name), isMergedHere);
   }
 
   async write(block: readonly TimedEvent[]): Promise<void> {
@@ -63,7 +66,7 @@ export class CombinedQueue implements BatchQueue {
     for (const event of block) {
       // The members and tables of the part's cascade are not those of this one; EXECUTE is for all.
       if (isControlEvent(event) && event.type !== SCRIPT_EVENT) continue;
-      if (this.#isOfOtherTable(event)) continue;
+      if (this.#isUnknownBelow(event)) continue;
       if (await this.#isPartTruncate(event)) {
         await this.#copy(rows);
         rows = [];
@@ -75,9 +78,12 @@ export class CombinedQueue implements BatchQueue {
     await this.#copy(rows);
   }
 
-  /** Rows of a table that the leaf does not have: below they would be changes of rows that this database has never had. */
-  #isOfOtherTable({ type, extra1 }: TimedEvent): boolean {
-    return extra1 !== null && parseRowEventType(type) !== undefined && !this.#isLocal(extra1);
+  /**
+   * Rows of a table that the leaf does not have, or has not copied once: below they would be changes of rows that nobody there has.
+   * The copy tells the nodes below to copy the table anew, in its own transaction, so every later batch is of use to them.
+   */
+  #isUnknownBelow({ type, extra1 }: TimedEvent): boolean {
+    return extra1 !== null && parseRowEventType(type) !== undefined && !this.#isMergedHere(extra1);
   }
 
   async end(): Promise<void> {

@@ -38,6 +38,7 @@ export function isWaiting(table: RegisteredTable): boolean {
 export class TableRegistry {
   readonly #queueName: string;
   readonly #settings: HandlerSettings;
+  readonly #isMerged: boolean;
   #version = -1n;
   #tables = new Map<string, RegisteredTable>();
   #targets = new Map<string, TargetTable>();
@@ -49,9 +50,11 @@ export class TableRegistry {
   #waiting: readonly RegisteredTable[] = [];
   #rewrites = new Map<string, RowRewrite>();
 
-  constructor(queueName: string, settings: HandlerSettings) {
+  /** `isMerged`: the queue's rows go on into a combined queue, so what is left out here must not be in its events. */
+  constructor(queueName: string, settings: HandlerSettings, isMerged = false) {
     this.#queueName = queueName;
     this.#settings = settings;
+    this.#isMerged = isMerged;
   }
 
   /** Reads the list when `version`, as pgcascade.worker_state gives it, is not the one that is held. */
@@ -179,11 +182,12 @@ export class TableRegistry {
     return this.#hasForwardedSelections;
   }
 
-  /** True when a branch hands the table's events on as this node has their rows. */
+  /** True when the table's events are handed on as this node has their rows: to a branch's queue, or to a combined one. */
   forwardsSelection(tableName: string): boolean {
     const handler = this.#tables.get(tableName)?.handler;
+    if (handler === undefined || handler instanceof ReplicateError) return false;
     return (
-      handler !== undefined && !(handler instanceof ReplicateError) && handler.forwards === 'selected rows'
+      handler.forwards === 'selected rows' || (this.#isMerged && handler.selection.columns !== undefined)
     );
   }
 

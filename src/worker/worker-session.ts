@@ -81,7 +81,7 @@ export class WorkerSession implements AsyncDisposable {
     this.#combinedType = combinedType;
     this.#options = { ...options, signal: AbortSignal.any([options.signal, this.#ending.signal]) };
     this.#subscriber = subscriber;
-    this.#registry = new TableRegistry(options.queueName, options.handlers);
+    this.#registry = new TableRegistry(options.queueName, options.handlers, combinedType !== undefined);
     this.#provider = new ProviderLink(this.#options, this.#wake);
     this.#copies = new CopyScheduler(this.#options, this.#registry, () => {
       this.#staleCheckAt ??= performance.now() + STALE_CHECK_PAUSE_MS;

@@ -157,6 +157,23 @@ test('a takeover that cannot catch up lets the root take writes again', async ()
   expect(await branch.run('takeover', 'root', '--timeout=1')).toMatchObject({ exitCode: 3 });
   expect(await shape(tree)).toEqual({ root: TOP, branch: 'root' });
   branch.startWorker();
+  // The root gets one more table after it was compared with the branch.
+  await root.query('create table public.late (id int primary key)');
+  const gate = await root.application();
+  await gate.execute('begin; select from pgq_node.node_info for no key update');
+  const late = branch.run('takeover', 'root');
+  await waitUntil('the takeover is about to close the root', async () => {
+    const waiting = await root.query(
+      `select from pg_stat_activity where wait_event_type = 'Lock' and query ~ 'demote_root'`,
+    );
+    return waiting.length > 0;
+  });
+  await root.must('add-table', 'late');
+  await gate.close();
+  expect(await late).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('public.late') });
+  expect(await shape(tree)).toEqual({ root: TOP, branch: 'root' });
+  await branch.query('create table public.late (id int primary key)');
+  await branch.must('add-table', 'late', '--wait-sync');
   // Its session ends in the transaction that makes it the root: the command cannot know whether it is.
   await branch.query(`
     create function public.cut() returns trigger language plpgsql as

@@ -61,8 +61,11 @@ export class Cluster implements AsyncDisposable {
     return result;
   }
 
-  async createDatabase(name: string): Promise<void> {
-    await this.query('postgres', `create database ${quoteIdentifier(name)} template template0`);
+  async createDatabase(name: string, encoding = 'UTF8'): Promise<void> {
+    await this.query(
+      'postgres',
+      `create database ${quoteIdentifier(name)} template template0 encoding '${encoding}'`,
+    );
   }
 
   /** Drops a database, with all sessions in it. */

@@ -4,7 +4,7 @@ import { type EmbeddedServer, startEmbeddedServer } from '../../src/demo/embedde
 import { Cluster } from './cluster.js';
 
 /** Debian's PostgreSQL 15 and Debian's programs of PgQ and Londiste. */
-const PROGRAMS = '/usr/lib/postgresql/15';
+export const STOCK_PROGRAMS = '/usr/lib/postgresql/15';
 const PACKAGES = [
   'postgresql-15',
   'postgresql-15-pgq3',
@@ -15,7 +15,7 @@ const PACKAGES = [
   'python3-londiste',
 ];
 const FILES = [
-  `${PROGRAMS}/bin/postgres`,
+  `${STOCK_PROGRAMS}/bin/postgres`,
   '/usr/share/postgresql/15/extension/pgq.control',
   '/usr/share/postgresql/15/extension/londiste.control',
   '/usr/bin/pgqd',
@@ -51,8 +51,10 @@ export function stockTitle(title: string, reason: string | undefined): string {
 }
 
 /** A server of the stock programs with its own data folder, on a free port. The caller stops it. */
-export async function startStockServer(): Promise<EmbeddedServer> {
-  return startEmbeddedServer({ major: 15, programs: PROGRAMS });
+export async function startStockServer(
+  settings: Readonly<Record<string, string>> = {},
+): Promise<EmbeddedServer> {
+  return startEmbeddedServer({ major: 15, programs: STOCK_PROGRAMS, settings });
 }
 
 /** The same, as the tests have other servers. The caller stops it. */

@@ -17,6 +17,8 @@ export interface TreeNodeOptions {
   readonly major: number;
   /** The node to read from, which stands before this one; without it the node is the root. */
   readonly provider?: string;
+  /** Of the database; with `ownServers` only. Without it UTF8. */
+  readonly encoding?: string | undefined;
   /** Other nodes will read from this one. */
   readonly isBranch?: boolean;
   /** A node of the stock Londiste: its extensions on Debian's PostgreSQL 15, one server for all of a tree, and its programs. */
@@ -36,6 +38,8 @@ export interface TreeOptions {
   readonly ini?: readonly string[] | undefined;
   /** True for servers of their own, which may be killed; false shares those of the test file. */
   readonly ownServers?: boolean | undefined;
+  /** Server settings; with `ownServers` only. */
+  readonly settings?: Readonly<Record<string, string>> | undefined;
 }
 
 /** A cascade: a database for each node, with workers and tickers as processes. */
@@ -98,7 +102,7 @@ export async function openTree(options: TreeOptions): Promise<Tree> {
     cleanUp.unshift(() => rm(folder, { recursive: true, force: true }));
     const nodes: TestNode[] = [];
     let stockCluster: Cluster | undefined;
-    for (const [name, { major, isStock }] of Object.entries(options.nodes)) {
+    for (const [name, { major, isStock, encoding }] of Object.entries(options.nodes)) {
       if (isStock === true) {
         if (stockCluster === undefined) {
           const cluster = await startStockCluster();
@@ -108,7 +112,7 @@ export async function openTree(options: TreeOptions): Promise<Tree> {
         nodes.push(new StockNode(name, folder, await freshDatabaseOn(stockCluster, name)));
         continue;
       }
-      const database = await openDatabase(major, name, options.ownServers === true);
+      const database = await openDatabase(major, name, encoding, options);
       cleanUp.unshift(() => database[Symbol.asyncDispose]());
       nodes.push(new TestNode(name, folder, database));
     }
@@ -153,10 +157,15 @@ async function addAll(tree: Tree): Promise<void> {
   await tree.caughtUp(root, others);
 }
 
-async function openDatabase(major: number, prefix: string, own: boolean): Promise<FreshDatabase> {
-  if (!own) return freshDatabase(major, prefix);
-  const cluster = await startCluster(major);
-  await cluster.createDatabase(prefix);
+async function openDatabase(
+  major: number,
+  prefix: string,
+  encoding: string | undefined,
+  { ownServers, settings = {} }: TreeOptions,
+): Promise<FreshDatabase> {
+  if (ownServers !== true) return freshDatabase(major, prefix);
+  const cluster = await startCluster(major, { settings });
+  await cluster.createDatabase(prefix, encoding);
   return {
     cluster,
     name: prefix,

@@ -2,7 +2,7 @@
 --
 -- Makes the triggers by which a table writes into the queue through the generic trigger functions of pgq; on a leaf
 -- they refuse every write instead. Triggers of the same name are made anew, so the call may be repeated.
--- Arguments that are meant for registration (expect_sync, no_merge, …) are passed over; no_triggers and
+-- Arguments that are meant for registration (expect_sync, no_merge, ...) are passed over; no_triggers and
 -- virtual_table mean: none; skip means the letter S; tgflags=LETTERS: B or A time, Q, L or J function, I, U, D
 -- events, S suppress the write itself. All others go to the trigger function.
 -- Nothing is changed when the code is 400 or above.

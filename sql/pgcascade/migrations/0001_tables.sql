@@ -19,7 +19,7 @@ create table pgcascade.capture_plan (
     constraint capture_plan_mode_check check (mode in ('statement', 'mixed', 'row'))
 );
 comment on table pgcascade.capture_plan is 'How each replicated table is captured (root, branch) or closed to other writers (leaf).';
-comment on column pgcascade.capture_plan.plan_no is 'Names the generated triggers and functions: pgcascade.capture_<plan_no>_….';
+comment on column pgcascade.capture_plan.plan_no is 'Names the generated triggers and functions: pgcascade.capture_<plan_no>_....';
 comment on column pgcascade.capture_plan.queue_name is 'Queue that the events go into.';
 comment on column pgcascade.capture_plan.table_name is 'Name of the table in the queue (ev_extra1).';
 comment on column pgcascade.capture_plan.dest_table is 'Name of the table in this database when the plan was made.';
@@ -46,7 +46,7 @@ comment on column pgcascade.table_error.queue_name is 'Queue of the table.';
 comment on column pgcascade.table_error.table_name is 'Name of the table in the queue.';
 comment on column pgcascade.table_error.tick_id is 'End tick of the batch in which it happened.';
 comment on column pgcascade.table_error.event_id is 'Event that could not be applied; null when the copy failed.';
-comment on column pgcascade.table_error.error_code is 'Code of the error catalogue (PC402, PC403, …).';
+comment on column pgcascade.table_error.error_code is 'Code of the error catalogue (PC402, PC403, ...).';
 comment on column pgcascade.table_error.message is 'What went wrong, without values of the row.';
 comment on column pgcascade.table_error.happened_at is 'When.';
 

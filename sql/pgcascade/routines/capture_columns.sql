@@ -215,10 +215,13 @@ create or replace function pgcascade.capture_columns(
     out settings     text[]
 )
 returns setof record
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
+begin
+    -- Not an SQL function, which would be planned at each call.
+    return query
     select a.attname::text,
            case
                when b.native
@@ -245,4 +248,5 @@ as $$
        and not a.attisdropped
        and coalesce(to_jsonb(a) ->> 'attgenerated', '') = ''
      order by a.attnum;
+end;
 $$;

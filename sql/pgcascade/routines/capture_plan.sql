@@ -1,7 +1,7 @@
 -- Function: pgcascade.table_key(1)
 --
 -- The columns that identify a row of a table: its primary key, else the unique index over not-null columns with the
--- fewest columns, else none. A deferrable key does not count, as it does not for PostgreSQL's own replica identity: two
+-- fewest columns, else none. Generated columns are not sent, so a key with one does not count. A deferrable key does not count, as it does not for PostgreSQL's own replica identity: two
 -- rows can have the same one for a while (`set id = id + 1`), and no order of events by key tells them apart.
 --
 -- Returns: one row; key_columns in index order (empty without a key), the index's name, and the equality operator of each
@@ -15,17 +15,19 @@ create or replace function pgcascade.table_key(
     out key_source    text,
     out operators     text[]
 )
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
+begin
+    -- Not an SQL function, which would be planned at each call.
     with candidate as (
         select i.indexrelid,
                i.indisprimary,
                c.relname,
                array_agg(a.attname::text order by k.position) as columns,
                array_agg(format('operator(%I.%s)', n.nspname, o.oprname) order by k.position) as operators,
-               bool_and(a.attnotnull) as not_null
+               bool_and(a.attnotnull and coalesce(to_jsonb(a) ->> 'attgenerated', '') = '') as not_null
           from pg_index as i
           join pg_class as c on c.oid = i.indexrelid
           cross join lateral unnest(i.indkey::int2[]) with ordinality as k(attnum, position)
@@ -55,7 +57,9 @@ as $$
     )
     select coalesce((select b.columns from best as b), '{}'),
            coalesce((select b.relname::text from best as b), ''),
-           coalesce((select b.operators from best as b), '{}');
+           coalesce((select b.operators from best as b), '{}')
+      into key_columns, key_source, operators;
+end;
 $$;
 
 -- Function: pgcascade.capture_mode(1)

@@ -90,12 +90,19 @@ declare
     v_keys   text[];
 begin
     select p.* into v_plan from pgcascade.capture_plan as p where p.plan_no = p_plan_no;
+    if not found then
+        -- The plan was dropped, its triggers are about to be.
+        return 'select';
+    end if;
     select q.* into v_queue from pgq.queue as q where q.queue_name = v_plan.queue_name;
     if v_queue.queue_disable_insert then
         raise exception 'Insert into queue disallowed';
     end if;
-    if pg_try_advisory_xact_lock(1885827451, p_plan_no) then
-        perform pgcascade.renew_functions(v_plan);
+    if pg_try_advisory_xact_lock(1885827451, p_plan_no) and pgcascade.renew_functions(v_plan) then
+        perform pgcascade.note_change(
+            v_plan.queue_name, v_plan.table_name, 'renewed',
+            'The table has changed: make the same change on the nodes below, they wait for it where they must.'
+        );
     end if;
     select k.key_columns into v_keys from pgcascade.table_key(v_plan.relation) as k;
     return pgcascade.capture_rows(
@@ -204,7 +211,8 @@ $$;
 
 -- Function: pgcascade.capture_mark(1)
 --
--- What a generated function that writes INSERT events leaves behind for the others of the same statement.
+-- What a generated function leaves behind for the others of the same statement: that INSERT events were written, or that the
+-- whole of a partitioned table is truncated.
 --
 -- Returns: PL/pgSQL statements.
 -- Raises:  nothing.
@@ -223,6 +231,7 @@ as $$
             when 'update' then E'    if not v_is_done then\n'
                                '        v_mark := pg_catalog.set_config(''pgcascade.inserted'', %s, true);\n'
                                '    end if;\n'
+            when 'truncate' then E'    v_mark := pg_catalog.set_config(''pgcascade.truncated'', %s, true);\n'
             else ''
         end,
         pgcascade.capture_statement_name()
@@ -448,9 +457,8 @@ declare
     v_queue     pgq.queue%rowtype;
     v_keys      text[];
     v_settings  text[];
-    v_table     text;
-    v_one       text;
-    v_many      text;
+    v_table     constant text := E'\x01events\x01';
+    v_body      text;
     v_bodies    text[];
 begin
     select q.* into v_queue from pgq.queue as q where q.queue_name = p_plan.queue_name;
@@ -470,24 +478,26 @@ begin
         when 'mixed' then array['insert', 'row', 'truncate']
         else array['row', 'truncate']
     end loop
-        v_bodies := '{}';
-        for v_table in
-            select format('%s_%s', v_queue.queue_data_pfx, no) from generate_series(0, v_queue.queue_ntables - 1) as no order by no
-        loop
-            v_many := case kind
-                when 'row' then pgcascade.capture_by_row(p_plan.capture_format, p_plan.relation, p_plan.table_name, v_keys, v_table)
-                else pgcascade.capture_rows(
-                    p_plan.capture_format, upper(kind), p_plan.relation, p_plan.table_name, v_keys, v_table
-                )
-            end;
-            if kind = 'update' and cardinality(v_keys) > 0 then
-                v_one := pgcascade.capture_rows(
+        -- The statements differ by the event table only: made once, with a word in its place that no name has.
+        v_body := case kind
+            when 'row' then pgcascade.capture_by_row(p_plan.capture_format, p_plan.relation, p_plan.table_name, v_keys, v_table)
+            else pgcascade.capture_rows(
+                p_plan.capture_format, upper(kind), p_plan.relation, p_plan.table_name, v_keys, v_table
+            )
+        end;
+        if kind = 'update' and cardinality(v_keys) > 0 then
+            v_body := pgcascade.capture_update_body(
+                pgcascade.capture_rows(
                     p_plan.capture_format, 'UPDATE', p_plan.relation, p_plan.table_name, v_keys, v_table, p_is_one => true
-                );
-                v_many := pgcascade.capture_update_body(v_one, v_many);
-            end if;
-            v_bodies := v_bodies || v_many;
-        end loop;
+                ),
+                v_body
+            );
+        end if;
+        v_bodies := array(
+            select replace(v_body, v_table, format('%s_%s', v_queue.queue_data_pfx, no))
+              from generate_series(0, v_queue.queue_ntables - 1) as no
+             order by no
+        );
         source := pgcascade.capture_program(
             v_queue.queue_id,
             pgcascade.capture_guard(p_plan, kind, case when kind = 'truncate' then '{}' else v_settings end),
@@ -499,7 +509,12 @@ begin
                        then pgcascade.capture_order_program(p_plan, kind, v_keys, p_plan.queue_name)
                        else ''
                    end,
-            case when cardinality(v_keys) > 0 then pgcascade.capture_mark(kind) else '' end
+            case
+                when cardinality(v_keys) > 0 and kind <> 'truncate'
+                     or kind = 'truncate' and (select c.relkind from pg_class as c where c.oid = p_plan.relation) = 'p'
+                then pgcascade.capture_mark(kind)
+                else ''
+            end
         );
         return next;
     end loop;

@@ -64,7 +64,11 @@ as $$
                when p_format = 'urlenc'
                then coalesce(
                    string_agg(
-                       pgcascade.capture_pair(c.position > 1, c.column_name, p_relation, p_as), ' operator(pg_catalog.||) ' order by c.position
+                       case
+                           when p_format = 'urlenc'
+                           then pgcascade.capture_pair(c.position > 1, c.column_name, p_relation, p_as)
+                       end,
+                       ' operator(pg_catalog.||) ' order by c.position
                    ),
                    quote_literal('')
                )

@@ -1,6 +1,6 @@
 -- Function: pgcascade.capture_signature(1)
 --
--- Everything about a table that its generated triggers are made of: columns and their types, indexes that can be a key,
+-- Everything about a table that its generated triggers are made of: name, columns and their types, indexes that can be a key,
 -- what decides the mode, and the versions of the generator and the server.
 --
 -- Declared immutable on purpose, which it is not: a generated function compares it with the signature that it was made
@@ -22,7 +22,7 @@ begin
     return (
         select md5(concat_ws(
                    ' ', '3', current_setting('server_version_num')::integer / 10000,
-                   (select concat_ws(' ', c.relkind, c.relispartition) from pg_class as c where c.oid = p_relation),
+                   (select concat_ws(' ', c.relkind, c.relispartition, c.relnamespace, c.relname) from pg_class as c where c.oid = p_relation),
                    (select string_agg(
                                concat_ws(':', a.attnum, a.attname, a.atttypid, a.attnotnull, a.atthasdef), ',' order by a.attnum
                            )

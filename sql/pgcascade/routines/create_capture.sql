@@ -3,7 +3,7 @@
 -- Makes the triggers that turn every write to a table into events of the queue, and records the plan. Triggers and
 -- functions that an earlier call made are replaced in the same transaction, so no write is missed or doubled.
 --
--- The triggers are named `!pgcascade_<plan>_…`: they sort before the user's, so a row's event is written before a
+-- The triggers are named `!pgcascade_<plan>_...`: they sort before the user's, so a row's event is written before a
 -- user's trigger can write the same row again.
 --
 -- Returns: one row: mode and reason as pgcascade.capture_mode.
@@ -26,6 +26,7 @@ declare
     v_plan      pgcascade.capture_plan%rowtype;
     v_part      record;
 begin
+    perform set_config('pgcascade.following', 'on', true);
     v_relation := pgcascade.lock_table(p_dest_table);
     select * into mode, reason from pgcascade.capture_mode(v_relation);
     select * into v_key from pgcascade.table_key(v_relation);
@@ -39,6 +40,8 @@ begin
         v_key.key_columns, v_key.key_source, v_format
     )
     returning p.* into v_plan;
+    insert into pgcascade.captured_partition (queue_name, table_name, relation)
+    select p_queue_name, p_table_name, l.relation from pgcascade.leaf_partitions(v_relation) as l(relation);
 
     for v_part in
         select c.kind, c.source
@@ -52,7 +55,13 @@ begin
                 when 'insert' then 'after insert on %s referencing new table as new_rows for each statement'
                 when 'update' then 'after update on %s referencing old table as old_rows new table as new_rows for each statement'
                 when 'delete' then 'after delete on %s referencing old table as old_rows for each statement'
-                when 'truncate' then 'after truncate on %s for each statement'
+                -- Before, so that the triggers of the partitions know that all of them are truncated.
+                when 'truncate' then case
+                    when exists (select from pgcascade.captured_partition as k
+                                  where k.queue_name = p_queue_name and k.table_name = p_table_name)
+                    then 'before truncate on %s for each statement'
+                    else 'after truncate on %s for each statement'
+                end
                 else case mode
                          when 'mixed' then 'after update or delete on %s for each row'
                          else 'after insert or update or delete on %s for each row'
@@ -61,6 +70,80 @@ begin
             format('pgcascade.%I()', format('capture_%s_%s', v_plan.plan_no, v_part.kind))
         );
     end loop;
+    perform pgcascade.capture_partition_truncate(v_plan.plan_no, k.relation)
+       from pgcascade.captured_partition as k
+      where k.queue_name = p_queue_name
+        and k.table_name = p_table_name;
+    perform pgcascade.create_event_trigger();
+    perform set_config('pgcascade.following', '', true);
+end;
+$$;
+
+-- Function: pgcascade.capture_partition_truncate(2)
+--
+-- Makes the trigger by which a TRUNCATE of one partition becomes events: a DELETE for each of its rows.
+--
+-- Returns: nothing.
+-- Raises:  as `create trigger`.
+-- Locks:   the partition, SHARE ROW EXCLUSIVE until commit.
+create or replace function pgcascade.capture_partition_truncate(
+    p_plan_no   integer,
+    p_relation  oid
+)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    execute format(
+        'create trigger %I before truncate on %s for each statement execute procedure pgcascade.truncate_partition(%s)',
+        format('!pgcascade_%s_part', p_plan_no), p_relation::regclass, p_plan_no
+    );
+end;
+$$;
+
+-- Function: pgcascade.truncate_partition(0)
+--
+-- Trigger function of a partition, BEFORE TRUNCATE. Argument: the number of the parent's plan. Writes a DELETE event for each
+-- row, unless the whole table is truncated, which is one event, or a script of the queue runs.
+--
+-- Returns: null.
+-- Raises:  'Insert into queue disallowed' when the queue is closed.
+-- Locks:   none.
+create or replace function pgcascade.truncate_partition()
+returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_plan       pgcascade.capture_plan%rowtype;
+    v_queue      pgq.queue%rowtype;
+    v_statement  text;
+    v_saved      text[];
+begin
+    select p.* into v_plan from pgcascade.capture_plan as p where p.plan_no = tg_argv[0]::integer;
+    execute 'select ' || pgcascade.capture_statement_name() into v_statement;
+    if not found
+       or current_setting('session_replication_role') = 'local'
+       or pgcascade.runs_script(v_plan.queue_name)
+       or current_setting('pgcascade.truncated', true) = v_statement
+    then
+        return null;
+    end if;
+    select q.* into v_queue from pgq.queue as q where q.queue_name = v_plan.queue_name;
+    if v_queue.queue_disable_insert then
+        raise exception 'Insert into queue disallowed';
+    end if;
+    v_saved := pgcascade.pin_settings(pgcascade.setting_values(null));
+    execute pgcascade.capture_rows(
+        v_plan.capture_format, 'DELETE', v_plan.relation, v_plan.table_name,
+        (pgcascade.table_key(v_plan.relation)).key_columns,
+        format('%s_%s', v_queue.queue_data_pfx, v_queue.queue_cur_table),
+        format('only %s', tg_relid::regclass)
+    );
+    perform pgcascade.pin_settings(v_saved);
+    return null;
 end;
 $$;
 
@@ -205,6 +288,7 @@ begin
     if not found then
         return false;
     end if;
+    delete from pgcascade.captured_partition as k where k.queue_name = p_queue_name and k.table_name = p_table_name;
     for v_trigger in
         select t.tgrelid::regclass as relation, t.tgname
           from pg_trigger as t

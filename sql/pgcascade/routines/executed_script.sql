@@ -142,19 +142,8 @@ declare
     v_name  text;
 begin
     for v_plan in
-        select p.queue_name,
-               p.table_name,
-               p.dest_table,
-               p.purpose,
-               p.relation,
-               to_regclass(pgq.quote_fqname(p.dest_table))::oid as named,
-               c.oid is not null as is_there,
-               n.nspname || '.' || c.relname as name_now
+        select p.queue_name, p.table_name
           from pgcascade.capture_plan as p
-          left join pg_class as c
-            on c.oid = p.relation
-          left join pg_namespace as n
-            on n.oid = c.relnamespace
          where p_all
             or to_regclass(pgq.quote_fqname(p.dest_table))::oid is distinct from p.relation
             or p.relation in (
@@ -170,35 +159,7 @@ begin
     loop
         queue_name := v_plan.queue_name;
         object_name := v_plan.table_name;
-        outcome := null;
-        if v_plan.named is null and not v_plan.is_there then
-            -- Below the root the event of the root's removal follows.
-            if pgq_node.is_root_node(v_plan.queue_name) then
-                perform londiste.local_remove_table(v_plan.queue_name, v_plan.table_name);
-                outcome := 'removed';
-            end if;
-        elsif v_plan.named is null then
-            v_name := v_plan.name_now;
-            update londiste.table_info as t
-               set dest_table = nullif(v_name, t.table_name)
-             where t.queue_name = v_plan.queue_name
-               and t.table_name = v_plan.table_name;
-            update pgcascade.capture_plan as p
-               set dest_table = v_name
-             where p.queue_name = v_plan.queue_name
-               and p.table_name = v_plan.table_name;
-            perform pgcascade.renew_capture(v_plan.queue_name, v_plan.table_name);
-            outcome := 'renamed';
-        elsif v_plan.named <> v_plan.relation then
-            if v_plan.purpose = 'capture' then
-                perform pgcascade.create_capture(v_plan.queue_name, v_plan.table_name, v_plan.dest_table);
-            else
-                perform pgcascade.create_deny(v_plan.queue_name, v_plan.table_name, v_plan.dest_table);
-            end if;
-            outcome := 'replaced';
-        elsif pgcascade.renew_capture(v_plan.queue_name, v_plan.table_name) then
-            outcome := 'renewed';
-        end if;
+        outcome := pgcascade.follow_table(v_plan.queue_name, v_plan.table_name, true, false);
         if outcome is not null then
             return next;
         end if;

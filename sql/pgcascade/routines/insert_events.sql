@@ -8,7 +8,7 @@
 -- apart from those of pgq.insert_event.
 --
 -- Returns: bigint[], the event ids in the order of the arrays; they grow.
--- Raises:  as pgq.insert_event(7); 'Arrays of events differ in length: …' (22023), 'Event types must not be NULL' (22004)
+-- Raises:  as pgq.insert_event(7); 'Arrays of events differ in length: ...' (22023), 'Event types must not be NULL' (22004)
 --          when the array of types is.
 -- Locks:   none: writers never wait for each other or for rotation.
 create or replace function pgcascade.insert_events(

@@ -67,7 +67,7 @@ comment on column pgq.queue.queue_ticker_max_count is 'tick when so many events 
 comment on column pgq.queue.queue_ticker_max_lag is 'tick when there are events and the last tick is so old';
 comment on column pgq.queue.queue_ticker_idle_period is 'tick when the last tick is so old, even with no events';
 comment on column pgq.queue.queue_per_tx_limit is 'most events one transaction may write; null: no limit';
-comment on column pgq.queue.queue_data_pfx is 'event tables are named so, plus _0, _1, …';
+comment on column pgq.queue.queue_data_pfx is 'event tables are named so, plus _0, _1, ...';
 comment on column pgq.queue.queue_event_seq is 'sequence of event ids';
 comment on column pgq.queue.queue_tick_seq is 'sequence of tick ids';
 comment on column pgq.queue.queue_extra_maint is 'more functions for maintenance to call with the queue name';

@@ -8,9 +8,9 @@
 -- The lookups stand in a lateral subquery with an offset: the tables have no statistics, and as a list of
 -- constants or as a join the planner would take them for a reason to read whole tables.
 --
--- Returns: text, a select of ev_id, ev_time, ev_txid, ev_retry, ev_type, ev_data, ev_extra1 … ev_extra4, ordered by
+-- Returns: text, a select of ev_id, ev_time, ev_txid, ev_retry, ev_type, ev_data, ev_extra1 ... ev_extra4, ordered by
 --          ev_id. It may be used as a subquery, in this transaction.
--- Raises:  'batch not found'; 'Cannot find data for batch …'; 'could not construct sql for batch …'.
+-- Raises:  'batch not found'; 'Cannot find data for batch ...'; 'could not construct sql for batch ...'.
 create or replace function pgq.batch_event_sql(
     x_batch_id  bigint
 )

@@ -5,7 +5,7 @@
 -- needs it any more.
 --
 -- Returns: setof text, `schema.table`.
--- Raises:  'Cannot find data for batch …'.
+-- Raises:  'Cannot find data for batch ...'.
 create or replace function pgq.batch_event_tables(
     x_batch_id  bigint
 )

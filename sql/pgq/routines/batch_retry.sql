@@ -3,7 +3,7 @@
 -- Asks for all events of an open batch again after so many seconds. Safe to repeat.
 --
 -- Returns: integer, how many events were put down now.
--- Raises:  'batch_retry: batch … not found'.
+-- Raises:  'batch_retry: batch ... not found'.
 create or replace function pgq.batch_retry(
     i_batch_id       bigint,
     i_retry_seconds  integer

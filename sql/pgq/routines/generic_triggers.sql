@@ -19,7 +19,7 @@
 --   jsontriga  type and data are JSON objects
 --
 -- Trigger arguments: the queue, then any of deny, backup, SKIP, ignore=COLUMNS, pkey=COLUMNS, when=EXPRESSION,
--- ev_type=, ev_data=, ev_extra1= … ev_extra4=EXPRESSION. A session whose session_replication_role is local writes
+-- ev_type=, ev_data=, ev_extra1= ... ev_extra4=EXPRESSION. A session whose session_replication_role is local writes
 -- nothing.
 --
 -- Returns: the row; null in a trigger with SKIP and for a TRUNCATE.

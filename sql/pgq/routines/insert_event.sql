@@ -16,7 +16,7 @@
 --
 -- Returns: bigint, the event id.
 -- Raises:  'Queue name must not be NULL', 'No such queue', 'Insert into queue disallowed',
---          'Queue ''…'' allows max … events from one TX'.
+--          'Queue ''...'' allows max ... events from one TX'.
 -- Locks:   none: writers never wait for each other or for rotation.
 --
 --
@@ -122,7 +122,7 @@ $make$;
 -- Counts an event of this transaction against queue_per_tx_limit, in a setting that ends with the transaction. A
 -- savepoint that is rolled back takes its count with it.
 --
--- Raises:  'Queue ''…'' allows max … events from one TX'.
+-- Raises:  'Queue ''...'' allows max ... events from one TX'.
 create or replace function pgq._count_event(
     i_queue_name  text,
     i_queue_id    integer,

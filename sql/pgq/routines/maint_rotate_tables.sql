@@ -5,7 +5,7 @@
 -- the old events, or when somebody reads the table (a dump) or holds the queue's row. Safe to repeat.
 --
 -- Returns: integer, 0.
--- Raises:  'queue … maint failure: …'.
+-- Raises:  'queue ... maint failure: ...'.
 -- Locks:   the queue's row; the next event table exclusively; neither is waited for.
 create or replace function pgq.maint_rotate_tables_step1(
     i_queue_name  text

@@ -6,7 +6,7 @@
 -- open, so it is cheap to poll.
 --
 -- Returns: one row; all null when there is no batch yet.
--- Raises:  'Not subscriber to queue: …/…'; 'PgQ corruption: Consumer … on queue … does not see tick …'.
+-- Raises:  'Not subscriber to queue: .../...'; 'PgQ corruption: Consumer ... on queue ... does not see tick ...'.
 -- Locks:   the subscription's row, when it opens a batch.
 create or replace function pgq.next_batch_custom(
     in  i_queue_name         text,

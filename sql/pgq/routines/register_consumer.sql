@@ -5,7 +5,7 @@
 --
 -- Returns: integer, 1 when it was registered, 0 when it was there.
 -- Raises:  'Event queue not created yet'; 'No ticks for this queue.  Please run ticker on database.';
---          'cannot reposition, tick not found: …'.
+--          'cannot reposition, tick not found: ...'.
 -- Locks:   the queue's row in share mode, so that rotation does not drop the tick and its events meanwhile.
 create or replace function pgq.register_consumer_at(
     x_queue_name     text,

@@ -7,7 +7,7 @@
 --          ignored; whether its text may have any character; the expressions of its text, of its urlencoded text and
 --          of its JSON value, for either row; the condition that the rows differ in it (null when nobody will ask: for columns
 --          that are neither key nor ignored unless i_compare).
--- Raises:  'Unknown magic column: …'.
+-- Raises:  'Unknown magic column: ...'.
 create or replace function pgq._row_writer_columns(
     i_table    oid,
     i_key      text[],

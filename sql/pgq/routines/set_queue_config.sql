@@ -4,7 +4,7 @@
 -- external_ticker, no tick is being made by the old setting any more. Safe to repeat.
 --
 -- Returns: integer, 1.
--- Raises:  'Invalid NULL value'; 'No such event queue'; 'cannot change parameter "…s"' for a setting that is not
+-- Raises:  'Invalid NULL value'; 'No such event queue'; 'cannot change parameter "...s"' for a setting that is not
 --          there to be changed (the text with its stray s is known to clients).
 -- Locks:   the queue's row; for the two settings of the ticker before that advisory (1885827445, queue id), as whoever
 --          makes a tick.

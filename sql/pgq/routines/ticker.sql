@@ -8,7 +8,7 @@
 --
 -- Returns: bigint, the tick's id; null when none was made, also when somebody else is making one or the queue has an
 --          external ticker or is paused.
--- Raises:  'Invalid PgQ state: …' when the last tick is younger than this cluster's transactions.
+-- Raises:  'Invalid PgQ state: ...' when the last tick is younger than this cluster's transactions.
 -- Locks:   advisory (1885827445, queue id) until the end of the transaction; never waits for it.
 create or replace function pgq._tick_if_due(
     i_queue_id  int4
@@ -128,7 +128,7 @@ $$;
 --
 -- Returns: bigint, the tick's id; null when none was made.
 -- Raises:  'no such queue', 'This queue has external tick source.', 'Ticker has been paused for this queue',
---          'Invalid PgQ state: …'.
+--          'Invalid PgQ state: ...'.
 -- Locks:   as pgq._tick_if_due(1).
 create or replace function pgq.ticker(
     i_queue_name  text
@@ -165,7 +165,7 @@ $$;
 -- Makes ticks for all queues that are due, but for those with an external ticker and those that are paused.
 --
 -- Returns: bigint, how many queues got a tick.
--- Raises:  'Invalid PgQ state: …'.
+-- Raises:  'Invalid PgQ state: ...'.
 -- Locks:   as pgq._tick_if_due(1), for every queue that gets a tick.
 create or replace function pgq.ticker()
 returns bigint
@@ -199,7 +199,7 @@ $$;
 -- sequences of the queue move forward, so that this node can go on from here when it becomes the root.
 --
 -- Returns: bigint, the tick's id.
--- Raises:  'queue not found or ticker disabled: …' unless the queue has an external ticker and is not paused;
+-- Raises:  'queue not found or ticker disabled: ...' unless the queue has an external ticker and is not paused;
 --          unique_violation when the tick is there.
 -- Locks:   advisory (1885827445, queue id) until the end of the transaction.
 create or replace function pgq.ticker(

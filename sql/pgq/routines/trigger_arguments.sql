@@ -2,7 +2,7 @@
 --
 -- Reads the arguments of a generic trigger: queue, deny, backup, SKIP, ignore=, pkey=, when=, ev_*=.
 --
--- Returns: one row; the expressions by field name ('when', 'ev_type', …); pkey is null when it is not given.
+-- Returns: one row; the expressions by field name ('when', 'ev_type', ...); pkey is null when it is not given.
 -- Raises:  'pgq trigger must have destination queue as argument', 'bad param to pgq trigger'.
 create or replace function pgq._trigger_arguments(
     i_args            text[],

@@ -4,7 +4,7 @@
 -- member is the consumer `<consumer>.<subconsumer>`; it has no position while it has no batch. Safe to repeat.
 --
 -- Returns: integer, 1 when it was registered, 0 when it was there.
--- Raises:  'Invalid NULL value'; 'consumer … is registered and is not a subconsumer of …'; as
+-- Raises:  'Invalid NULL value'; 'consumer ... is registered and is not a subconsumer of ...'; as
 --          pgq.register_consumer(2).
 -- Locks:   the main consumer's subscription row.
 create or replace function pgq_coop.register_subconsumer(

@@ -4,7 +4,7 @@
 -- dropped (1): nobody gets its events any more. Safe to repeat.
 --
 -- Returns: integer, 1 when it was removed, 0 when it was not there.
--- Raises:  'subconsumer has active batch'; 'unknown batch handling: …'.
+-- Raises:  'subconsumer has active batch'; 'unknown batch handling: ...'.
 -- Locks:   the subscription rows of the main consumer and of the member.
 create or replace function pgq_coop.unregister_subconsumer(
     i_queue_name        text,

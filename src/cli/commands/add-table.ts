@@ -137,14 +137,14 @@ async function addOnRoot(
 async function choose(
   { config }: CommandContext,
   local: Connection,
-  { nodeType }: NodeInfo,
+  node: NodeInfo,
   tableName: string,
   destTable: string,
   { handler: option, expectSync }: AddTableSwitches,
   above?: HandlerChoice['above'],
 ): Promise<ChosenHandler> {
   const settings = handlerSettings(config);
-  return chooseHandler({ tableName, destTable, option, nodeType, local, settings, expectSync, above });
+  return chooseHandler({ tableName, destTable, option, node, local, settings, expectSync, above });
 }
 
 function isForRoot(handler: HandlerText | undefined): boolean {

@@ -59,14 +59,14 @@ export const command: CommandSpec = {
 async function choose(
   { config }: CommandContext,
   local: Connection,
-  { nodeType }: NodeInfo,
+  node: NodeInfo,
   { name: tableName, destTable }: ReplicatedTable,
   option: HandlerText | undefined,
   expectSync: boolean,
   above?: HandlerChoice['above'],
 ): Promise<ChosenHandler> {
   const settings = handlerSettings(config);
-  return chooseHandler({ tableName, destTable, option, nodeType, local, settings, expectSync, above });
+  return chooseHandler({ tableName, destTable, option, node, local, settings, expectSync, above });
 }
 
 async function chooseBelow(
@@ -103,7 +103,7 @@ async function chooseBelow(
 async function change(
   { config: { queueName, lockTimeoutMs }, output }: CommandContext,
   connection: Connection,
-  { nodeType }: NodeInfo,
+  { nodeType, combinedQueue }: NodeInfo,
   table: ReplicatedTable,
   { text, bound, notes }: ChosenHandler,
   expectSync: boolean,
@@ -114,7 +114,7 @@ async function change(
   const needsNoCopy = bound.needsNoCopy === true || bound.needsNoTable === true;
   const state = nodeType === 'root' || expectSync ? 'kept' : needsNoCopy ? 'ok' : 'to be copied';
   const { purpose, isVirtual } = await chooseTriggers(connection, nodeType, destTable, bound);
-  await changeHandler(connection, {
+  const isCopied = await changeHandler(connection, {
     queueName,
     tableName,
     destTable,
@@ -124,5 +124,8 @@ async function change(
     withTableLock: tableLock(connection, lockTimeoutMs),
   });
   output.print(`${tableName}: handler ${text === undefined ? 'plain' : describeHandler(text)}`);
-  if (state === 'to be copied') output.print(`${tableName} will be copied anew`);
+  if (isCopied) output.print(`${tableName} will be copied anew`);
+  else if (state === 'to be copied') {
+    output.print(`${tableName}: its rows come by the queue "${combinedQueue}", so nothing is copied`);
+  }
 }

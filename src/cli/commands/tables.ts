@@ -1,22 +1,44 @@
 import { describeHandler, readHandlerText, withHandlerText } from '../../handlers/handler-text.js';
-import { readCapturePlans } from '../../replica/capture-plans.js';
+import {
+  type CaptureReport,
+  readCapturePlans,
+  readCaptureReports,
+  readSchemaChanges,
+} from '../../replica/capture-plans.js';
 import { readTables } from '../../replica/table-list.js';
 import { describeTableState } from '../../replica/table-state.js';
 import type { CommandSpec } from '../command.js';
 import { withLocalNode } from '../local-node.js';
+import type { Output } from '../output.js';
 import { printTable } from '../print-table.js';
 
 /** `replicate INI tables` */
 export const command: CommandSpec = {
   name: 'tables',
   summary: 'List the tables that are replicated on this node, their state and how they are captured.',
-  options: [{ flags: '--names-only', summary: 'Print the names only, one a line.' }],
+  options: [
+    { flags: '--names-only', summary: 'Print the names only, one a line.' },
+    {
+      flags: '--capture',
+      summary: 'Print how each table is captured here: key, mode and why, and how each column travels.',
+    },
+  ],
   async run(context, _args, options) {
     const { config, output } = context;
     return withLocalNode(context, 'tables', async (connection) => {
       const tables = (await readTables(connection, config.queueName)).filter(({ isLocal }) => isLocal);
       if (options['namesOnly'] === true) {
         for (const { name } of tables) output.print(name);
+        return 0;
+      }
+      if (options['capture'] === true) {
+        const reports = await readCaptureReports(connection, config.queueName);
+        for (const report of reports) printCapture(output, report);
+        if (reports.length === 0) output.print('No table is captured on this node.');
+        const changes = await readSchemaChanges(connection, config.queueName, 7);
+        if (changes.length > 0) output.print('Changed without "execute" in the last 7 days:');
+        for (const change of changes)
+          output.print(`  ${change.happenedAt}  ${change.tableName}: ${change.message}`);
         return 0;
       }
       const plans = await readCapturePlans(connection, config.queueName);
@@ -36,6 +58,28 @@ export const command: CommandSpec = {
     });
   },
 };
+
+/** One captured table: its plan, then a line for each column. */
+function printCapture(output: Output, report: CaptureReport): void {
+  const { tableName, destTable, mode, reason, keyColumns, keySource, format } = report;
+  output.print(destTable === tableName ? tableName : `${tableName} → ${destTable}`);
+  output.print(
+    `  key      ${keyColumns.length === 0 ? 'none: the old row travels with each change' : `${keyColumns.join(', ')} (${keySource})`}`,
+  );
+  output.print(`  mode     ${mode}${reason === '' ? '' : `: ${reason}`}`);
+  output.print(`  format   ${format}`);
+  printTable(
+    output,
+    ['  column', 'type', 'travels as', 'written under'],
+    report.columns.map(({ name, type, travels, settings }) => [
+      `  ${name}`,
+      type,
+      travels,
+      settings.join(', '),
+    ]),
+  );
+  output.print('');
+}
 
 /** The handler as it was typed, and the other attributes. What cannot be read stands as it is stored. */
 function describeAttributes(attributes: string | null): string {

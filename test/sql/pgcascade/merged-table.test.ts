@@ -95,6 +95,54 @@ test.each(MAJORS)('a merged table is emptied once for all its parts, on %i', asy
 });
 
 test.each(MAJORS)(
+  'a table of a queue that is merged is unmerged until its first copy ends, on %i',
+  async (major) => {
+    await using database = await freshDatabase(major, 'merged');
+    await using session = await database.connect();
+    await setUp(session);
+    const unmerged = async () =>
+      (
+        await session.query<{ queue: string }>(
+          "select queue_name as queue from pgcascade.unmerged_part where table_name = 'public.t' order by 1",
+        )
+      ).map(({ queue }) => queue);
+    const add = (queue: string, words = '') =>
+      session.query(`select londiste.local_add_table($1, 'public.t', '{no_triggers,no_merge${words}}')`, [
+        queue,
+      ]);
+    const remove = (queue: string) =>
+      session.query("select londiste.local_remove_table($1, 'public.t')", [queue]);
+    // None of these queues is merged.
+    expect(await unmerged()).toEqual([]);
+    await session.execute(`
+    select pgq_node.register_location('all', 'here', 'dbname=here', false);
+    select pgq_node.create_node('all', 'root', 'here', 'all_worker', null, null, null);
+    update pgq_node.node_info set combined_queue = 'all' where node_type = 'leaf'`);
+    await remove('a');
+    await session.query("set session_replication_role = 'replica'");
+    await add('a');
+    await add('c', ',expect_sync');
+    expect(await unmerged()).toEqual(['a']);
+    await setState(session, 'a', 'in-copy');
+    expect(await unmerged()).toEqual(['a']);
+    await setState(session, 'a', 'catching-up');
+    expect(await unmerged()).toEqual([]);
+    // A later copy is of rows that the nodes below have.
+    await session.query("select londiste.local_set_table_state('a', 'public.t', null, null)");
+    expect(await unmerged()).toEqual([]);
+    await remove('c');
+    await add('c');
+    expect(await unmerged()).toEqual(['c']);
+    await remove('c');
+    expect(await unmerged()).toEqual([]);
+    // A leaf that only follows has its rows by the combined queue.
+    await session.query("update pgq_node.node_info set node_type = 'branch' where queue_name = 'all'");
+    await add('c');
+    expect(await unmerged()).toEqual([]);
+  },
+);
+
+test.each(MAJORS)(
   'workers of a group stand still until the last one opens the snapshot for all, on %i',
   async (major) => {
     await using database = await freshDatabase(major, 'merged');

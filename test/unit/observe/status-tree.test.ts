@@ -22,6 +22,7 @@ function seen(name: string, provider: string | null, more: Partial<SeenEntry> = 
     lag: provider === null ? null : { seconds: 0, events: 0n },
     subscribers: [],
     retention: null,
+    capture: null,
     ...more,
   };
 }
@@ -190,4 +191,22 @@ test.each([
   [7500, '2 h 5 min'],
 ])('%s seconds are told as %s', (seconds, text) => {
   expect(duration(seconds)).toBe(text);
+});
+
+test('what was changed on the root without a script is told, and triggers that are off are an error', () => {
+  const capture = {
+    changes: [
+      {
+        tableName: 'public.t',
+        outcome: 'renamed',
+        message: 'The table is public.u here now.',
+        happenedAt: '2026-01-02 03:04:05',
+      },
+    ],
+    silentTables: ['public.s'],
+  };
+  expect(tree(seen('root', null, { capture })).slice(3)).toEqual([
+    '    Changed without "execute" at 2026-01-02 03:04:05: public.t: The table is public.u here now.',
+    expect.stringContaining('ERROR: triggers of public.s are disabled or gone'),
+  ]);
 });

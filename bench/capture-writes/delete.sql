@@ -1,0 +1,1 @@
+delete from single where id = (select nextval('deleted'));
