@@ -4,7 +4,7 @@ import { ReplicateError } from '../errors/replicate-error.js';
 import type { Batch } from '../queue/batches.js';
 import { forgetDropped } from '../queue/dropped-consumer.js';
 import type { QueueEvent } from '../queue/event.js';
-import { type EventId, eventId, type TickId } from '../queue/ids.js';
+import type { EventId, TickId } from '../queue/ids.js';
 import { failpoint } from '../runtime/failpoint.js';
 import { compareShapes } from './compare-shapes.js';
 import type { TableRegistry } from './table-registry.js';
@@ -70,9 +70,16 @@ export class ShapeConflicts {
     return [...this.#waits.values()].map(({ conflict }) => conflict);
   }
 
-  /** Notes a conflict of the present try; false when it is none that can be waited for. */
+  /**
+   * Notes a conflict of the present try; false when it is none that can be waited for. With PC403 a handler that takes events over
+   * also means a row that it cannot take, whatever the table is, and which of its events are done nobody knows.
+   */
   note(conflict: TableConflict): boolean {
     if (conflict.code !== 'PC403') return false;
+    const handler = this.#ports.registry.find(conflict.queueTable)?.handler;
+    const isTaken =
+      handler !== undefined && !(handler instanceof ReplicateError) && handler.takeOver !== undefined;
+    if (isTaken) return false;
     this.#found.push(conflict);
     return true;
   }
@@ -128,15 +135,9 @@ export class ShapeConflicts {
         this.#shapes.set(queueTable, await readShape(subscriber, destTable));
         continue;
       }
-      const isTaken =
-        table !== undefined &&
-        !(table.handler instanceof ReplicateError) &&
-        table.handler.takeOver !== undefined;
-      // What a handler that takes events over has done with those before nobody knows.
-      const from = isTaken ? eventId(0n) : conflict.eventId;
       const differences = await compareShapes(provider, subscriber, { queueName, queueTable, destTable });
       const message = [conflict.message, ...differences].join(' ');
-      this.#waits.set(queueTable, { conflict: { ...conflict, message }, shape, from });
+      this.#waits.set(queueTable, { conflict: { ...conflict, message }, shape, from: conflict.eventId });
       if (providerNode === undefined) continue;
       const consumer = consumerOf(queueTable);
       await provider.query('select pgq.register_consumer_at($1, $2, $3)', [queueName, consumer, startTick]);
