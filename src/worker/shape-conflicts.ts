@@ -75,7 +75,7 @@ export class ShapeConflicts {
    * also means a row that it cannot take, whatever the table is, and which of its events are done nobody knows.
    */
   note(conflict: TableConflict): boolean {
-    if (conflict.code !== 'PC403') return false;
+    if (conflict.code !== 'PC403' || conflict.isOfHandler === true) return false;
     const handler = this.#ports.registry.find(conflict.queueTable)?.handler;
     const isTaken =
       handler !== undefined && !(handler instanceof ReplicateError) && handler.takeOver !== undefined;
