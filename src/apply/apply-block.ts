@@ -114,7 +114,7 @@ async function rewriteTable(
     if (reason === undefined) throw withCode(error);
     await tx.execute('rollback to savepoint pgc_rewrite; release savepoint pgc_rewrite');
     const message = `The table's handler cannot be applied to the events from this one on: ${reason.message}`;
-    return { eventId: first.event.id, key: first.key || null, code: 'PC403', message };
+    return { eventId: first.event.id, key: first.key || null, code: 'PC403', message, isOfHandler: true };
   }
 }
 

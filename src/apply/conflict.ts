@@ -11,6 +11,8 @@ export interface Conflict {
   readonly message: string;
   /** The key of the row as JSON values; null when the table has no key. */
   readonly key: string | null;
+  /** The table's handler cannot work with the row; it may fit the table. */
+  readonly isOfHandler?: true;
 }
 
 /** The conflict that the failure of a change by itself is. Throws the error of a failure that names no change. */

@@ -45,7 +45,7 @@ export async function showWaitSync(
     case 'parked':
       for (const { name, state } of outcome.tables) {
         if (state.kind !== 'parked') continue;
-        output.print(describeParked(name, state.errorCode, state.message));
+        output.print(describeParked(name, state));
       }
       return 2;
     case 'no-worker':

@@ -187,7 +187,8 @@ export const ERRORS = {
   PC403: {
     policy: 'park-table',
     exitCode: 2,
-    advice: 'Make the table on the subscriber match the provider, then run "resync TABLE".',
+    advice:
+      'Alter the table on the subscriber to match the provider: one that waits then goes on by itself, and nothing is lost; else run "resync TABLE".',
   },
   PC404: {
     policy: 'stop-node',

@@ -21,6 +21,7 @@ import {
   type SchemaChange,
 } from '../replica/capture-plans.js';
 import { readTables } from '../replica/table-list.js';
+import type { TableState } from '../replica/table-state.js';
 
 export interface TableCounts {
   readonly ok: number;
@@ -35,6 +36,8 @@ export interface ParkedTable {
   readonly name: string;
   readonly errorCode: string;
   readonly message: string;
+  /** It goes on by itself when it fits its events, which are kept. */
+  readonly isWaiting: boolean;
 }
 
 /** The ticks that are made on a root. */
@@ -119,7 +122,7 @@ export async function readNodeStatus(
       notHere: count('not-here'),
     },
     parkedTables: tables.flatMap(({ name, state }) =>
-      state.kind === 'parked' ? [{ name, errorCode: state.errorCode, message: state.message }] : [],
+      state.kind === 'parked' ? [parkedTable(name, state)] : [],
     ),
     errors: await readErrors(connection, queueName),
     ticker: node.nodeType === 'root' ? await readTicker(connection, queueName) : null,
@@ -135,6 +138,13 @@ async function readCaptureStatus(connection: Connection, queueName: string): Pro
     changes: (await readSchemaChanges(connection, queueName, 1)).slice(0, SHOWN_CHANGES),
     silentTables: await readSilentTables(connection, queueName),
   };
+}
+
+function parkedTable(
+  name: string,
+  { errorCode, message, isWaiting }: Extract<TableState, { kind: 'parked' }>,
+): ParkedTable {
+  return { name, errorCode, message, isWaiting };
 }
 
 async function readRetentionStatus(

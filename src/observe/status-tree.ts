@@ -132,9 +132,7 @@ export function details(entry: StatusEntry, options: TreeOptions = {}): string[]
     ...describeWorker(entry.worker),
     ...(ticker?.isLate === true ? ['ERROR: no tick is made; is the ticker running?'] : []),
     ...entry.errors.map(({ consumer, message }) => `ERROR: ${consumer}: ${message}`),
-    ...entry.parkedTables.map(
-      ({ name, errorCode, message }) => `ERROR: ${describeParked(name, errorCode, message)}`,
-    ),
+    ...entry.parkedTables.map((table) => `ERROR: ${describeParked(table.name, table)}`),
   ];
 }
 

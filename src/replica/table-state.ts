@@ -7,8 +7,14 @@ export type TableState =
   /** The worker copies it or brings the copy up to date. */
   | { readonly kind: 'copying'; readonly mergeState: string }
   | { readonly kind: 'ok' }
-  /** Set aside after an error, until a resync. */
-  | { readonly kind: 'parked'; readonly errorCode: string; readonly message: string };
+  /** Set aside after an error, until a resync, or until the table fits its events. */
+  | {
+      readonly kind: 'parked';
+      readonly errorCode: string;
+      readonly message: string;
+      /** Its events are kept, and it goes on by itself when it fits them. */
+      readonly isWaiting: boolean;
+    };
 
 export interface StoredTableState {
   readonly isLocal: boolean;
@@ -22,7 +28,12 @@ export interface StoredTableState {
 export function tableState(stored: StoredTableState): TableState {
   if (!stored.isLocal) return { kind: 'not-here' };
   if (stored.errorCode !== null) {
-    return { kind: 'parked', errorCode: stored.errorCode, message: stored.errorMessage ?? '' };
+    return {
+      kind: 'parked',
+      errorCode: stored.errorCode,
+      message: stored.errorMessage ?? '',
+      isWaiting: stored.errorCode === 'PC403' && stored.mergeState === 'catching-up',
+    };
   }
   switch (stored.mergeState) {
     case null:
@@ -44,14 +55,22 @@ export function describeTableState(state: TableState): string {
     case 'copying':
       return state.mergeState;
     case 'parked':
-      return `parked (${state.errorCode})`;
+      return `${state.isWaiting ? 'waits for its shape' : 'parked'} (${state.errorCode})`;
     default:
       return state.kind;
   }
 }
 
-/** A full sentence or two about a table that is set aside: what happened, and the command that takes it up again. */
-export function describeParked(tableName: string, errorCode: string, message: string): string {
+/** What happened to a table that is set aside, and what brings it back. */
+export function describeParked(
+  tableName: string,
+  { errorCode, message, isWaiting }: Omit<Extract<TableState, { kind: 'parked' }>, 'kind'>,
+): string {
   const sentence = /[.!?]$/.test(message) ? message : `${message}.`;
-  return `${tableName} is parked: ${errorCode} ${sentence} When that is mended, run "resync ${tableName}".`;
+  const fact = `${errorCode} ${sentence}`;
+  if (!isWaiting) return `${tableName} is parked: ${fact} When that is mended, run "resync ${tableName}".`;
+  return (
+    `${tableName} waits: ${fact} Nothing is lost, the provider keeps its events: ` +
+    'alter the table on this node to fit them, and it goes on by itself.'
+  );
 }

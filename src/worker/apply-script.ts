@@ -10,8 +10,9 @@ import { runStatement } from '../replica/run-statement.js';
 import { statementsOf } from '../replica/script.js';
 import { decodeAttributes, decodeFields } from '../replica/script-attributes.js';
 import { decideScript, replaceNames } from '../replica/script-conditions.js';
-import { readScriptLocks } from '../replica/write-guard.js';
+import { readScriptLocks, type ScriptLock } from '../replica/write-guard.js';
 import { failpoint } from '../runtime/failpoint.js';
+import { copyScriptedAnew, readWaitingColumns } from './script-on-waiting.js';
 
 /**
  * Who reads the tables of this node waits as long behind a script that wants to lock them. Below the server's
@@ -88,6 +89,7 @@ async function apply(
   const decision = await decideScript(tx, queueName, name, decodeAttributes(attributes));
   let changes: readonly FollowedChange[] = [];
   if (decision.kind === 'run') {
+    const waiting = await readWaitingColumns(tx, queueName);
     const settings = event.extra3 === null ? null : Object.fromEntries(decodeFields(event.extra3));
     await inScriptSession(tx, { settings, lockTimeoutMs: LOCK_TIMEOUT_MS }, async ({ standardStrings }) => {
       const statements = statementsOf(name, replaceNames(text, decision.names), standardStrings);
@@ -99,7 +101,9 @@ async function apply(
       for (const statement of statements) await runStatement(tx, name, statement);
     });
     await setReplicationRole(tx, 'replica', 'session');
-    await assertInSync(tx, queueName, name);
+    const locks = await readScriptLocks(tx, queueName);
+    assertInSync(locks, name);
+    await copyScriptedAnew(tx, queueName, waiting, locks);
     changes = await followScript(tx, queueName, false);
     await tx.execute('set local lock_timeout = 0');
   }
@@ -128,8 +132,8 @@ async function assertNotAnother(
   );
 }
 
-async function assertInSync(tx: Connection, queueName: string, name: string): Promise<void> {
-  const locks = await readScriptLocks(tx, queueName);
+/** Throws PC409. A table that waits for a shape is passed by: the script may be what it waits for. */
+function assertInSync(locks: readonly ScriptLock[], name: string): void {
   const waiting = locks.filter(
     ({ mergeState }) => mergeState !== null && !['ok', 'in-copy'].includes(mergeState),
   );

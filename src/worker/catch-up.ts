@@ -1,3 +1,4 @@
+import type { TableConflict } from '../apply/apply-block.js';
 import type { Connection } from '../db/connection.js';
 import { nextBatch } from '../queue/batches.js';
 import { assertNotDropped } from '../queue/dropped-consumer.js';
@@ -5,7 +6,8 @@ import type { TickId } from '../queue/ids.js';
 import { copyConsumerName } from './copy-consumer-name.js';
 import { lockTableState, setTableState } from './copy-data.js';
 import { processBatch } from './process-batch.js';
-import type { TableRegistry } from './table-registry.js';
+import { isWaiting, type TableRegistry } from './table-registry.js';
+import { readResumePoint } from './waiting-tables.js';
 import type { WorkerOptions } from './worker-options.js';
 
 export interface CatchUpPorts {
@@ -16,14 +18,14 @@ export interface CatchUpPorts {
   readonly signal: AbortSignal;
 }
 
-/** Where a catch-up ended: at a tick, or with the table parked. */
+/** Where a catch-up ended: at a tick, or with the table parked; it may wait there for another shape. */
 export type CatchUpOutcome =
   | { readonly kind: 'reached'; readonly tick: TickId }
-  | { readonly kind: 'parked' };
+  | { readonly kind: 'parked' | 'waiting'; readonly conflict: TableConflict };
 
 /**
  * Applies one table's events from `position` on, batch by batch, until it stands at or behind `until()` no more.
- * Each batch is exactly once, as the worker's own. May be repeated after a crash from the recorded position.
+ * Each batch is exactly once, as the worker's own; when the table does not fit an event, it waits there. May be repeated after a crash from the recorded position.
  */
 export async function catchUp(
   ports: CatchUpPorts,
@@ -48,6 +50,7 @@ export async function catchUp(
       position,
     ]);
   }
+  const resumeAt = await readResumePoint(ports.subscriber, options.queueName, tableName);
   while (tick < until()) {
     ports.signal.throwIfAborted();
     await ports.registry.prepareHandlers(ports.provider, (name) => name === tableName);
@@ -66,11 +69,16 @@ export async function catchUp(
         },
         isApplied: (name) => name === tableName,
         controlEvents: false,
+        waits: { consumerOf: () => consumerName, providerNode: undefined },
+        resumeAt,
         signal: ports.signal,
       },
       batch,
     );
-    if (outcome.conflicts.length > 0) return { kind: 'parked' };
+    const [conflict] = outcome.conflicts;
+    if (conflict !== undefined) return { kind: 'parked', conflict };
+    const [waiting] = outcome.waiting;
+    if (waiting !== undefined) return { kind: 'waiting', conflict: waiting };
     tick = batch.endTick;
   }
   return { kind: 'reached', tick };
@@ -89,6 +97,10 @@ export async function handOver(ports: CatchUpPorts, tableName: string): Promise<
     if (state === undefined || state === null) return false;
     await setTableState(tx, queueName, tableName, 'ok');
     await tx.query('select pgq_node.unregister_consumer($1, $2)', [queueName, copyConsumer]);
+    await tx.query('delete from pgcascade.waiting_table where queue_name = $1 and table_name = $2', [
+      queueName,
+      tableName,
+    ]);
     return true;
   });
   if (!isHandedOver) return false;
@@ -113,7 +125,8 @@ export async function dropStaleConsumers(
   for (const { consumer_name: name } of consumers) {
     const tableName = name.slice(prefix.length);
     const table = ports.registry.find(tableName);
-    const isNeeded = table?.local === true && table.mergeState !== 'ok' && table.errorCode === null;
+    const isNeeded =
+      table?.local === true && table.mergeState !== 'ok' && (table.errorCode === null || isWaiting(table));
     if (isNeeded || isBusy(tableName)) continue;
     await ports.provider.query('select pgq.unregister_consumer($1, $2)', [queueName, name]);
   }

@@ -8,6 +8,7 @@ import { type CatchUpOutcome, type CatchUpPorts, catchUp, handOver } from './cat
 import { copyConsumerName } from './copy-consumer-name.js';
 import { copyData, setTableState } from './copy-data.js';
 import { describeFailure, policyOf } from './failure.js';
+import { logParked } from './log-parked.js';
 import { openSubscriber } from './open-subscriber.js';
 import { ProgressWriter } from './progress-writer.js';
 import type { RegisteredTable, TableRegistry } from './table-registry.js';
@@ -169,7 +170,9 @@ export class CopyScheduler {
         position,
         () => this.#completedTick,
       );
-      return outcome.kind === 'reached' ? outcome.tick : undefined;
+      if (outcome.kind === 'reached') return outcome.tick;
+      logParked(this.#log, outcome.kind, outcome.conflict);
+      return undefined;
     });
   }
 
@@ -204,7 +207,8 @@ export class CopyScheduler {
       await this.#fail(tableName, error);
       return false;
     }
-    if (outcome.kind === 'parked') {
+    if (outcome.kind !== 'reached') {
+      logParked(this.#log, outcome.kind, outcome.conflict);
       this.#entries.delete(tableName);
       return false;
     }

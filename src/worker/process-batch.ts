@@ -11,6 +11,7 @@ import { applyEvents } from './apply-events.js';
 import type { AppliedScript } from './apply-script.js';
 import type { BatchQueue } from './batch-queue.js';
 import { forwardedEvents } from './forward-events.js';
+import { BatchAgain, type ResumePoint, ShapeConflicts, type WaitPorts } from './shape-conflicts.js';
 import type { TableRegistry } from './table-registry.js';
 import { TakenTables } from './taken-tables.js';
 
@@ -26,6 +27,10 @@ export interface ProcessBatchPorts {
   readonly isLeftOut?: (event: QueueEvent) => boolean;
   /** Where the batch goes to besides the tables: the queue of a branch, or the one that this queue is merged into. */
   readonly openQueue?: ((tx: Connection, batch: Batch) => Promise<BatchQueue>) | undefined;
+  /** How a table waits that does not fit its events; undefined when it is parked like any other. */
+  readonly waits?: WaitPorts | undefined;
+  /** Where the one table goes on that catches up: events before that are here already. */
+  readonly resumeAt?: ResumePoint | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -33,18 +38,48 @@ export interface BatchOutcome {
   /** False when the batch had been applied before: the provider lost our finish_batch. */
   readonly applied: boolean;
   readonly eventCount: number;
+  /** Tables that are parked until somebody does something about them. */
   readonly conflicts: readonly TableConflict[];
+  /** Tables that wait until they fit. When it is the one that catches up, its consumer has not moved past the batch. */
+  readonly waiting: readonly TableConflict[];
   readonly scripts: readonly AppliedScript[];
 }
 
 /**
  * Carries one batch over: applies it on the subscriber and records its end tick in one transaction, then closes it
- * on the provider.
+ * on the provider. When a table does not fit its events the transaction is rolled back and done again, at most a few times.
  *
  * After a crash before the commit nothing has happened; after the commit the end tick tells that all has, and the
  * repeated call only closes the batch. Throws PC305 when the batch does not follow what the subscriber has.
  */
 export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Promise<BatchOutcome> {
+  const shapes = ports.waits && new ShapeConflicts({ ...ports, ...ports.waits }, batch);
+  for (;;) {
+    try {
+      return await tryBatch(ports, batch, shapes);
+    } catch (error) {
+      if (!(error instanceof BatchAgain) || shapes === undefined) throw error;
+      ports.signal.throwIfAborted();
+      await shapes.prepareNextTry();
+      await readTablesAnew(ports, shapes.found);
+    }
+  }
+}
+
+/** What is held of the tables is out of date, or comes from the transaction that was rolled back. */
+async function readTablesAnew(ports: ProcessBatchPorts, tables: readonly string[]): Promise<void> {
+  const { registry, subscriber, provider, controlEvents, isApplied } = ports;
+  // A copy's consumer runs beside the worker, which may have read the list in a transaction of its own.
+  if (controlEvents) await registry.reload(subscriber);
+  else for (const tableName of tables) registry.forgetTarget(tableName);
+  await registry.prepareHandlers(provider, (name) => isApplied(name) || registry.forwardsSelection(name));
+}
+
+async function tryBatch(
+  ports: ProcessBatchPorts,
+  batch: Batch,
+  shapes: ShapeConflicts | undefined,
+): Promise<BatchOutcome> {
   const conflicts: TableConflict[] = [];
   const scripts: AppliedScript[] = [];
   let eventCount = 0;
@@ -57,12 +92,13 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
     return true;
   };
 
-  const applied = await ports.subscriber.transaction(async (tx) => {
+  const outcome = await ports.subscriber.transaction(async (tx) => {
     await lockPosition(tx, ports.consumerName, batch);
-    if (!(await isNext(tx, ports.consumerName, batch))) return false;
+    if (!(await isNext(tx, ports.consumerName, batch))) return 'known';
     const park = async (conflict: TableConflict) => {
       await assertNotEmptied(tx, batch.queueName, [conflict.queueTable]);
       leftOut.add(conflict.queueTable);
+      if (shapes?.note(conflict) === true) return;
       conflicts.push(conflict);
       await tx.query('select pgcascade.park_table($1, $2, $3, $4, $5, $6)', [
         batch.queueName,
@@ -94,9 +130,18 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
     const work = async (block: readonly QueueEvent[]) => {
       isEmpty = false;
       ports.signal.throwIfAborted();
-      const { isLeftOut } = ports;
-      const events = isLeftOut === undefined ? block : block.filter((event) => !isLeftOut(event));
-      eventCount += await applyEvents(applying, events);
+      const events = block.filter((event) => !isHereOrLeftOut(ports, batch, event));
+      let from = 0;
+      for (const [at, event] of events.entries()) {
+        const tableName = shapes?.waitingFrom(event);
+        if (tableName === undefined) continue;
+        eventCount += await applyEvents(applying, events.slice(from, at));
+        from = at;
+        await assertNotEmptied(tx, batch.queueName, [tableName]);
+        await shapes?.begin(tx, tableName);
+        leftOut.add(tableName);
+      }
+      eventCount += await applyEvents(applying, from === 0 ? events : events.slice(from));
       await failpoint('worker-block-applied');
     };
     if (ports.openQueue !== undefined) {
@@ -111,7 +156,11 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
       for await (const block of readEvents(ports.provider, batch, reading)) await work(block);
     }
     await taken.finish();
+    shapes?.assertNone();
     if (written.size > 0) await assertNotEmptied(tx, batch.queueName, [...written]);
+    if ((shapes?.waiting.length ?? 0) > 0) await failpoint('wait-before-commit');
+    // The one table of a copy's consumer waits: that stays where it is.
+    if (!ports.controlEvents && (shapes?.waiting.length ?? 0) > 0) return 'waits';
     // The consumers of copies carry only a part; the position of the node is the worker's.
     if (!isEmpty && ports.controlEvents) await noteEvents(tx, batch);
     await tx.query('select pgq_node.set_consumer_completed($1, $2, $3)', [
@@ -120,11 +169,22 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
       batch.endTick,
     ]);
     if (eventCount > 0) await failpoint('worker-before-commit');
-    return true;
+    return 'applied';
   });
+  const waiting = outcome === 'known' ? [] : (shapes?.waiting ?? []);
+  if (waiting.length > 0) await failpoint('wait-committed');
   if (eventCount > 0) await failpoint('worker-after-commit');
-  await finishBatch(ports.provider, batch);
-  return { applied, eventCount, conflicts, scripts };
+  if (outcome !== 'waits') await finishBatch(ports.provider, batch);
+  return { applied: outcome !== 'known', eventCount, conflicts, waiting, scripts };
+}
+
+function isHereOrLeftOut(
+  { resumeAt, isLeftOut }: ProcessBatchPorts,
+  batch: Batch,
+  event: QueueEvent,
+): boolean {
+  if (resumeAt !== undefined && batch.startTick === resumeAt.tick && event.id < resumeAt.event) return true;
+  return isLeftOut?.(event) === true;
 }
 
 /**

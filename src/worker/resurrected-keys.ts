@@ -23,6 +23,11 @@ export class ResurrectedKeys {
     this.#keys = new Map(rows.map((row) => [keyOf(row.table_name, row.row_key), row.until_tick]));
   }
 
+  /** True when there are none. */
+  get isEmpty(): boolean {
+    return this.#keys.size === 0;
+  }
+
   /** True when the event of a batch that ends at `endTick` has to be left out. */
   has({ extra1, extra3 }: QueueEvent, endTick: TickId): boolean {
     if (this.#keys.size === 0 || extra1 === null || extra3 === null) return false;

@@ -26,6 +26,11 @@ export interface RegisteredTable {
   readonly errorCode: string | null;
 }
 
+/** True for a table that goes on by itself when it fits its events. */
+export function isWaiting(table: RegisteredTable): boolean {
+  return table.local && table.errorCode === 'PC403' && table.mergeState === 'catching-up';
+}
+
 /**
  * The tables of one queue, held in memory and read again when their version in the database has changed, so that a
  * batch costs the same with ten tables and ten thousand.
@@ -42,6 +47,7 @@ export class TableRegistry {
   readonly #staleSources = new Set<string>();
   #hasForwardedSelections = false;
   #timedTables: readonly string[] = [];
+  #waiting: readonly RegisteredTable[] = [];
   #rewrites = new Map<string, RowRewrite>();
 
   /** `isMerged`: the queue's rows go on into a combined queue, so what is left out here must not be in its events. */
@@ -86,6 +92,7 @@ export class TableRegistry {
         },
       ]),
     );
+    this.#waiting = [...this.#tables.values()].filter(isWaiting);
     this.forget();
     this.#hasForwardedSelections = [...this.#tables.keys()].some((name) => this.forwardsSelection(name));
     this.#timedTables = [...this.#tables.values()]
@@ -111,6 +118,11 @@ export class TableRegistry {
 
   find(tableName: string): RegisteredTable | undefined {
     return this.#tables.get(tableName);
+  }
+
+  /** The tables that wait until they fit their events. */
+  get waiting(): readonly RegisteredTable[] {
+    return this.#waiting;
   }
 
   /** True when the worker itself applies the table's events. */

@@ -7,10 +7,12 @@ import { Wake } from '../runtime/wake.js';
 import { BranchQueue } from './branch-queue.js';
 import { dropStaleConsumers } from './catch-up.js';
 import { CombinedQueue } from './combined-queue.js';
+import { copyConsumerName } from './copy-consumer-name.js';
 import { CopyScheduler } from './copy-scheduler.js';
 import { describeFailure, policyOf } from './failure.js';
 import { followBatch } from './follow-batch.js';
 import { restoreForeignKeys } from './foreign-keys.js';
+import { logParked } from './log-parked.js';
 import { setReplicaRole } from './open-subscriber.js';
 import { type ProcessBatchPorts, processBatch } from './process-batch.js';
 import { ProviderLink } from './provider-link.js';
@@ -19,6 +21,7 @@ import { RootDuties } from './root-duties.js';
 import { SnapshotServer } from './serve-snapshots.js';
 import { Statistics } from './statistics.js';
 import { TableRegistry } from './table-registry.js';
+import { holdWaiting, takeUpChanged } from './waiting-tables.js';
 import { lockWorker } from './worker-lock.js';
 import type { WorkerOptions } from './worker-options.js';
 import { type CombinedNode, readCombinedNode, readWorkerState, type WorkerState } from './worker-state.js';
@@ -30,6 +33,10 @@ const FIRST_PAUSE_MS = 100;
 const HOLD_POLL_MS = 20;
 /** Many tables may change their state one after the other; the provider is asked once for all of them. */
 const STALE_CHECK_PAUSE_MS = 2_000;
+/** How often the worker looks whether a waiting table has changed. */
+const WAITING_CHECK_PAUSE_MS = 2_000;
+/** How often it looks whether the provider still holds the events of waiting tables. */
+const HOLD_CHECK_PAUSE_MS = 30_000;
 
 /**
  * The worker between two losses of a connection: holds the node's lock and goes from batch to batch.
@@ -58,6 +65,10 @@ export class WorkerSession implements AsyncDisposable {
   #restoring: Promise<void> | undefined;
   /** Before this time the provider's copy consumers are not looked at; undefined when there is no reason to. */
   #staleCheckAt: number | undefined = 0;
+  #waitingCheckAt = 0;
+  #holdCheckAt = 0;
+  /** The provider's session for which the look at `#holdCheckAt` was made. */
+  #heldOn: Connection | undefined;
   #failures = 0;
 
   private constructor(
@@ -214,6 +225,7 @@ export class WorkerSession implements AsyncDisposable {
       await this.#provider.publishWatermark(provider, this.#subscriber, state);
       return this.#carryBatch(provider, state, combined);
     }
+    if (await this.#lookAtWaiting(provider, state)) return true;
     if ((await this.#copies.atBoundary({ provider, subscriber: this.#subscriber, state })) > 0) {
       this.#restoreForeignKeys();
       return true;
@@ -262,6 +274,12 @@ export class WorkerSession implements AsyncDisposable {
         controlEvents: true,
         isLeftOut: (event) => this.#resurrectedKeys.has(event, batch.endTick),
         openQueue: this.#queueToFill(combined),
+        waits: this.#resurrectedKeys.isEmpty
+          ? {
+              consumerOf: (tableName) => copyConsumerName(consumerName, tableName),
+              providerNode: state.providerNode,
+            }
+          : undefined,
         signal,
       },
       batch,
@@ -278,13 +296,32 @@ export class WorkerSession implements AsyncDisposable {
         'Script applied',
       );
     }
-    for (const conflict of outcome.conflicts) {
-      log.error(
-        { table: conflict.queueTable, event: conflict.eventId, code: conflict.code, key: conflict.key },
-        `Table parked: ${conflict.message} Run "resync ${conflict.queueTable}" to copy it anew.`,
-      );
-    }
+    for (const conflict of outcome.conflicts) logParked(log, 'parked', conflict);
+    for (const conflict of outcome.waiting) logParked(log, 'waiting', conflict);
     return true;
+  }
+
+  /** True when a waiting table is taken up, or is not to wait any more: the registry must be read again. */
+  async #lookAtWaiting(provider: Connection, state: WorkerState): Promise<boolean> {
+    if (this.#registry.waiting.length === 0) return false;
+    const { log } = this.#options;
+    if (this.#heldOn !== provider || performance.now() >= this.#holdCheckAt) {
+      const ports = { provider, subscriber: this.#subscriber, registry: this.#registry };
+      const lost = await holdWaiting(ports, this.#options, state);
+      this.#heldOn = provider;
+      this.#holdCheckAt = performance.now() + HOLD_CHECK_PAUSE_MS;
+      for (const { tableName, outcome } of lost) {
+        log.warn({ table: tableName, outcome }, 'The provider does not hold the events of a waiting table');
+      }
+      if (lost.length > 0) return true;
+    }
+    if (performance.now() < this.#waitingCheckAt) return false;
+    const changed = await takeUpChanged(this.#subscriber, this.#options.queueName);
+    this.#waitingCheckAt = performance.now() + WAITING_CHECK_PAUSE_MS;
+    for (const { table_name: table, is_anew: isAnew } of changed) {
+      log.info({ table, isAnew }, 'Waiting table has changed and is taken up again');
+    }
+    return changed.length > 0;
   }
 
   #queueToFill(combined: CombinedNode | undefined): ProcessBatchPorts['openQueue'] {

@@ -84,7 +84,9 @@ describe('status', () => {
       isPaused: true,
       errors: [{ consumer: 'leaf_worker', message: 'disk full' }],
       tables: { ok: 0, copying: 0, parked: 1, notHere: 0 },
-      parkedTables: [{ name: 'public.t', errorCode: 'PC402', message: 'A row is missing.' }],
+      parkedTables: [
+        { name: 'public.t', errorCode: 'PC402', message: 'A row is missing.', isWaiting: false },
+      ],
     });
     await leaf.must('resync', ['t']);
   });

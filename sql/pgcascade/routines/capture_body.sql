@@ -115,8 +115,8 @@ begin
         return pgcascade.capture_insert(
             p_events, v_type, v_new.row_text, v_name, v_old.row_text, 'null',
             format(
-                E'(select pg_catalog.row_number() over () as pgc_position, x as pgc_row from %s as x) as pgc_o\n'
-                '          join (select pg_catalog.row_number() over () as pgc_position, x as pgc_row from %s as x) as pgc_n\n'
+                E'(select pg_catalog.row_number() over () as pgc_position, pgc_x as pgc_row from %s as pgc_x) as pgc_o\n'
+                '          join (select pg_catalog.row_number() over () as pgc_position, pgc_x as pgc_row from %s as pgc_x) as pgc_n\n'
                 '            on pgc_o.pgc_position operator(pg_catalog.=) pgc_n.pgc_position\n'
                 '         cross join lateral (select (pgc_o.pgc_row).*) as o\n'
                 '         cross join lateral (select (pgc_n.pgc_row).*) as n\n'

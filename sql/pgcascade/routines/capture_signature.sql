@@ -29,9 +29,9 @@ begin
     begin
         -- A row of nulls, which is enough to have the columns.
         execute format(
-            'select array(select k.name from json_object_keys(row_to_json(y)) with ordinality as k(name, position)'
+            'select array(select k.name from json_object_keys(row_to_json(pgc_row)) with ordinality as k(name, position)'
             '              order by k.position) is distinct from $1'
-            '  from (select x.* from (select 1) as a(pgc_one) left join only %s as x on false) as y',
+            '  from (select x.* from (select 1) as a(pgc_one) left join only %s as x on false) as pgc_row',
             p_relation
         )
           into v_is_old

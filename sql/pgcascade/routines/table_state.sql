@@ -130,12 +130,13 @@ $$;
 
 -- Function: pgcascade.clear_table_state(2)
 --
--- Forgets a table's error, the progress of its last copy, and that it has no rows here as part of a merged table,
--- before a resync.
+-- Forgets a table's error, where it would have gone on, the progress of its last copy, and that it has no rows here as
+-- part of a merged table, before a resync.
 --
 -- Returns: true when the table was parked.
 -- Raises:  nothing.
--- Locks:   the table's rows in pgcascade.table_error, copy_progress and empty_part. May be repeated.
+-- Locks:   the table's rows in pgcascade.table_error, waiting_table, copy_progress and empty_part, and the position of a
+--          waiting table's consumer. May be repeated.
 create or replace function pgcascade.clear_table_state(
     p_queue_name  text,
     p_table_name  text
@@ -146,9 +147,24 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    -- While a table waits nobody reads its consumer's position, which would keep the provider's location from being dropped.
+    delete from pgq_node.local_state as s
+     using pgq_node.node_info as n,
+           pgcascade.waiting_table as w,
+           pgcascade.table_error as e
+     where n.queue_name = p_queue_name
+       and s.queue_name = p_queue_name
+       and s.consumer_name = n.worker_name || '.copy.' || p_table_name
+       and w.queue_name = p_queue_name
+       and w.table_name = p_table_name
+       and e.queue_name = p_queue_name
+       and e.table_name = p_table_name;
     delete from pgcascade.copy_progress as p
      where p.queue_name = p_queue_name
        and p.table_name = p_table_name;
+    delete from pgcascade.waiting_table as w
+     where w.queue_name = p_queue_name
+       and w.table_name = p_table_name;
     delete from pgcascade.empty_part as m
      where m.queue_name = p_queue_name
        and m.table_name = p_table_name;

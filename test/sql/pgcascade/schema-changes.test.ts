@@ -517,7 +517,7 @@ describe.each([
   test.each(['repeatable read', 'serializable'])(
     'a %s transaction whose snapshot is older than a column is told to begin again, and loses nothing',
     async (isolation) => {
-      const table = await plainTable();
+      const table = await plainTable('public', 'statement', `${PLAIN}; alter table T add x int, add y int`);
       await using writer = await database.application();
       await writer.execute(`insert into ${table} values (5, 'e')`);
       await events();
@@ -544,11 +544,11 @@ describe.each([
         await followed();
       }
       expect((await events()).map((e) => Object.keys(e.data as object))).toEqual([
-        ['id', 'v', 'w', 'n'],
-        ['id', 'v', 'w', 'm'],
-        ['id', 'v', 'w', 'm'],
-        ['id', 'v', 'w', 'm'],
-        ['id', 'v', 'w'],
+        ['id', 'v', 'w', 'x', 'y', 'n'],
+        ['id', 'v', 'w', 'x', 'y', 'm'],
+        ['id', 'v', 'w', 'x', 'y', 'm'],
+        ['id', 'v', 'w', 'x', 'y', 'm'],
+        ['id', 'v', 'w', 'x', 'y'],
       ]);
       await writer.execute(`begin isolation level ${isolation}; select count(*) from pg_class`);
       await admin.execute(

@@ -34,7 +34,7 @@ test('only a table that is ok on both sides and has handlers that are known can 
   expect(find(undefined, ok)?.reason).toContain('on the provider');
   expect(find(ok, table('public.a', ELSEWHERE))?.reason).toContain('not here');
   expect(find(ok, table('public.a', { state: { kind: 'waiting' } }))?.code).toBe('PC501');
-  const parked = { kind: 'parked', errorCode: 'PC402', message: '' } as const;
+  const parked = { kind: 'parked', errorCode: 'PC402', message: '', isWaiting: false } as const;
   expect(find(ok, table('public.a', { state: parked }))?.reason).toContain('parked (PC402)');
   expect(find(table('public.a', { attrs: 'handler=odd' }), ok)?.reason).toContain('"odd"');
   expect(find(ok, table('public.a', { attrs: 'skip_truncate=1' }))).toBeUndefined();

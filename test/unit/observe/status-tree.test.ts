@@ -56,7 +56,7 @@ test('what is not in order is told', () => {
       isPaused: true,
       lag: { seconds: 200, events: 12n },
       tables: { ok: 1, copying: 1, parked: 1, notHere: 4 },
-      parkedTables: [{ name: 'public.t', errorCode: 'PC402', message: 'Row missing.' }],
+      parkedTables: [{ name: 'public.t', errorCode: 'PC402', message: 'Row missing.', isWaiting: false }],
       errors: [{ consumer: 'leaf_worker', message: 'disk full' }],
     }),
   ).map((line) => line.trim());

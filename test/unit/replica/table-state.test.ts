@@ -9,7 +9,20 @@ test('a table that is only known in the cascade is not here, whatever its state 
 
 test('an error counts over the state that was left when it happened', () => {
   const state = tableState({ ...stored, errorCode: 'PC402', errorMessage: 'A row is missing.' });
-  expect(state).toEqual({ kind: 'parked', errorCode: 'PC402', message: 'A row is missing.' });
+  expect(state).toEqual({
+    kind: 'parked',
+    errorCode: 'PC402',
+    message: 'A row is missing.',
+    isWaiting: false,
+  });
+});
+
+test.each([
+  ['PC403', 'catching-up', true],
+  ['PC403', 'ok', false],
+  ['PC606', 'catching-up', false],
+])('a table parked with %s in the state %s waits for its shape: %s', (errorCode, mergeState, isWaiting) => {
+  expect(tableState({ ...stored, errorCode, mergeState, errorMessage: '' })).toMatchObject({ isWaiting });
 });
 
 test.each([
@@ -29,7 +42,14 @@ test('a copied table is described by the state that is stored', () => {
 });
 
 test('what is said of a parked table names the command that takes it up again', () => {
-  expect(describeParked('public.t', 'PC402', 'A row is missing')).toBe(
+  const parked = { errorCode: 'PC402', message: 'A row is missing', isWaiting: false };
+  expect(describeParked('public.t', parked)).toBe(
     'public.t is parked: PC402 A row is missing. When that is mended, run "resync public.t".',
   );
+});
+
+test('what is said of a table that waits for its shape says that nothing is lost and asks for no resync', () => {
+  const text = describeParked('public.t', { errorCode: 'PC403', message: 'It lacks: c.', isWaiting: true });
+  expect(text).toContain('public.t waits: PC403 It lacks: c. Nothing is lost');
+  expect(text).not.toContain('resync');
 });

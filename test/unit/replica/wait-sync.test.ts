@@ -13,7 +13,7 @@ function progress(tables: readonly TableProgress[], more: Partial<SyncProgress> 
 
 const ok = table('public.a', { kind: 'ok' });
 const waiting = table('public.b', { kind: 'waiting' });
-const parked = table('public.c', { kind: 'parked', errorCode: 'PC402', message: '' });
+const parked = table('public.c', { kind: 'parked', errorCode: 'PC402', message: '', isWaiting: false });
 
 test('all tables in sync is the only answer that means yes', () => {
   expect(decide(progress([ok]), true)).toEqual({ kind: 'in-sync', tableCount: 1 });

@@ -1,0 +1,13 @@
+import type { TableConflict } from '../apply/apply-block.js';
+import type { Logger } from '../runtime/log.js';
+
+/** Logs that a table is set aside, and what it takes to have it back. */
+export function logParked(log: Logger, kind: 'parked' | 'waiting', conflict: TableConflict): void {
+  const { queueTable, eventId, code, key, message } = conflict;
+  const facts = { table: queueTable, event: eventId, code, key };
+  if (kind === 'parked') {
+    log.error(facts, `Table parked: ${message} Run "resync ${queueTable}" to copy it anew.`);
+  } else {
+    log.error(facts, `Table waits: ${message} Nothing is lost: it goes on when it fits its events.`);
+  }
+}
