@@ -13,7 +13,7 @@ comment on table pgcascade.schema_change is 'Changes to replicated tables that w
 comment on column pgcascade.schema_change.change_no is 'In the order in which they were noticed.';
 comment on column pgcascade.schema_change.queue_name is 'Queue of the table.';
 comment on column pgcascade.schema_change.table_name is 'Name of the table in the queue.';
-comment on column pgcascade.schema_change.outcome is 'renewed, renamed, replaced, removed, copied anew, partition added, partition removed, disabled.';
+comment on column pgcascade.schema_change.outcome is 'renewed, renamed, copied anew, dropped, partition added, partition removed.';
 comment on column pgcascade.schema_change.message is 'What happened and what to do, for people.';
 comment on column pgcascade.schema_change.happened_at is 'When it was noticed: within the change itself, or by the ticker.';
 

@@ -103,7 +103,7 @@ $$;
 --
 -- Brings what this database knows of one captured or closed table in line with what has been done to it: its triggers are
 -- made anew, a table that was renamed or moved stays replicated under its name in the queue, one that took another's name
--- takes its place, and one that was dropped on the root leaves the queue.
+-- takes its place. One that a script has dropped on the root leaves the queue; one that somebody has dropped by hand stays in it.
 --
 -- p_is_script: every node runs the change by itself. Else the nodes below know nothing of it: what they need to end equal is
 -- sent to them, and what happened is recorded. p_is_late: the change was made some time ago; else a table whose name
@@ -154,14 +154,18 @@ begin
         if not v_is_root then
             return null;
         end if;
-        perform londiste.local_remove_table(p_queue_name, p_table_name);
-        if not p_is_script then
+        if p_is_script then
+            perform londiste.local_remove_table(p_queue_name, p_table_name);
+            return 'removed';
+        end if;
+        -- It stays in the queue: a table that is made anew under the name takes its place.
+        if not pgcascade.is_dropped(v_plan) then
             perform pgcascade.note_change(
-                p_queue_name, p_table_name, 'removed',
-                'The table was dropped: it has left the queue. The nodes below keep theirs.'
+                p_queue_name, p_table_name, 'dropped',
+                'The table was dropped; the nodes below keep theirs. "remove-table" takes it off the queue; a table that is made anew under the name takes its place.'
             );
         end if;
-        return 'removed';
+        return null;
     elsif v_named is null then
         update londiste.table_info as t
            set dest_table = nullif(v_name, t.table_name)
@@ -224,6 +228,33 @@ begin
 end;
 $$;
 
+-- Function: pgcascade.is_dropped(1)
+--
+-- Whether it was noted already that a table was dropped, and nothing has taken its place since.
+--
+-- Returns: boolean.
+-- Raises:  nothing.
+-- Locks:   none. May be repeated.
+create or replace function pgcascade.is_dropped(
+    p_plan  pgcascade.capture_plan
+)
+returns boolean
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select to_regclass(pgq.quote_fqname(p_plan.dest_table)) is null
+       and not exists (select from pg_class as c where c.oid = p_plan.relation)
+       and exists (
+               select
+                 from pgcascade.schema_change as c
+                where c.queue_name = p_plan.queue_name
+                  and c.table_name = p_plan.table_name
+                  and c.outcome = 'dropped'
+                  and c.happened_at >= p_plan.created_at
+           );
+$$;
+
 -- Function: pgcascade.changed_tables(0)
 --
 -- The captured and closed tables whose triggers are not what they should be: changed, renamed, replaced or dropped without a
@@ -244,7 +275,9 @@ as $$
     select p.queue_name, p.table_name
       from pgcascade.capture_plan as p
      where to_regclass(pgq.quote_fqname(p.dest_table))::oid is distinct from p.relation
+           and not pgcascade.is_dropped(p)
         or p.purpose = 'capture'
+           and exists (select from pg_class as c where c.oid = p.relation)
            and (p.mode <> (select m.mode from pgcascade.capture_mode(p.relation) as m)
                 or not exists (
                         select
