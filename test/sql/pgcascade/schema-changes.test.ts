@@ -173,7 +173,7 @@ describe.each([
 
   // The oldest server is asked one way, for the time that it takes.
 
-  test.each(changes.filter((change) => (change.from ?? 10) <= major))('$name', async (change) => {
+  test.each(CHANGES.filter((change) => (change.from ?? 10) <= major))('$name', async (change) => {
     const table = newName();
     const fill = (sql: string) => sql.replaceAll('T', table).replaceAll('#', table.replace('public.', ''));
     await admin.execute(fill(change.table ?? 'create table T (id int primary key, v text, w int default 0)'));
