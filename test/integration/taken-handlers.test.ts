@@ -279,11 +279,14 @@ test('two databases that write the same table come to the same rows, and nothing
     await back.must('add-table', 'meetings');
     await end.must('add-table', ...words, '--expect-sync', '--wait-sync');
 
+    // Never the same time on both sides: each would take the other's row.
+    const time = (offset: number) =>
+      `date_trunc('milliseconds', clock_timestamp()) + interval '${offset} microseconds'`;
     const write = (node: TestNode, who: string, low: number) =>
       node.query(`
-        update meetings set v = '${who}' || id, at = clock_timestamp() where id % 3 = 0;
+        update meetings set v = '${who}' || id, at = ${time(low)} where id % 3 = 0;
         insert into meetings select i, '${who}' from generate_series(${low}, ${low + 20}) as i;
-        insert into meetings values (60, '${who}') on conflict (id) do nothing;
+        insert into meetings values (60, '${who}', ${time(low)}) on conflict (id) do nothing;
         delete from meetings where id = ${low % 50}`);
     await Promise.all([write(root, 'root', 101), write(leaf, 'leaf', 202)]);
     const query = 'select * from meetings';
