@@ -194,40 +194,23 @@ as $$
     );
 $$;
 
--- Function: pgcascade.capture_statement_name(0)
+-- Function: pgcascade.capture_mark(1)
 --
--- The SQL of what tells one statement of a client from another: its time, in microseconds, in a form that depends on no
--- setting.
---
--- Returns: an expression of type text.
--- Raises:  nothing.
--- Locks:   none. May be repeated.
-create or replace function pgcascade.capture_statement_name()
-returns text
-language sql
-immutable
-set search_path = pg_catalog, pg_temp
-as $$
-    select '(pg_catalog.date_part(''epoch'', pg_catalog.statement_timestamp()) operator(pg_catalog.*) 1000000)'
-           '::pg_catalog.int8::pg_catalog.text'::text;
-$$;
-
--- Function: pgcascade.capture_mark(0)
---
--- What the generated function for a TRUNCATE of a whole partitioned table leaves behind for the triggers of its partitions.
+-- What the generated function for a TRUNCATE of a whole partitioned table leaves behind for the triggers of its partitions,
+-- which fire after it and take it away at the end of the same TRUNCATE.
 --
 -- Returns: PL/pgSQL statements.
 -- Raises:  nothing.
 -- Locks:   none. May be repeated.
-create or replace function pgcascade.capture_mark()
+create or replace function pgcascade.capture_mark(
+    p_plan_no  integer
+)
 returns text
 language sql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    select format(
-        E'    v_mark := pg_catalog.set_config(''pgcascade.truncated'', %s, true);\n', pgcascade.capture_statement_name()
-    );
+    select format(E'    v_mark := pg_catalog.set_config(''pgcascade.truncated_%s'', ''all'', true);\n', p_plan_no);
 $$;
 
 -- Function: pgcascade.capture_order_program(4)
@@ -525,7 +508,7 @@ begin
                    end,
             case
                 when kind = 'truncate' and (select c.relkind from pg_class as c where c.oid = p_plan.relation) = 'p'
-                then pgcascade.capture_mark()
+                then pgcascade.capture_mark(p_plan.plan_no)
                 else ''
             end
         );

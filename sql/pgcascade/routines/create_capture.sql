@@ -81,7 +81,7 @@ $$;
 
 -- Function: pgcascade.capture_partition_truncate(2)
 --
--- Makes the trigger by which a TRUNCATE of one partition becomes events: a DELETE for each of its rows.
+-- Makes the triggers by which a TRUNCATE of one partition becomes events: a DELETE for each of its rows.
 --
 -- Returns: nothing.
 -- Raises:  as `create trigger`.
@@ -94,18 +94,23 @@ returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_when  text;
 begin
-    execute format(
-        'create trigger %I before truncate on %s for each statement execute procedure pgcascade.truncate_partition(%s)',
-        format('!pgcascade_%s_part', p_plan_no), p_relation::regclass, p_plan_no
-    );
+    foreach v_when in array array['before', 'after'] loop
+        execute format(
+            'create trigger %I %s truncate on %s for each statement execute procedure pgcascade.truncate_partition(%s)',
+            format('!pgcascade_%s_part_%s', p_plan_no, v_when), v_when, p_relation::regclass, p_plan_no
+        );
+    end loop;
 end;
 $$;
 
 -- Function: pgcascade.truncate_partition(0)
 --
--- Trigger function of a partition, BEFORE TRUNCATE. Argument: the number of the parent's plan. Writes a DELETE event for each
--- row, unless the whole table is truncated, which is one event, or a script of the queue runs.
+-- Trigger function of a partition. Argument: the number of the parent's plan. BEFORE TRUNCATE it writes a DELETE event for each
+-- row, unless the whole table is truncated, which is one event, or a script of the queue runs. AFTER TRUNCATE it takes
+-- away the note that the whole table is.
 --
 -- Returns: null.
 -- Raises:  'Insert into queue disallowed' when the queue is closed.
@@ -117,17 +122,20 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_plan       pgcascade.capture_plan%rowtype;
-    v_queue      pgq.queue%rowtype;
-    v_statement  text;
-    v_saved      text[];
+    v_plan   pgcascade.capture_plan%rowtype;
+    v_queue  pgq.queue%rowtype;
+    v_note   text := format('pgcascade.truncated_%s', tg_argv[0]);
+    v_saved  text[];
 begin
+    if tg_when = 'AFTER' then
+        perform set_config(v_note, '', true);
+        return null;
+    end if;
     select p.* into v_plan from pgcascade.capture_plan as p where p.plan_no = tg_argv[0]::integer;
-    execute 'select ' || pgcascade.capture_statement_name() into v_statement;
     if not found
        or current_setting('session_replication_role') = 'local'
        or pgcascade.runs_script(v_plan.queue_name)
-       or current_setting('pgcascade.truncated', true) = v_statement
+       or current_setting(v_note, true) = 'all'
     then
         return null;
     end if;

@@ -73,7 +73,9 @@ begin
                and k.relation = v_part.relation;
             if v_part.is_there then
                 execute format(
-                    'drop trigger if exists %I on %s', format('!pgcascade_%s_part', p_plan.plan_no), v_part.relation::regclass
+                    'drop trigger if exists %1$I on %3$s; drop trigger if exists %2$I on %3$s',
+                    format('!pgcascade_%s_part_before', p_plan.plan_no), format('!pgcascade_%s_part_after', p_plan.plan_no),
+                    v_part.relation::regclass
                 );
             end if;
         end if;

@@ -258,6 +258,31 @@ describe.each([10, 13, 18])('capture on PostgreSQL %i', (major) => {
     expect(all.map((e) => e.extra1)).toEqual(Array(4).fill('public.parted'));
   });
 
+  test('a TRUNCATE of one partition is a DELETE for each of its rows, that of the table one event', async () => {
+    await capture(
+      'public.cut',
+      `create table public.cut (id int not null) partition by range (id);
+       create table public.cut_1 partition of public.cut for values from (0) to (10);
+       create table public.cut_2 partition of public.cut for values from (10) to (20)`,
+      'row',
+    );
+    // All in one message, so at one statement_timestamp.
+    await admin.execute(
+      `insert into public.cut values (1), (11); truncate public.cut; insert into public.cut values (2), (12);
+       truncate public.cut_1; truncate public.cut_2, public.cut_1`,
+    );
+    const seenNow = (await events()).map((e) => `${/"op":"(\w)/.exec(e.type)?.[1]} ${e.data}`);
+    expect(seenNow).toEqual([
+      'I {"id":1}',
+      'I {"id":11}',
+      'T {}',
+      'I {"id":2}',
+      'I {"id":12}',
+      'D {"id":2}',
+      'D {"id":12}',
+    ]);
+  });
+
   test.skipIf(major < 12)('a generated column is not sent', async () => {
     await capture(
       'public.computed',
