@@ -27,6 +27,8 @@ export async function captureByOurs(
     checkLocation: false,
     connect: createConnect({}),
   });
+  // As the ticker does before long: the queue's sequence says which event table is written.
+  await own.query('select pgq.ticker()');
   return {
     ...(await eventsOf(session)),
     async capture(table) {

@@ -86,6 +86,8 @@ begin
                    ('owner', array[
                        '_tick_if_due(integer)',
                        '_make_insert_event()',
+                       '_close_table()',
+                       '_open_tables()',
                        '_equality_operator(oid)',
                        '_bind_columns(text, text[], text)',
                        '_row_writer_columns(oid, text[], text[], boolean)',

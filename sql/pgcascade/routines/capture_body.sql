@@ -41,7 +41,7 @@ as $$
            with ordinality as k(name, operator, position);
 $$;
 
--- Function: pgcascade.capture_rows(9)
+-- Function: pgcascade.capture_rows(10)
 --
 -- The statement that writes the events of one operation, from two sources of rows: the transition tables of a statement
 -- trigger, or rows of the same shape.
@@ -51,11 +51,13 @@ $$;
 -- new rows belong together by their position, and the old row travels along.
 --
 -- p_operation: INSERT, UPDATE, DELETE or TRUNCATE. p_is_one: there is one row on each side, so an update needs no join;
--- it writes nothing when the key has changed.
+-- it writes nothing when the key has changed. p_condition: a condition besides, without which nothing is written (for inserts,
+-- deletes and updates with p_is_one).
 --
 -- Returns: an SQL statement ending in a semicolon, in which every name is qualified.
 -- Raises:  nothing.
 -- Locks:   none. May be repeated.
+drop function if exists pgcascade.capture_rows(text, text, oid, text, text[], text, text, text, boolean);
 create or replace function pgcascade.capture_rows(
     p_format       text,
     p_operation    text,
@@ -65,7 +67,8 @@ create or replace function pgcascade.capture_rows(
     p_events       text,
     p_old_rows     text default 'old_rows',
     p_new_rows     text default 'new_rows',
-    p_is_one       boolean default false
+    p_is_one       boolean default false,
+    p_condition    text default null
 )
 returns text
 language plpgsql
@@ -95,20 +98,20 @@ begin
     if p_operation = 'INSERT' then
         return pgcascade.capture_insert(
             p_events, v_type, v_new.row_text, v_name, 'null', v_new_key,
-            format('%s as n cross join lateral (%s) as pgc_new', p_new_rows, v_new.source)
+            format('%s as n cross join lateral (%s) as pgc_new%s', p_new_rows, v_new.source, E'\n         where ' || p_condition)
         );
     elsif p_operation = 'DELETE' then
         return pgcascade.capture_insert(
             p_events, v_type, v_old.row_text, v_name, 'null', v_old_key,
-            format('%s as o cross join lateral (%s) as pgc_old', p_old_rows, v_old.source)
+            format('%s as o cross join lateral (%s) as pgc_old%s', p_old_rows, v_old.source, E'\n         where ' || p_condition)
         );
     elsif p_is_one then
         return pgcascade.capture_insert(
             p_events, v_type, v_new.row_text, v_name, 'null', v_new_key,
             format(
-                E'%s as o cross join %s as n\n         cross join lateral (%s) as pgc_new\n         where %s and %s',
+                E'%s as o cross join %s as n\n         cross join lateral (%s) as pgc_new\n         where %s and %s%s',
                 p_old_rows, p_new_rows, v_new.source, pgcascade.capture_same_key(p_relation, p_key_columns, 'o', 'n'),
-                pgcascade.capture_changed(p_relation, 'o', 'n')
+                pgcascade.capture_changed(p_relation, 'o', 'n'), E'\n           and ' || p_condition
             )
         );
     elsif not v_keyed then
@@ -155,21 +158,24 @@ begin
 end;
 $$;
 
--- Function: pgcascade.capture_by_row(5)
+-- Function: pgcascade.capture_by_row(6)
 --
 -- The body of one generated row trigger function for one event table, for all three operations.
 --
--- With a key: an update that changes it is a DELETE and an INSERT. Without: the old row travels along.
+-- With a key: an update that changes it is a DELETE and an INSERT. Without: the old row travels along. With p_condition: a
+-- condition without which nothing is written; an update that changes the key writes nothing then.
 --
 -- Returns: PL/pgSQL statements.
 -- Raises:  nothing.
 -- Locks:   none. May be repeated.
+drop function if exists pgcascade.capture_by_row(text, oid, text, text[], text);
 create or replace function pgcascade.capture_by_row(
     p_format       text,
     p_relation     oid,
     p_table_name   text,
     p_key_columns  text[],
-    p_events       text
+    p_events       text,
+    p_condition    text default null
 )
 returns text
 language plpgsql
@@ -184,6 +190,7 @@ declare
     v_insert  text;
     v_delete  text;
     v_update  text;
+    v_where   text := E'\n         where ' || p_condition;
 begin
     select * into v_new from pgcascade.capture_row(p_format, p_relation, 'new', 'pgc_new', null);
     select * into v_old
@@ -191,12 +198,12 @@ begin
     v_insert := pgcascade.capture_insert(
         p_events, quote_literal(pgcascade.capture_event_type(p_format, 'INSERT', p_table_name, p_key_columns)),
         v_new.row_text, v_name, 'null', pgcascade.capture_key(p_relation, 'new', p_key_columns),
-        format('(%s) as pgc_new', v_new.source)
+        format('(%s) as pgc_new%s', v_new.source, v_where)
     );
     v_delete := pgcascade.capture_insert(
         p_events, quote_literal(pgcascade.capture_event_type(p_format, 'DELETE', p_table_name, p_key_columns)),
         v_old.row_text, v_name, 'null', pgcascade.capture_key(p_relation, 'old', p_key_columns),
-        format('(%s) as pgc_old', v_old.source)
+        format('(%s) as pgc_old%s', v_old.source, v_where)
     );
     v_update := pgcascade.capture_insert(
         p_events, quote_literal(pgcascade.capture_event_type(p_format, 'UPDATE', p_table_name, p_key_columns)),
@@ -205,7 +212,24 @@ begin
         pgcascade.capture_key(p_relation, 'new', p_key_columns),
         format('(%s) as pgc_new', v_new.source)
             || case when v_keyed then '' else format(' cross join (%s) as pgc_old', v_old.source) end
+            || coalesce(
+                   v_where || ' and ' || pgcascade.capture_changed(p_relation, 'old', 'new')
+                       || ' and ' || pgcascade.capture_same_key(p_relation, p_key_columns, 'old', 'new'),
+                   ''
+               )
     );
+    if p_condition is not null then
+        return format(
+            $f$        if tg_op operator(pg_catalog.=) 'INSERT' then
+%s
+        elsif tg_op operator(pg_catalog.=) 'UPDATE' then
+%s
+        else
+%s
+        end if;$f$,
+            v_insert, v_update, v_delete
+        );
+    end if;
     return format(
         $f$        if tg_op operator(pg_catalog.=) 'INSERT' then
 %1$s

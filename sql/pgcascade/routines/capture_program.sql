@@ -1,6 +1,6 @@
--- Function: pgcascade.capture_guard(3)
+-- Function: pgcascade.capture_guard(4)
 --
--- What a generated trigger function does first: the way out of the ordinary, behind one condition. A script of the queue,
+-- What a generated trigger function does before it looks at its rows: the way out of the ordinary, behind one condition. A script of the queue,
 -- which every node runs by itself, writes no events; nor does a session whose session_replication_role is local, as with
 -- the triggers of PgQ. A table that has changed since the function was made is captured by SQL that is made on the spot. A
 -- session whose settings would give values another text has them set until the end of the function.
@@ -8,8 +8,10 @@
 -- Returns: PL/pgSQL statements.
 -- Raises:  nothing.
 -- Locks:   none. May be repeated.
+drop function if exists pgcascade.capture_guard(pgcascade.capture_plan, text, text[]);
 create or replace function pgcascade.capture_guard(
     p_plan      pgcascade.capture_plan,
+    p_queue_id  integer,
     p_kind      text,
     p_settings  text[]
 )
@@ -19,9 +21,7 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
     select format(
-        $f$    if pg_catalog.current_setting('session_replication_role') operator(pg_catalog.=) 'local'
-       or pg_catalog.current_setting('pgcascade.script', true) operator(pg_catalog.<>) ''
-       or pgcascade.capture_signature(%1$L::pg_catalog.regclass) operator(pg_catalog.<>) %2$L%3$s
+        $f$    if %3$s
     then
         if pg_catalog.current_setting('session_replication_role') operator(pg_catalog.=) 'local'
            or pgcascade.runs_script(%4$L)
@@ -32,15 +32,14 @@ as $$
             v_saved := pgcascade.pin_settings(%5$L);
             %6$s
             perform pgcascade.pin_settings(v_saved);
+            perform pgcascade.check_still_open(%8$s);
             return null;
         end if;
 %7$s    end if;
 $f$,
         p_plan.relation::text,
         pgcascade.capture_signature(p_plan.relation::regclass),
-        (select string_agg(E'\n       or ' || s.differs, '' order by s.name)
-           from pgcascade.pinned_settings() as s
-          where s.name = any (p_settings)),
+        pgcascade.capture_unusual(p_plan, p_settings),
         p_plan.queue_name,
         pgcascade.setting_values(null),
         case p_kind
@@ -59,7 +58,8 @@ $f$,
         case
             when cardinality(p_settings) > 0
             then format(E'        v_saved := pgcascade.pin_settings(%L);\n', pgcascade.setting_values(p_settings))
-        end
+        end,
+        p_queue_id
     );
 $$;
 
@@ -213,22 +213,49 @@ as $$
     select format(E'    v_mark := pg_catalog.set_config(''pgcascade.truncated_%s'', ''all'', true);\n', p_plan_no);
 $$;
 
--- Function: pgcascade.capture_order_program(4)
+-- Function: pgcascade.capture_order_condition(2)
+--
+-- The SQL condition that the INSERT event of a key that a delete or an update takes away may have been written before, by the same
+-- statement: this session has inserted into the table (or updated keys of it) in this transaction or a moment before, which
+-- the server's counters tell for nothing; a note that the INSERT functions leave in a setting would cost each insert 5 us.
+--
+-- Returns: an expression of type boolean.
+-- Raises:  nothing.
+-- Locks:   none. May be repeated.
+create or replace function pgcascade.capture_order_condition(
+    p_plan  pgcascade.capture_plan,
+    p_kind  text
+)
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select format(
+        '(pg_catalog.pg_stat_get_xact_tuples_inserted(%1$s) operator(pg_catalog.>) 0'
+        || case p_kind
+               when 'update' then ''
+               else ' or pg_catalog.pg_stat_get_xact_tuples_updated(%1$s) operator(pg_catalog.>) 0'
+           end
+        || ' or pg_catalog.current_setting(''track_counts'') operator(pg_catalog.<>) ''on'')',
+        p_plan.relation
+    );
+$$;
+
+-- Function: pgcascade.capture_order_program(3)
 --
 -- The end of a statement trigger function for deletes and updates: what a statement that deletes a key and inserts it again
 -- needs. PostgreSQL may fire the trigger for the inserted rows first, when the delete stands in a WITH and is read only in
 -- part; then the INSERT event of a key that is gone by this trigger's event and yet in the table moves behind it.
--- Looks only when this session has inserted into the table (or updated keys of it) in this transaction or a moment before, which
--- the server's counters tell for nothing; a note that the INSERT functions leave in a setting would cost each insert 5 us.
 --
 -- Returns: PL/pgSQL statements.
 -- Raises:  nothing.
 -- Locks:   none. May be repeated.
+drop function if exists pgcascade.capture_order_program(pgcascade.capture_plan, text, text[], text);
 create or replace function pgcascade.capture_order_program(
     p_plan         pgcascade.capture_plan,
     p_kind         text,
-    p_key_columns  text[],
-    p_queue_name   text
+    p_key_columns  text[]
 )
 returns text
 language sql
@@ -272,16 +299,9 @@ $f$,
             )
             else ''
         end,
-        p_queue_name,
+        p_plan.queue_name,
         p_plan.table_name,
-        format(
-            case p_kind
-                when 'update' then 'not v_is_done and (pg_catalog.pg_stat_get_xact_tuples_inserted(%1$s) operator(pg_catalog.>) 0'
-                else '(pg_catalog.pg_stat_get_xact_tuples_inserted(%1$s) operator(pg_catalog.>) 0'
-                     ' or pg_catalog.pg_stat_get_xact_tuples_updated(%1$s) operator(pg_catalog.>) 0'
-            end || ' or pg_catalog.current_setting(''track_counts'') operator(pg_catalog.<>) ''on'')',
-            p_plan.relation
-        ),
+        case p_kind when 'update' then 'not v_is_done and ' else '' end || pgcascade.capture_order_condition(p_plan, p_kind),
         -- The function for deletes has it always.
         case p_kind when 'update' then 'pgcascade.pin_settings(''{enable_seqscan,off}'')' else 'null' end
     );
@@ -329,10 +349,10 @@ begin
 end;
 $$;
 
--- Function: pgcascade.capture_program(6)
+-- Function: pgcascade.capture_program(7)
 --
--- The source of one generated trigger function: p_bodies holds the statements for each event table of the queue, of which
--- the queue's current table is taken.
+-- The source of one generated trigger function: p_fast as pgcascade.capture_fast makes it, and the long way: p_bodies holds
+-- the statements for each event table of the queue, of which the queue's current table is taken.
 --
 -- It runs with its owner's rights and has no search_path of its own, which would cost a write of one row a third of what
 -- capture takes. So every name in it is qualified, operators and types too: what the writer's search_path has means
@@ -342,8 +362,10 @@ $$;
 -- Raises:  nothing; the created function raises when inserting into the queue is disabled.
 -- Locks:   none. May be repeated.
 drop function if exists pgcascade.capture_program(integer, text, text[], text[]);
+drop function if exists pgcascade.capture_program(integer, text, text, text[], text, text);
 create or replace function pgcascade.capture_program(
     p_queue_id  integer,
+    p_fast      text,
     p_guard     text,
     p_begin     text,
     p_bodies    text[],
@@ -359,16 +381,17 @@ as $$
         $f$
 #variable_conflict use_column
 declare
-    v_table     integer;
-    v_disabled  boolean;
-    v_rows      bigint;
-    v_is_done   boolean := false;
+    v_open      pg_catalog.int8;
+    v_table     pg_catalog.int4;
+    v_disabled  pg_catalog.bool;
+    v_rows      pg_catalog.int8;
+    v_is_done   pg_catalog.bool := false;
     v_saved     pg_catalog.text[];
     v_join      pg_catalog.text[];
     v_late      record;
     v_mark      pg_catalog.text;
 begin
-%1$s
+%9$s%1$s
     select q.queue_cur_table, q.queue_disable_insert%6$s
       into v_table, v_disabled%7$s
       from pgq.queue as q
@@ -381,6 +404,7 @@ begin
 %5$s    if v_saved is not null then
         perform pgcascade.pin_settings(v_saved);
     end if;
+    perform pgcascade.check_still_open(%2$s);
 %8$s    return null;
 end;
 $f$,
@@ -398,7 +422,8 @@ $f$,
         p_end,
         case when p_begin <> '' then ', (select pg_catalog.count(*) from (select from new_rows limit 10000) as c)' end,
         case when p_begin <> '' then ', v_rows' end,
-        p_mark
+        p_mark,
+        p_fast
     );
 $$;
 
@@ -497,13 +522,14 @@ begin
         );
         source := pgcascade.capture_program(
             v_queue.queue_id,
-            pgcascade.capture_guard(p_plan, kind, case when kind = 'truncate' then '{}' else v_settings end),
+            pgcascade.capture_fast(p_plan, v_queue, kind, v_keys, v_settings, pgcascade.capture_order_condition(p_plan, kind)),
+            pgcascade.capture_guard(p_plan, v_queue.queue_id, kind, case when kind = 'truncate' then '{}' else v_settings end),
             case when kind = 'update' and cardinality(v_keys) > 0 then pgcascade.capture_update_begin() else '' end,
             v_bodies,
             case when kind = 'update' and cardinality(v_keys) > 0 then pgcascade.capture_update_end() else '' end
                 || case
                        when kind in ('update', 'delete') and cardinality(v_keys) > 0
-                       then pgcascade.capture_order_program(p_plan, kind, v_keys, p_plan.queue_name)
+                       then pgcascade.capture_order_program(p_plan, kind, v_keys)
                        else ''
                    end,
             case

@@ -151,6 +151,7 @@ begin
         format('only %s', tg_relid::regclass)
     );
     perform pgcascade.pin_settings(v_saved);
+    perform pgcascade.check_still_open(v_queue.queue_id);
     return null;
 end;
 $$;

@@ -41,6 +41,7 @@ begin
 
     execute 'create sequence ' || v_tick_seq;
     execute 'create sequence ' || v_event_seq;
+    execute 'create sequence ' || v_table || '_open_seq minvalue -2 start -1';
     execute 'create table ' || v_table || ' () inherits (pgq.event_template)';
     for i in 0 .. v_ntables - 1 loop
         execute pg_catalog.format('create table %s_%s () inherits (%s)', v_table, i, v_table);

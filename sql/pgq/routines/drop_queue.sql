@@ -53,6 +53,7 @@ begin
 
     execute 'drop sequence ' || pgq.quote_fqname(v_queue.queue_tick_seq);
     execute 'drop sequence ' || pgq.quote_fqname(v_queue.queue_event_seq);
+    execute 'drop sequence if exists ' || pgq.quote_fqname(v_queue.queue_data_pfx || '_open_seq');
 
     delete from pgq.queue as q
      where q.queue_id = v_queue.queue_id;

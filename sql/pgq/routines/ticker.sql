@@ -143,6 +143,7 @@ declare
     v_external  boolean;
     v_paused    boolean;
 begin
+    perform pgq._open_tables();
     select q.queue_id, q.queue_external_ticker, q.queue_ticker_paused
       into v_queue_id, v_external, v_paused
       from pgq.queue as q
@@ -162,7 +163,8 @@ $$;
 
 -- Function: pgq.ticker(0)
 --
--- Makes ticks for all queues that are due, but for those with an external ticker and those that are paused.
+-- Makes ticks for all queues that are due, but for those with an external ticker and those that are paused. Whoever makes
+-- ticks also lets pgq._open_tables see to its sequences.
 --
 -- Returns: bigint, how many queues got a tick.
 -- Raises:  'Invalid PgQ state: ...'.
@@ -177,6 +179,7 @@ declare
     v_queue_id  int4;
     v_count     bigint := 0;
 begin
+    perform pgq._open_tables();
     for v_queue_id in
         select q.queue_id
           from pgq.queue as q

@@ -13,7 +13,13 @@ interface Event {
   readonly extra3: string | null;
 }
 
-describe.each([10, 13, 18])('capture on PostgreSQL %i', (major) => {
+/** `quick`: one statement captures what most statements are. `long`: the queue's row is looked at, as around a rotation. */
+describe.each([
+  { major: 10, way: 'quick' },
+  { major: 13, way: 'quick' },
+  { major: 18, way: 'quick' },
+  { major: 18, way: 'long' },
+] as const)('capture on PostgreSQL $major, the $way way', ({ major, way }) => {
   let database: FreshDatabase;
   let admin: Connection;
   let seen = 0n;
@@ -23,6 +29,10 @@ describe.each([10, 13, 18])('capture on PostgreSQL %i', (major) => {
     admin = await database.connect();
     await installSchemas(admin);
     await admin.query('select pgq.create_queue($1)', [QUEUE]);
+    if (way === 'quick') await admin.query('select pgq.ticker()');
+    expect(await admin.one('select last_value::int as open from pgq.event_1_open_seq')).toEqual({
+      open: way === 'quick' ? 0 : -1,
+    });
   });
 
   afterAll(async () => {

@@ -51,6 +51,7 @@ describe.each([
       select pgq_node.register_location('${QUEUE}', 'root', 'dbname=root', false);
       select pgq_node.create_node('${QUEUE}', 'root', 'root', 'worker', null, null, null);
       create function public.noop() returns trigger language plpgsql as 'begin return null; end'`);
+    await admin.query('select pgq.ticker()');
   });
 
   afterAll(async () => {
@@ -83,6 +84,9 @@ describe.each([
     ]);
     return plan?.['mode'];
   }
+
+  const fileOf = async (table: string) =>
+    (await admin.one('select pg_relation_filenode($1) as file', [table]))['file'];
 
   /** The same as with a role that may not create it, until `createEventTrigger`. */
   async function dropEventTrigger(): Promise<void> {
@@ -533,10 +537,13 @@ describe.each([
         'drop m',
       ]) {
         await writer.execute(`begin isolation level ${isolation}; select count(*) from pg_class`);
+        const before = await fileOf(table);
         await admin.execute(`alter table ${table} ${change}`);
-        await expect(writer.execute(`update ${table} set v = v || '+' where id = 1`)).rejects.toMatchObject({
-          code: '40001',
-        });
+        const isRewritten = (await fileOf(table)) !== before;
+        const update = writer.execute(`update ${table} set v = v || '+' where id = 1`);
+        // A table that was rewritten is empty for an older snapshot: the server finds no row, so there is none to lose.
+        if (isRewritten) expect(await update).toBe(0);
+        else await expect(update).rejects.toMatchObject({ code: '40001' });
         await writer.execute('rollback');
         // Its own change it sees.
         await writer.execute(
