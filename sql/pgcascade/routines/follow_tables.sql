@@ -280,7 +280,8 @@ as $$
            and not pgcascade.is_dropped(p)
         or p.purpose = 'capture'
            and exists (select from pg_class as c where c.oid = p.relation)
-           and (p.mode <> (select m.mode from pgcascade.capture_mode(p.relation) as m)
+           and ((select p.mode <> m.mode or pgcascade.is_nested(p.mode, p.reason) <> pgcascade.is_nested(m.mode, m.reason)
+                   from pgcascade.capture_mode(p.relation) as m)
                 or not exists (
                         select
                           from pg_proc as f
@@ -330,7 +331,7 @@ as $$
     select p.queue_name,
            p.table_name,
            t.disabled,
-           (case p.mode when 'statement' then 4 when 'mixed' then 3 else 2 end) - t.own
+           pgcascade.capture_trigger_count(p.mode, p.reason) - t.own
       from pgcascade.capture_plan as p
       join pg_class as c
         on c.oid = p.relation
@@ -342,7 +343,7 @@ as $$
            ) as t
      where p.purpose = 'capture'
        and (t.disabled > 0
-            or t.own < (case p.mode when 'statement' then 4 when 'mixed' then 3 else 2 end)
+            or t.own < pgcascade.capture_trigger_count(p.mode, p.reason)
                - (case when c.relkind = 'p' and current_setting('server_version_num')::integer < 110000 then 1 else 0 end))
      order by 1, 2;
 $$;
