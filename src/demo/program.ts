@@ -87,6 +87,11 @@ export class Program implements AsyncDisposable {
     return this.#stderr;
   }
 
+  /** Its process id; undefined when it could not be started. */
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
   get isRunning(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
