@@ -14,6 +14,7 @@ import { isPattern, literalName } from '../../replica/expand-names.js';
 import { readMissing } from '../../replica/missing.js';
 import { readRelation } from '../../replica/relation.js';
 import { type ReplicatedTable, readTables } from '../../replica/table-list.js';
+import type { TriggerOptions } from '../../replica/table-triggers.js';
 import { chooseNames } from '../choose-names.js';
 import type { CommandContext, CommandSpec } from '../command.js';
 import {
@@ -28,6 +29,7 @@ import { handlerSettings } from '../handler-settings.js';
 import { withLocalNode, withProvider } from '../local-node.js';
 import { showWaitSync } from '../show-wait-sync.js';
 import { tableLock } from '../table-lock.js';
+import { checkTriggerArguments, TRIGGER_OPTIONS, triggerArguments } from '../trigger-options.js';
 
 interface AddTableSwitches {
   readonly all: boolean;
@@ -38,6 +40,7 @@ interface AddTableSwitches {
   readonly destTable: string | undefined;
   readonly merge: 'all' | 'this' | undefined;
   readonly handler: HandlerText | undefined;
+  readonly triggerArguments: TriggerOptions['triggerArguments'];
 }
 
 /** `replicate INI add-table NAME…` */
@@ -63,6 +66,7 @@ export const command: CommandSpec = {
     { flags: '--skip-non-existing', summary: 'Warn about tables that cannot be added, and add the others.' },
     { flags: '--force', summary: 'Accept names that are not in the list of tables, and single partitions.' },
     ...HANDLER_OPTIONS,
+    ...TRIGGER_OPTIONS,
     { flags: '--wait-sync', summary: 'Wait until all tables of this node are in sync.' },
   ],
   async run(context, args, options) {
@@ -75,6 +79,7 @@ export const command: CommandSpec = {
       destTable: options['destTable'] as string | undefined,
       merge: mergeOf(options),
       handler: handlerOption(options),
+      triggerArguments: triggerArguments(options),
     };
     return withLocalNode(context, 'add-table', async (connection, node) => {
       if (switches.merge !== undefined && node.nodeType !== 'leaf') {
@@ -278,11 +283,15 @@ async function addAll(
       destTable ?? tableName,
       handler.bound,
     );
+    for (const note of checkTriggerArguments(tableName, node.nodeType, purpose, switches.triggerArguments)) {
+      output.print(note);
+    }
     const table = {
       queueName,
       tableName,
       destTable,
       purpose,
+      triggerArguments: switches.triggerArguments,
       withTableLock,
       merge: switches.merge,
       expectSync: switches.expectSync || handler.bound.needsNoCopy === true,
