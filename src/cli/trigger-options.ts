@@ -38,10 +38,10 @@ export function triggerArguments(
 }
 
 /**
- * Refuses trigger arguments for a table whose handler has triggers of its own (PC100). Returns what the operator should know
- * of them on this node.
+ * What the operator should know of trigger arguments on this node. Throws PC100 for a table whose handler has triggers of its
+ * own.
  */
-export function checkTriggerArguments(
+export function noteTriggerArguments(
   tableName: string,
   nodeType: NodeType,
   purpose: TriggerOptions['purpose'],

@@ -9,6 +9,7 @@ import { type HandlerText, withHandlerText } from '../../handlers/handler-text.j
 import { findHandler, NO_HANDLER, tryToBindHandler } from '../../handlers/registry.js';
 import { addTable } from '../../replica/add-table.js';
 import { checkRootTable, checkSubscriberTable } from '../../replica/check-table.js';
+import { checkTriggerArguments } from '../../replica/check-trigger-arguments.js';
 import { syncNames } from '../../replica/copy-names.js';
 import { isPattern, literalName } from '../../replica/expand-names.js';
 import { readMissing } from '../../replica/missing.js';
@@ -29,7 +30,7 @@ import { handlerSettings } from '../handler-settings.js';
 import { withLocalNode, withProvider } from '../local-node.js';
 import { showWaitSync } from '../show-wait-sync.js';
 import { tableLock } from '../table-lock.js';
-import { checkTriggerArguments, TRIGGER_OPTIONS, triggerArguments } from '../trigger-options.js';
+import { noteTriggerArguments, TRIGGER_OPTIONS, triggerArguments } from '../trigger-options.js';
 
 interface AddTableSwitches {
   readonly all: boolean;
@@ -263,8 +264,15 @@ async function addAll(
   for (const tableName of names) {
     try {
       const before = switches.handler === undefined ? present.get(tableName) : undefined;
-      if (before !== undefined) accepted.set(tableName, unchanged(before));
-      else accepted.set(tableName, await check(tableName, destTable ?? tableName));
+      if (before !== undefined) {
+        accepted.set(tableName, unchanged(before));
+        continue;
+      }
+      const chosen = await check(tableName, destTable ?? tableName);
+      if (node.nodeType !== 'leaf') {
+        await checkTriggerArguments(connection, destTable ?? tableName, switches.triggerArguments ?? []);
+      }
+      accepted.set(tableName, chosen);
     } catch (error) {
       if (!(error instanceof ReplicateError) || error.entry.policy === 'retry') throw error;
       refused.set(tableName, error);
@@ -283,7 +291,7 @@ async function addAll(
       destTable ?? tableName,
       handler.bound,
     );
-    for (const note of checkTriggerArguments(tableName, node.nodeType, purpose, switches.triggerArguments)) {
+    for (const note of noteTriggerArguments(tableName, node.nodeType, purpose, switches.triggerArguments)) {
       output.print(note);
     }
     const table = {

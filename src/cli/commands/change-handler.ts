@@ -21,7 +21,7 @@ import {
 import { handlerSettings } from '../handler-settings.js';
 import { withLocalNode, withProvider } from '../local-node.js';
 import { tableLock } from '../table-lock.js';
-import { checkTriggerArguments, TRIGGER_OPTIONS, triggerArguments } from '../trigger-options.js';
+import { noteTriggerArguments, TRIGGER_OPTIONS, triggerArguments } from '../trigger-options.js';
 
 /** `replicate INI change-handler TABLE [--handler=NAME] [--handler-arg=K=V…]` */
 export const command: CommandSpec = {
@@ -120,7 +120,7 @@ async function change(
   const needsNoCopy = bound.needsNoCopy === true || bound.needsNoTable === true;
   const state = nodeType === 'root' || expectSync ? 'kept' : needsNoCopy ? 'ok' : 'to be copied';
   const { purpose, isVirtual } = await chooseTriggers(connection, nodeType, destTable, bound);
-  for (const note of checkTriggerArguments(tableName, nodeType, purpose, triggers)) output.print(note);
+  for (const note of noteTriggerArguments(tableName, nodeType, purpose, triggers)) output.print(note);
   const isCopied = await changeHandler(connection, {
     queueName,
     tableName,
