@@ -1,11 +1,12 @@
--- The first thing a generated trigger function does: one statement that captures what most statements of an application
--- are, one row, and checks in itself that nothing is out of the ordinary. Everything that PL/pgSQL does besides costs a
+-- The first thing a generated trigger function does: where nothing is out of the ordinary, which one expression tells, one
+-- statement captures what most statements of an application write, one row. Every statement and expression more costs a
 -- transaction of one row some microseconds, so what the statement did not capture is left to the rest of the function.
 
 -- Function: pgcascade.capture_unusual(2)
 --
 -- The SQL condition that a generated function has to look closer: a script of the queue runs, the session's writes are not to
--- be captured, the table has changed since the function was made, or a setting would give values another text.
+-- be captured, the table has changed since the function was made, a setting would give values another text, or a
+-- statement on the table had another one inside.
 --
 -- Returns: an expression of type boolean; null is as good as false.
 -- Raises:  nothing.
@@ -28,7 +29,11 @@ as $$
         (select string_agg(E'\n       or ' || s.differs, '' order by s.name)
            from pgcascade.pinned_settings() as s
           where s.name = any (p_settings))
-    );
+    ) || case
+        when pgcascade.is_nested(p_plan.mode, p_plan.reason)
+        then E'\n       or ' || pgcascade.capture_nested_condition(p_plan.plan_no)
+        else ''
+    end;
 $$;
 
 -- Function: pgcascade.capture_open_table(1)
@@ -64,7 +69,7 @@ $$;
 -- of the function does. A statement without a row is done, too.
 --
 -- The statement asks for the event table once more: by then it holds its lock on the table, which who closes the queue for
--- the last tick waits for (pgq_node.demote_root).
+-- the last tick waits for (pgq_node.demote_root). It is planned only when the table is what it was made for.
 --
 -- Returns: PL/pgSQL statements; an empty text where there is no fast way.
 -- Raises:  nothing.
@@ -92,19 +97,17 @@ begin
     if p_kind = 'truncate' or p_kind = 'update' and cardinality(p_key_columns) = 0 then
         return '';
     end if;
-    v_condition := format('(%s) is not true', pgcascade.capture_unusual(p_plan, p_settings));
-    if v_open not like '(select%' then
-        v_condition := v_condition || format(E'\n           and (select %s) operator(pg_catalog.=) %s', v_open, v_number);
-    end if;
-    v_condition := v_condition || case
-        when p_kind = 'update' then E'\n           and (select true from new_rows offset 1 limit 1) is null'
-        when p_kind = 'delete' and cardinality(p_key_columns) > 0 then format(
-            E'\n           and (not (%s)\n'
-            '                or not exists (select from old_rows as o where (select true from %s as t where %s)))',
-            p_order, p_plan.relation::regclass, pgcascade.capture_same_key(p_plan.relation, p_key_columns, 't', 'o')
-        )
-        else ''
-    end;
+    v_condition := coalesce(nullif(concat_ws(
+        E'\n           and ',
+        case when v_open not like '(select%' then format('(select %s) operator(pg_catalog.=) %s', v_open, v_number) end,
+        case
+            when p_kind = 'update' then '(select true from new_rows offset 1 limit 1) is null'
+            when p_kind = 'delete' and cardinality(p_key_columns) > 0 then format(
+                E'(not (%s)\n                or not exists (select from old_rows as o where (select true from %s as t where %s)))',
+                p_order, p_plan.relation::regclass, pgcascade.capture_same_key(p_plan.relation, p_key_columns, 't', 'o')
+            )
+        end
+    ), ''), 'true');
     v_body := case p_kind
         when 'row' then pgcascade.capture_by_row(
             p_plan.capture_format, p_plan.relation, p_plan.table_name, p_key_columns, v_table, v_condition
@@ -115,7 +118,14 @@ begin
         )
     end;
     return format(
-        E'    v_open := %s;\n%s    end if;\n    if found then\n        return null;\n    end if;\n%s',
+        E'    v_open := case when (%s) is not true then %s end;\n%s    end if;\n    if found then\n        return null;\n    end if;\n%s',
+        pgcascade.capture_unusual(p_plan, p_settings)
+            -- Of these statements it is the only one that names the table.
+            || case
+                   when p_kind = 'delete' and cardinality(p_key_columns) > 0
+                   then format(E'\n       or (%s) is not true', pgcascade.capture_name_condition(p_plan.relation))
+                   else ''
+               end,
         v_open,
         (select string_agg(
                     format(

@@ -98,17 +98,8 @@ begin
         reason := 'inheritance';
         return;
     end if;
-    select t.tgname into v_trigger
-      from pg_trigger as t
-     where t.tgrelid = p_relation
-       and not t.tgisinternal
-       and t.tgenabled in ('O', 'A')
-       and t.tgtype & 1 = 1
-       and t.tgtype & 66 = 0
-       and t.tgname not like '!pgcascade\_%'
-     order by t.tgname
-     limit 1;
-    if found then
+    v_trigger := pgcascade.writing_trigger(p_relation);
+    if v_trigger is not null then
         reason := format('row trigger %s may write to the table', v_trigger);
         return;
     elsif exists (

@@ -96,6 +96,21 @@ begin
             format('pgcascade.%I()', format('capture_%s_%s', v_plan.plan_no, v_part.kind))
         );
     end loop;
+    if pgcascade.is_nested(mode, reason) then
+        perform pgcascade.attach_trigger(
+            v_relation, format('!pgcascade_%s_begin', v_plan.plan_no),
+            'before insert or update or delete on %s for each statement',
+            format(
+                'pgcascade.begin_statement(%s, %L)',
+                v_plan.plan_no, (select q.queue_event_seq from pgq.queue as q where q.queue_name = p_queue_name)
+            )
+        );
+        perform pgcascade.attach_trigger(
+            v_relation, format('!pgcascade_%s_end', v_plan.plan_no),
+            'after insert or update or delete on %s for each statement',
+            format('pgcascade.end_statement(%s)', v_plan.plan_no)
+        );
+    end if;
     perform pgcascade.capture_partition_truncate(v_plan.plan_no, k.relation)
        from pgcascade.captured_partition as k
       where k.queue_name = p_queue_name
@@ -244,7 +259,7 @@ begin
              from pg_trigger as t
             where t.tgrelid = v_plan.relation
               and t.tgname ~ pgcascade.trigger_pattern(v_plan.plan_no))
-          <> pgcascade.capture_triggers(v_plan.mode)
+          <> pgcascade.capture_trigger_count(v_wanted.mode, v_wanted.reason)
     then
         perform pgcascade.create_capture(p_queue_name, p_table_name, v_plan.dest_table);
         return true;

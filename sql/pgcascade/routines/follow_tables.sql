@@ -281,7 +281,8 @@ as $$
         or p.purpose = 'capture'
            and exists (select from pg_class as c where c.oid = p.relation)
            and p.mode <> 'none'
-           and (p.mode <> (select m.mode from pgcascade.wanted_mode(p.relation, p.trigger_args) as m)
+           and ((select p.mode <> m.mode or pgcascade.is_nested(p.mode, p.reason) <> pgcascade.is_nested(m.mode, m.reason)
+                   from pgcascade.wanted_mode(p.relation, p.trigger_args) as m)
                 or 'deny' <> all (p.trigger_args)
                    and not exists (
                         select
@@ -332,7 +333,7 @@ as $$
     select p.queue_name,
            p.table_name,
            t.disabled,
-           pgcascade.capture_triggers(p.mode) - t.own
+           pgcascade.capture_trigger_count(p.mode, p.reason) - t.own
       from pgcascade.capture_plan as p
       join pg_class as c
         on c.oid = p.relation
@@ -344,7 +345,7 @@ as $$
            ) as t
      where p.purpose = 'capture'
        and (t.disabled > 0
-            or t.own < pgcascade.capture_triggers(p.mode)
+            or t.own < pgcascade.capture_trigger_count(p.mode, p.reason)
                - (case when c.relkind = 'p' and current_setting('server_version_num')::integer < 110000 then 1 else 0 end))
      order by 1, 2;
 $$;

@@ -29,22 +29,6 @@ begin
 end;
 $$;
 
--- Function: pgcascade.capture_triggers(1)
---
--- Returns: how many triggers the table of a plan has in this mode.
--- Raises:  nothing.
--- Locks:   none. May be repeated.
-create or replace function pgcascade.capture_triggers(
-    p_mode  text
-)
-returns integer
-language sql
-immutable
-set search_path = pg_catalog, pg_temp
-as $$
-    select case p_mode when 'statement' then 4 when 'mixed' then 3 when 'none' then 0 else 2 end;
-$$;
-
 -- Function: pgcascade.trigger_pattern(1)
 --
 -- Returns: a regular expression for the names of a plan's triggers. Those before a write sort last, to see what is written,

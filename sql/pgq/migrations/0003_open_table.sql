@@ -2,7 +2,7 @@
 -- microsecond, where a look at the queue's row costs ten times that, a sixth of what capturing one row takes.
 --
 -- pgq.queue stays the truth. The sequence says one of
---   0, 1, …  events go into the table of this number
+--   0, 1, ...  events go into the table of this number
 --   -1       look at the queue's row
 --   -2       the queue is being closed, or is: look at the row, and do not trust one that is seen by an old snapshot
 -- A number is in it only while the row, committed, says the same: whoever changes the row takes it out before, under the

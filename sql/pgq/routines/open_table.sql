@@ -1,6 +1,6 @@
 -- Function: pgq._open_tables(0)
 --
--- Called at each tick. Says for every open queue in its sequence `…_open_seq` which event table is written, where that is settled: see
+-- Called at each tick. Says for every open queue in its sequence `..._open_seq` which event table is written, where that is settled: see
 -- migration 0003. Does nothing in a transaction that has written, which could be the one that changes the queue.
 -- Safe to repeat.
 --

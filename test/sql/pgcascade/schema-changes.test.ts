@@ -85,9 +85,6 @@ describe.each([
     return plan?.['mode'];
   }
 
-  const fileOf = async (table: string) =>
-    (await admin.one('select pg_relation_filenode($1) as file', [table]))['file'];
-
   /** The same as with a role that may not create it, until `createEventTrigger`. */
   async function dropEventTrigger(): Promise<void> {
     if (way === 'an event trigger') await admin.execute('drop event trigger pgcascade_schema_change');
@@ -537,13 +534,10 @@ describe.each([
         'drop m',
       ]) {
         await writer.execute(`begin isolation level ${isolation}; select count(*) from pg_class`);
-        const before = await fileOf(table);
         await admin.execute(`alter table ${table} ${change}`);
-        const isRewritten = (await fileOf(table)) !== before;
-        const update = writer.execute(`update ${table} set v = v || '+' where id = 1`);
-        // A table that was rewritten is empty for an older snapshot: the server finds no row, so there is none to lose.
-        if (isRewritten) expect(await update).toBe(0);
-        else await expect(update).rejects.toMatchObject({ code: '40001' });
+        await expect(writer.execute(`update ${table} set v = v || '+' where id = 1`)).rejects.toMatchObject({
+          code: '40001',
+        });
         await writer.execute('rollback');
         // Its own change it sees.
         await writer.execute(

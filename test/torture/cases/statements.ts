@@ -375,6 +375,35 @@ const TRIGGERS: Readonly<Record<string, string>> = {
     'delete from %S.t where id = new.id - 5;',
     'before insert on t for each row',
   ),
+  'before insert, makes room for the row': trigger(
+    'delete from %S.t where id = new.id;',
+    'before insert on t for each row',
+  ),
+  'before insert, makes room; after it, updates the row and the next': trigger(
+    `if tg_when = 'BEFORE' then delete from %S.t where id in (new.id, new.id + 2);
+     elsif pg_trigger_depth() = 1 then update %S.t set v = v || '+' || new.id where id in (new.id, new.id + 1); end if;`,
+    'before insert on t for each row',
+  ).concat(' create trigger after after insert on t for each row execute procedure app();'),
+  'after row, deletes and inserts another row of the same statement': trigger(
+    `if pg_trigger_depth() = 1 then
+       delete from %S.t where id = new.id + 1; insert into %S.t values (new.id + 1, 'again by ' || new.id, 0);
+     end if;`,
+    'after insert or update on t for each row',
+  ),
+  'after row, moves another row of the same statement': trigger(
+    'if pg_trigger_depth() = 1 and new.id % 3 = 0 then update %S.t set id = id + 500 where id = new.id + 1; end if;',
+    'after insert or update on t for each row',
+  ),
+  'after row, writes other rows three levels deep, and takes some of it back': trigger(
+    `if pg_trigger_depth() < 4 then
+       begin
+         update %S.t set v = v || pg_trigger_depth() where id in (new.id + 1, new.id - 2);
+         if new.id % 3 = 0 then raise exception 'back'; end if;
+       exception when others then null;
+       end;
+     end if;`,
+    'after insert or update on t for each row',
+  ),
   'before statement, writes the table': trigger(
     "update %S.t set v = v || '^' where id >= 9 and id <= 10;",
     'before insert or delete on t for each statement',
