@@ -245,6 +245,7 @@ describe('add-table with trigger options', () => {
       'PC100',
       says('"nullable" is no trigger argument'),
     ]);
+    expect(await refusal(['orders'], 'Backup')).toEqual(['PC100', says('"Backup" is no trigger argument')]);
     expect(await refusal(['orders'], 'ignore=total, doubled')).toEqual([
       'PC100',
       says('no column " doubled"'),

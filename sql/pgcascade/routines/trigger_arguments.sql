@@ -132,7 +132,7 @@ begin
 
     foreach v_arg in array p_trigger_args loop
         v_value := substr(v_arg, strpos(v_arg, '=') + 1);
-        if lower(v_arg) in ('backup', 'deny', 'skip') then
+        if v_arg in ('backup', 'deny') or lower(v_arg) = 'skip' then
             continue;
         elsif v_arg like 'tgflags=%' then
             if v_value !~* '^[ABQLJIUDS]+$' then
