@@ -264,6 +264,29 @@ describe('add-table with trigger options', () => {
     await root.must('add-table', ['no_key'], { triggerFlags: 'I' });
   });
 
+  test('refuses a table whose writers may not write events, until they may', async () => {
+    const { root } = pair;
+    await using admin = await root.connect();
+    const role = `clerk_${root.database.name}`;
+    await admin.execute(
+      `create role ${role}; grant usage on schema public to ${role}; grant select, insert on public.orders to ${role}`,
+    );
+    try {
+      const refused = await root.run('add-table', ['orders'], { triggerArg: ['ignore=doubled'] });
+      expect(refused).toMatchObject({
+        code: 'PC204',
+        message: expect.stringContaining(`pgq_writer to ${role}`),
+      });
+      await admin.execute(`grant pgq_writer to ${role}`);
+      await root.must('add-table', ['orders'], { triggerArg: ['ignore=doubled'] });
+      await root.query(`set role ${role}; insert into orders values (1, 2); reset role`);
+      expect(await eventTypes(root, 'public.orders')).toEqual(['INSERT']);
+    } finally {
+      await root.query('reset role');
+      await admin.execute(`drop owned by ${role}; drop role ${role}`);
+    }
+  });
+
   test('does not let a handler that has triggers of its own have others', async () => {
     const options = { handler: 'qtable', triggerArg: ['backup'] };
     expect(await pair.root.run('add-table', ['orders'], options)).toMatchObject({ code: 'PC100' });

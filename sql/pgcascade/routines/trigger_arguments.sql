@@ -102,7 +102,7 @@ $$;
 --
 -- Returns: nothing.
 -- Raises:  PC100 for what is no argument, names a column that is not there or is an expression that fails; PC405 when rows
---          have no key and are updated or deleted; PC400 for partitioned tables, where such a trigger would write the names of the partitions.
+--          have no key and are updated or deleted; PC204 when a role may write to the table and not to the queue; PC400 for partitioned tables, where such a trigger would write the names of the partitions.
 -- Locks:   the table, ACCESS SHARE. May be repeated.
 create or replace function pgcascade.check_trigger_arguments(
     p_relation      oid,
@@ -117,6 +117,7 @@ declare
     v_value    text;
     v_columns  text[];
     v_missing  text;
+    v_writers  text;
     v_flags    text := pgcascade.trigger_flags(p_trigger_args);
     v_key      text[] := (pgcascade.plan_key(p_relation, p_trigger_args)).key_columns;
 begin
@@ -174,6 +175,21 @@ begin
     if cardinality(v_key) = 0 and (v_flags ~ '[UD]' or v_flags !~ '[IUD]') then
         raise exception 'Table % has no key, by which a trigger with arguments could name its rows: add "pkey=COLUMNS" to them.',
             p_relation::regclass using errcode = 'PC405';
+    end if;
+
+    -- The trigger writes the event by the right of whoever writes the row, which generated ones do not.
+    select string_agg(distinct w.name, ', ') into v_writers
+      from pg_class as c
+     cross join lateral aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) as g
+     cross join lateral (
+               select case when g.grantee = 0 then 'public' else pg_get_userbyid(g.grantee)::text end as name
+           ) as w
+     where c.oid = p_relation
+       and g.privilege_type in ('INSERT', 'UPDATE', 'DELETE')
+       and not has_function_privilege(w.name, 'pgq.insert_event(text,text,text,text,text,text,text)', 'execute');
+    if v_writers is not null and 'deny' <> all (p_trigger_args) then
+        raise exception 'Not all roles that may write to % may write events, which a trigger with arguments does in their name: grant pgq_writer to %.',
+            p_relation::regclass, v_writers using errcode = 'PC204';
     end if;
 end;
 $$;
