@@ -40,6 +40,8 @@ export interface TableComparison {
   /** Undefined when the table was not read. When rows were only counted the sums are 0. */
   readonly totals: Sides<Checksum> | undefined;
   readonly seconds: number;
+  /** Columns that were not compared because no event has them. */
+  readonly ignoredColumns?: readonly string[] | undefined;
   readonly verdict: TableVerdict;
 }
 
@@ -73,6 +75,7 @@ export async function compareTable(plan: TablePlan, options: CompareTableOptions
     tableName: plan.tableName,
     totals,
     seconds: (performance.now() - startedAt) / 1000,
+    ignoredColumns: plan.ignoredColumns,
     verdict,
   });
   const sides = scanSides(plan, options);

@@ -4,6 +4,7 @@ import type { MergedPart } from '../replica/merged-parts.js';
 import { type ReplicatedTable, readTables } from '../replica/table-list.js';
 import type { Sides } from './canonical-value.js';
 import type { CompareTableOptions, TableComparison } from './compare-table.js';
+import { readIgnoredColumns } from './ignored-columns.js';
 import type { ReaderPool } from './reader-pool.js';
 import { findObstacle, type Obstacle } from './select-tables.js';
 import type { SnapshotPair, SnapshotPorts } from './snapshot-pair.js';
@@ -112,13 +113,16 @@ async function planOneQueue(
     const { selection, hasParts } = bindHandler(tableName, table?.attrs ?? null, handlers);
     const subscriberShape =
       hasParts === true ? { ...shapes.subscriber, isPartitioned: true } : shapes.subscriber;
-    return planTable(tableName, { provider: shapes.provider, subscriber: subscriberShape }, selection);
+    const sides = { provider: shapes.provider, subscriber: subscriberShape };
+    return planTable(tableName, sides, selection, provider.ignored.get(shapes.provider.oid));
   });
 }
 
 interface SideTables {
   readonly tables: ReadonlyMap<string, ReplicatedTable>;
   readonly shapes: ReadonlyMap<string, TableShape>;
+  /** Columns that are not in events, by oid of the table. */
+  readonly ignored: ReadonlyMap<number, ReadonlySet<string>>;
 }
 
 async function readSide(
@@ -129,9 +133,12 @@ async function readSide(
   return pool.use(async (reader) => {
     const wanted = new Set(tableNames);
     const tables = (await readTables(reader, queueName)).filter((table) => wanted.has(table.name));
+    const shapes = await readTableShapes(reader, tables);
+    const oids = [...shapes.values()].map(({ oid }) => oid);
     return {
       tables: new Map(tables.map((table) => [table.name, table])),
-      shapes: await readTableShapes(reader, tables),
+      shapes,
+      ignored: await readIgnoredColumns(reader, queueName, oids),
     };
   });
 }

@@ -7,7 +7,7 @@ import type { RowList } from './row-differences.js';
 
 /** The result of one table as lines for a person; the first one begins with the table's name. */
 export function tableLines(comparison: TableComparison, countOnly: boolean): string[] {
-  const { tableName, totals, seconds, verdict } = comparison;
+  const { tableName, totals, seconds, verdict, ignoredColumns = [] } = comparison;
   if (verdict.kind === 'not checked') {
     return [`${tableName}: NOT CHECKED: ${verdict.reason} (${verdict.code})`];
   }
@@ -17,6 +17,9 @@ export function tableLines(comparison: TableComparison, countOnly: boolean): str
   if (totals !== undefined) {
     lines.push(`    provider:   ${totalText(totals.provider, countOnly)}`);
     lines.push(`    subscriber: ${totalText(totals.subscriber, countOnly)}`);
+  }
+  if (ignoredColumns.length > 0) {
+    lines.push(`    not compared, for the provider's trigger ignores them: ${ignoredColumns.join(', ')}`);
   }
   if (verdict.kind === 'different') lines.push(...differenceLines(verdict));
   return lines;
@@ -46,6 +49,9 @@ export function comparisonJson(comparison: Comparison, countOnly: boolean): unkn
             provider: totalJson(table.totals.provider, countOnly),
             subscriber: totalJson(table.totals.subscriber, countOnly),
           }),
+      ...(table.ignoredColumns === undefined || table.ignoredColumns.length === 0
+        ? {}
+        : { ignoredColumns: table.ignoredColumns }),
       ...verdictJson(table.verdict),
     })),
   };

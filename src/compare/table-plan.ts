@@ -28,25 +28,31 @@ export interface TablePlan {
   readonly hasIntegerKey: boolean;
   /** Columns of the provider that the subscriber does not have. */
   readonly missingColumns: readonly string[];
+  /** Columns of the provider that are not compared because no event has them. */
+  readonly ignoredColumns: readonly string[];
 }
 
 /**
  * Pairs the columns of both sides by name, in the provider's order.
  *
  * A column that both sides compute is not compared, for it holds nothing of its own. Columns that only the subscriber
- * has do not matter.
+ * has do not matter, nor do those that triggers leave out of events.
  */
 export function planTable(
   tableName: string,
   shapes: Sides<TableShape>,
   selection: RowSelection = WHOLE_TABLE,
+  ignored: ReadonlySet<string> = new Set(),
 ): TablePlan {
   const others = new Map(shapes.subscriber.columns.map((column) => [column.name, column]));
   const missingColumns: string[] = [];
+  const ignoredColumns: string[] = [];
   const pairs: Sides<ColumnShape>[] = [];
   for (const column of selectedColumns(shapes.provider, selection)) {
     const other = others.get(column.name);
-    if (other === undefined) {
+    if (ignored.has(column.name)) {
+      ignoredColumns.push(column.name);
+    } else if (other === undefined) {
       if (!column.isGenerated) missingColumns.push(column.name);
     } else if (!(column.isGenerated && other.isGenerated)) {
       pairs.push({ provider: column, subscriber: other });
@@ -66,6 +72,7 @@ export function planTable(
       !selection.values.has(keyPairs[0]?.provider.name ?? '') &&
       keyPairs.every((pair) => isInteger(pair.provider.type) && isInteger(pair.subscriber.type)),
     missingColumns,
+    ignoredColumns,
   };
 }
 

@@ -3,7 +3,7 @@ import type { Connection } from '../db/connection.js';
 import { quoteName } from '../db/identifier.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { failpoint } from '../runtime/failpoint.js';
-import { hasStockTrigger, readCapturePlans } from './capture-plans.js';
+import { hasStockTrigger, hasTriggerArguments, readCapturePlans } from './capture-plans.js';
 import { type MergedPart, readOtherParts, readSiblings } from './merged-parts.js';
 import { readTables } from './table-list.js';
 import { createTriggers, type TriggerOptions, type WithTableLock } from './table-triggers.js';
@@ -14,6 +14,7 @@ export interface AddTableOptions {
   /** Its name in this database where it differs. */
   readonly destTable?: string | undefined;
   readonly purpose: TriggerOptions['purpose'];
+  readonly triggerArguments?: TriggerOptions['triggerArguments'];
   /** The rows are here already: no copy. */
   readonly expectSync: boolean;
   /** Urlencoded, as Londiste stores them. */
@@ -34,7 +35,7 @@ export interface AddTableOptions {
  * Both in one transaction: a table that is registered on a root without being captured could be copied by a leaf and
  * lose the writes in between. May be repeated.
  *
- * Throws PC208 when the table stays locked by others, PC411 when other queues have the table too and `merge` is not given.
+ * Throws PC208 when the table stays locked by others, PC400 when it is replicated already in another way, PC411 when other queues have the table too and `merge` is not given.
  */
 export async function addTable(connection: Connection, options: AddTableOptions): Promise<AddTableOutcome> {
   const { queueName, tableName, purpose } = options;
@@ -56,7 +57,7 @@ export async function addTable(connection: Connection, options: AddTableOptions)
     return { kind: 'added', otherQueues: [] };
   }
   const otherQueues = await options.withTableLock(destTable, async (tx) => {
-    await createTriggers(tx, { queueName, tableName, destTable, purpose });
+    await createTriggers(tx, { ...options, destTable });
     await register(tx, options, destTable);
     const others = await readOtherParts(tx, queueName, tableName);
     if (purpose !== 'none') for (const part of others) await closeToWriters(tx, part, destTable);
@@ -135,7 +136,7 @@ async function completeTable(
   destTable: string,
   options: AddTableOptions,
 ): Promise<void> {
-  const { queueName, tableName, purpose } = options;
+  const { queueName, tableName, purpose, triggerArguments } = options;
   if (options.destTable !== undefined && options.destTable !== destTable) {
     throw new ReplicateError(
       'PC400',
@@ -143,15 +144,17 @@ async function completeTable(
       { table: tableName },
     );
   }
-  if (
-    options.isVirtual ||
-    purpose === 'none' ||
-    (await readCapturePlans(connection, queueName)).has(tableName)
-  )
-    return;
+  if (options.isVirtual || purpose === 'none') return;
+  const plan = (await readCapturePlans(connection, queueName)).get(tableName);
+  if (plan !== undefined) {
+    if (hasTriggerArguments(plan, triggerArguments)) return;
+    throw new ReplicateError(
+      'PC400',
+      `Table ${tableName} is replicated here already, with other trigger arguments: use change-handler.`,
+      { table: tableName },
+    );
+  }
   // The triggers of a table that the original's Londiste has added do the same: two sets would double its events.
   if (await hasStockTrigger(connection, queueName, destTable)) return;
-  await options.withTableLock(destTable, (tx) =>
-    createTriggers(tx, { queueName, tableName, destTable, purpose }),
-  );
+  await options.withTableLock(destTable, (tx) => createTriggers(tx, { ...options, destTable }));
 }

@@ -8,6 +8,20 @@ export interface CapturePlan {
   readonly mode: string;
   /** Why not by the cheapest way; empty when it is. */
   readonly reason: string;
+  /** What the operator wants of the triggers; empty for generated ones. */
+  readonly triggerArguments: readonly string[];
+}
+
+/** True when the plan has these arguments, in this order; undefined: whatever it has. Pure. */
+export function hasTriggerArguments(
+  { triggerArguments }: CapturePlan,
+  wanted: readonly string[] | undefined,
+): boolean {
+  if (wanted === undefined) return true;
+  return (
+    wanted.length === triggerArguments.length &&
+    wanted.every((argument, index) => argument === triggerArguments[index])
+  );
 }
 
 interface PlanRow extends Row {
@@ -15,6 +29,7 @@ interface PlanRow extends Row {
   readonly purpose: 'capture' | 'deny';
   readonly mode: string;
   readonly reason: string;
+  readonly trigger_args: string[];
 }
 
 /** The capture plans of a queue by name of the table. */
@@ -23,13 +38,13 @@ export async function readCapturePlans(
   queueName: string,
 ): Promise<ReadonlyMap<string, CapturePlan>> {
   const rows = await connection.query<PlanRow>(
-    'select table_name, purpose, mode, reason from pgcascade.capture_plan where queue_name = $1',
+    'select table_name, purpose, mode, reason, trigger_args from pgcascade.capture_plan where queue_name = $1',
     [queueName],
   );
   return new Map(
-    rows.map(({ table_name: tableName, purpose, mode, reason }) => [
+    rows.map(({ table_name: tableName, purpose, mode, reason, trigger_args: triggerArguments }) => [
       tableName,
-      { tableName, purpose, mode, reason },
+      { tableName, purpose, mode, reason, triggerArguments },
     ]),
   );
 }

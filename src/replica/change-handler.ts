@@ -2,7 +2,7 @@ import { callApi } from '../cascade/call-api.js';
 import { onlyFollows } from '../cascade/combined-queue.js';
 import type { Connection } from '../db/connection.js';
 import { failpoint } from '../runtime/failpoint.js';
-import { hasStockTrigger, readCapturePlans, skipsWrites } from './capture-plans.js';
+import { hasStockTrigger, hasTriggerArguments, readCapturePlans, skipsWrites } from './capture-plans.js';
 import {
   createTriggers,
   dropStockTriggers,
@@ -26,15 +26,17 @@ export async function changeHandler(
     readonly destTable: string;
     readonly attributes: string | null;
     readonly purpose: TriggerOptions['purpose'];
+    /** Undefined: as they are. */
+    readonly triggerArguments?: TriggerOptions['triggerArguments'];
     readonly withTableLock: WithTableLock;
     readonly state: 'kept' | 'ok' | 'to be copied';
   },
 ): Promise<boolean> {
-  const { queueName, tableName, destTable, attributes, purpose, state } = options;
+  const { queueName, tableName, destTable, attributes, state } = options;
   const work = async (tx: Connection, hasOtherTriggers: boolean) => {
     if (hasOtherTriggers) {
       await dropStockTriggers(tx, queueName, tableName);
-      await createTriggers(tx, { queueName, tableName, destTable, purpose });
+      await createTriggers(tx, options);
     }
     await callApi(tx, 'londiste.local_change_handler', [queueName, tableName, ['no_triggers'], attributes], {
       404: 'PC400',
@@ -60,10 +62,11 @@ export async function changeHandler(
 /** True when the table's triggers serve this purpose already, so that it need not be locked. */
 async function hasTriggers(
   connection: Connection,
-  { queueName, tableName, destTable, purpose }: Parameters<typeof changeHandler>[1],
+  { queueName, tableName, destTable, purpose, triggerArguments }: Parameters<typeof changeHandler>[1],
 ): Promise<boolean> {
   const plan = (await readCapturePlans(connection, queueName)).get(tableName);
-  if (plan !== undefined) return plan.purpose === purpose;
+  if (plan !== undefined) return plan.purpose === purpose && hasTriggerArguments(plan, triggerArguments);
+  if (triggerArguments !== undefined && triggerArguments.length > 0) return false;
   const isStock = await hasStockTrigger(connection, queueName, destTable);
   // Triggers of the original's Londiste capture too, and they stay.
   return isStock ? purpose === 'capture' && !(await skipsWrites(connection, destTable)) : purpose === 'none';

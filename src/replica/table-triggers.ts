@@ -16,17 +16,26 @@ export interface TriggerOptions {
    * row, as the tables that Londiste calls queue tables.
    */
   readonly purpose: 'capture' | 'deny' | 'inserts only' | 'none';
+  /**
+   * What the operator wants of the triggers, as Londiste's `local_add_table` takes it: `no_triggers`, `tgflags=…`, arguments of
+   * PgQ's generic triggers. Undefined: what the table's triggers were made with before.
+   */
+  readonly triggerArguments?: readonly string[] | undefined;
 }
 
-/** Makes the triggers of a table, in the caller's transaction. May be repeated: they are made anew. */
+/**
+ * Makes the triggers of a table, in the caller's transaction. May be repeated: they are made anew. Fails with SQLSTATE PC100 or
+ * PC405 when a trigger of this table cannot work with the arguments.
+ */
 export async function createTriggers(tx: Connection, options: TriggerOptions): Promise<void> {
-  const { queueName, tableName, destTable, purpose } = options;
+  const { queueName, tableName, destTable, purpose, triggerArguments = null } = options;
+  const values = [queueName, tableName, destTable, triggerArguments];
   switch (purpose) {
     case 'capture':
-      await tx.query('select pgcascade.create_capture($1, $2, $3)', [queueName, tableName, destTable]);
+      await tx.query('select pgcascade.create_capture($1, $2, $3, $4)', values);
       return;
     case 'deny':
-      await tx.query('select pgcascade.create_deny($1, $2, $3)', [queueName, tableName, destTable]);
+      await tx.query('select pgcascade.create_deny($1, $2, $3, $4)', values);
       return;
     case 'none':
       await dropTriggers(tx, queueName, tableName);

@@ -232,6 +232,98 @@ describe('add-table on a leaf', () => {
   });
 });
 
+describe('add-table with trigger options', () => {
+  test('refuses what a trigger of that table could not do, before anything is done', async () => {
+    const { root } = pair;
+    const refusal = async (names: readonly string[], ...triggerArg: string[]) => {
+      const outcome = await root.run('add-table', names, { triggerArg });
+      expect(await states(root)).toEqual({});
+      return [outcome.code, outcome.message];
+    };
+    const says = (text: string) => expect.stringContaining(text);
+    expect(await refusal(['orders'], 'nullable')).toEqual([
+      'PC100',
+      says('"nullable" is no trigger argument'),
+    ]);
+    expect(await refusal(['orders'], 'Backup')).toEqual(['PC100', says('"Backup" is no trigger argument')]);
+    expect(await refusal(['orders'], 'ignore=total, doubled')).toEqual([
+      'PC100',
+      says('no column " doubled"'),
+    ]);
+    expect(await refusal(['orders'], 'ignore=id,total')).toEqual(['PC100', says('column of the key')]);
+    expect(await refusal(['orders'], 'when=totals > 1')).toEqual(['PC100', says('"totals" does not exist')]);
+    expect(await refusal(['orders'], 'when=total')).toEqual(['PC100', says('boolean')]);
+    expect(await refusal(['orders'], 'when=total >')).toEqual(['PC100', says('syntax error')]);
+    expect(await refusal(['orders'], 'tgflags=X')).toEqual(['PC100', says('"X"')]);
+    expect(await refusal(['no_key'], 'backup')).toEqual(['PC405', says('pkey=')]);
+    expect(await refusal(['orders', 'no_key'], 'backup')).toEqual(['PC405', says('no_key has no key')]);
+    expect(await refusal(['parts'], 'backup')).toEqual(['PC400', says('partitioned')]);
+    const both = await root.run('add-table', ['orders'], { triggerArg: ['backup'], triggers: false });
+    expect(both).toMatchObject({ code: 'PC100' });
+    // Events alone need no key.
+    await root.must('add-table', ['no_key'], { triggerFlags: 'I' });
+  });
+
+  test('refuses a table whose writers may not write events, until they may', async () => {
+    const { root } = pair;
+    await using admin = await root.connect();
+    const role = `clerk_${root.database.name}`;
+    await admin.execute(
+      `create role ${role}; grant usage on schema public to ${role}; grant select, insert on public.orders to ${role}`,
+    );
+    try {
+      const refused = await root.run('add-table', ['orders'], { triggerArg: ['ignore=doubled'] });
+      expect(refused).toMatchObject({
+        code: 'PC204',
+        message: expect.stringContaining(`pgq_writer to ${role}`),
+      });
+      await admin.execute(`grant pgq_writer to ${role}`);
+      await root.must('add-table', ['orders'], { triggerArg: ['ignore=doubled'] });
+      await root.query(`set role ${role}; insert into orders values (1, 2); reset role`);
+      expect(await eventTypes(root, 'public.orders')).toEqual(['INSERT']);
+    } finally {
+      await root.query('reset role');
+      await admin.execute(`drop owned by ${role}; drop role ${role}`);
+    }
+  });
+
+  test('does not let a handler that has triggers of its own have others', async () => {
+    const options = { handler: 'qtable', triggerArg: ['backup'] };
+    expect(await pair.root.run('add-table', ['orders'], options)).toMatchObject({ code: 'PC100' });
+    expect(await states(pair.root)).toEqual({});
+  });
+
+  test('says no word of a table that has them already, and refuses others', async () => {
+    const { root } = pair;
+    await root.must('add-table', ['orders'], { triggerArg: ['backup', 'ignore=doubled'] });
+    const same = { triggerArg: ['backup', 'ignore=doubled'] };
+    expect(await root.must('add-table', ['orders'], same)).toEqual(['public.orders is replicated already']);
+    expect(await root.must('add-table', ['orders'])).toEqual(['public.orders is replicated already']);
+    const other = await root.run('add-table', ['orders'], { triggerArg: ['backup'] });
+    expect(other).toMatchObject({ code: 'PC400', message: expect.stringContaining('change-handler') });
+  });
+
+  test('on a leaf refuses writes whatever the arguments, and with --no-triggers does not', async () => {
+    const { root, leaf } = pair;
+    await root.must('add-table', ['orders', 'no_key']);
+    const lines = await leaf.must('add-table', ['orders'], { triggerArg: ['ignore=total'] });
+    expect(lines).toEqual([expect.stringContaining('has no effect here'), 'added public.orders']);
+    await expect(leaf.query('insert into orders values (1, 2)')).rejects.toThrow('change not allowed');
+    await leaf.must('add-table', ['no_key'], { triggers: false });
+    await leaf.query("insert into no_key values ('mine')");
+    const stored = await leaf.query(
+      'select table_name, mode, trigger_args from pgcascade.capture_plan order by table_name',
+    );
+    expect(stored).toEqual([
+      { table_name: 'public.no_key', mode: 'none', trigger_args: ['no_triggers'] },
+      { table_name: 'public.orders', mode: 'row', trigger_args: ['ignore=total'] },
+    ]);
+    expect(await leaf.query('select * from pgcascade.changed_tables()')).toEqual([]);
+    await leaf.must('remove-table', ['no_key']);
+    expect(await leaf.query("select 1 from pgcascade.capture_plan where mode = 'none'")).toEqual([]);
+  });
+});
+
 describe('remove-table', () => {
   test('on a leaf opens the table again and keeps the name', async () => {
     await pair.root.must('add-table', ['orders']);

@@ -187,7 +187,7 @@ as $$
        and not t.tgisinternal
        and t.tgenabled in ('O', 'A')
        and t.tgtype & 1 = 1
-       and t.tgname not like '!pgcascade\_%'
+       and t.tgname !~ '^(!|zzz_)pgcascade_'
        and (t.tgtype & 66 = 0
             or t.tgtype & 2 = 2
                and l.lanname not in ('c', 'internal')
@@ -233,7 +233,7 @@ language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select case p_mode when 'statement' then 4 when 'mixed' then 3 else 2 end
+    select case p_mode when 'statement' then 4 when 'mixed' then 3 when 'none' then 0 else 2 end
            + case when pgcascade.is_nested(p_mode, p_reason) then 2 else 0 end;
 $$;
 

@@ -359,10 +359,14 @@ begin
     select array_agg(distinct s) into v_settings
       from pgcascade.capture_columns(p_plan.relation, 'n') as c, unnest(c.settings) as s;
 
-    foreach kind in array case p_plan.mode
-        when 'statement' then array['insert', 'update', 'delete', 'truncate']
-        when 'mixed' then array['insert', 'row', 'truncate']
-        else array['row', 'truncate']
+    foreach kind in array case
+        when p_plan.mode = 'none' or 'deny' = any (p_plan.trigger_args) then '{}'
+        else case p_plan.mode
+            when 'statement' then array['insert', 'update', 'delete', 'truncate']
+            when 'mixed' then array['insert', 'row', 'truncate']
+            when 'trigger' then array['truncate']
+            else array['row', 'truncate']
+        end
     end loop
         -- The statements differ by the event table only: made once, with a word in its place that no name has.
         v_body := case kind
@@ -442,7 +446,7 @@ begin
         perform pgcascade.capture_function(v_part.function_name, v_part.source);
         v_changed := true;
     end loop;
-    select * into v_key from pgcascade.table_key(p_plan.relation);
+    select * into v_key from pgcascade.plan_key(p_plan.relation, p_plan.trigger_args);
     update pgcascade.capture_plan as p
        set key_columns = v_key.key_columns,
            key_source = v_key.key_source

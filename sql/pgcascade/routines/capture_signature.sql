@@ -102,7 +102,7 @@ begin
                       from pg_trigger as t
                      where t.tgrelid = p_relation
                        and not t.tgisinternal
-                       and t.tgname not like '!pgcascade\_%'
+                       and t.tgname !~ '^(!|zzz_)pgcascade_'
                        and t.tgtype & 1 = 1),
                    (select string_agg(f.oid::text, ',' order by f.oid)
                       from pg_constraint as f

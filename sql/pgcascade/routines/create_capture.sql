@@ -1,4 +1,4 @@
--- Function: pgcascade.create_capture(3)
+-- Function: pgcascade.create_capture(4)
 --
 -- Makes the triggers that turn every write to a table into events of the queue, and records the plan. Triggers and
 -- functions that an earlier call made are replaced in the same transaction, so no write is missed or doubled.
@@ -6,21 +6,29 @@
 -- The triggers are named `!pgcascade_<plan>_...`: they sort before the user's, so a row's event is written before a
 -- user's trigger can write the same row again.
 --
--- Returns: one row: mode and reason as pgcascade.capture_mode.
--- Raises:  PC302 when the queue is not there, PC400 when the table is not there or the queue's format cannot name its key.
+-- p_trigger_args: what the operator wants of the triggers, as Londiste's local_add_table takes it: no_triggers, tgflags=, arguments
+-- of pgq's generic triggers. With any, rows are captured by such a trigger (mode `trigger`), or by nothing (`none`). Null:
+-- what an earlier call was told.
+--
+-- Returns: one row: mode and reason as pgcascade.wanted_mode.
+-- Raises:  PC302 when the queue is not there, PC400 when the table is not there or the queue's format cannot name its key,
+--          as pgcascade.check_trigger_arguments.
 -- Locks:   the table, SHARE ROW EXCLUSIVE until commit: set lock_timeout before. May be repeated.
+drop function if exists pgcascade.create_capture(text, text, text);
 create or replace function pgcascade.create_capture(
-    p_queue_name  text,
-    p_table_name  text,
-    p_dest_table  text,
-    out mode      text,
-    out reason    text
+    p_queue_name    text,
+    p_table_name    text,
+    p_dest_table    text,
+    p_trigger_args  text[] default null,
+    out mode        text,
+    out reason      text
 )
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_format    text := pgcascade.capture_format(p_queue_name);
+    v_args      text[] := pgcascade.kept_trigger_args(p_queue_name, p_table_name, p_trigger_args);
     v_relation  oid;
     v_key       record;
     v_plan      pgcascade.capture_plan%rowtype;
@@ -28,21 +36,39 @@ declare
 begin
     perform set_config('pgcascade.following', 'on', true);
     v_relation := pgcascade.lock_table(p_dest_table);
-    select * into mode, reason from pgcascade.capture_mode(v_relation);
-    select * into v_key from pgcascade.table_key(v_relation);
+    select * into mode, reason from pgcascade.wanted_mode(v_relation, v_args);
+    select * into v_key from pgcascade.plan_key(v_relation, v_args);
+    if mode = 'trigger' then
+        perform pgcascade.check_trigger_arguments(v_relation, v_args);
+    end if;
 
     perform pgcascade.drop_capture(p_queue_name, p_table_name);
     insert into pgcascade.capture_plan as p (
-        queue_name, table_name, dest_table, relation, purpose, mode, reason, key_columns, key_source, capture_format
+        queue_name, table_name, dest_table, relation, purpose, mode, reason, key_columns, key_source, capture_format, trigger_args
     )
     values (
         p_queue_name, p_table_name, p_dest_table, v_relation, 'capture', create_capture.mode, create_capture.reason,
-        v_key.key_columns, v_key.key_source, v_format
+        v_key.key_columns, v_key.key_source, v_format, v_args
     )
     returning p.* into v_plan;
+    if mode = 'none' then
+        perform set_config('pgcascade.following', '', true);
+        return;
+    end if;
     insert into pgcascade.captured_partition (queue_name, table_name, relation)
     select p_queue_name, p_table_name, l.relation from pgcascade.leaf_partitions(v_relation) as l(relation);
 
+    -- Before the functions are made, which know the table's row triggers.
+    if mode = 'trigger' then
+        select * into v_part from pgcascade.generic_trigger(v_plan);
+        perform pgcascade.attach_trigger(v_relation, v_part.trigger_name, v_part.fires, v_part.call);
+    end if;
+    if 'deny' = any (v_args) then
+        perform pgcascade.attach_trigger(
+            v_relation, format('!pgcascade_%s_truncate', v_plan.plan_no), 'before truncate on %s for each statement',
+            format('pgcascade.deny_write(%L, %L)', p_table_name, p_queue_name)
+        );
+    end if;
     for v_part in
         select c.kind, c.source
           from pgcascade.capture_parts(v_plan) as c
@@ -92,6 +118,31 @@ begin
     perform pgcascade.create_event_trigger();
     perform set_config('pgcascade.following', '', true);
 end;
+$$;
+
+-- Function: pgcascade.kept_trigger_args(3)
+--
+-- Returns: the trigger arguments of a table: p_trigger_args, or when they are null those of its plan, or none.
+-- Raises:  nothing.
+-- Locks:   none. May be repeated.
+create or replace function pgcascade.kept_trigger_args(
+    p_queue_name    text,
+    p_table_name    text,
+    p_trigger_args  text[]
+)
+returns text[]
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(
+        p_trigger_args,
+        (select p.trigger_args
+           from pgcascade.capture_plan as p
+          where p.queue_name = p_queue_name
+            and p.table_name = p_table_name),
+        '{}'
+    );
 $$;
 
 -- Function: pgcascade.capture_partition_truncate(2)
@@ -199,7 +250,7 @@ begin
     if not found then
         return false;
     end if;
-    select * into v_wanted from pgcascade.capture_mode(v_plan.relation);
+    select * into v_wanted from pgcascade.wanted_mode(v_plan.relation, v_plan.trigger_args);
     if v_wanted.mode <> v_plan.mode
        -- Here each partition has a trigger of its own, a new one none yet.
        or current_setting('server_version_num')::integer < 110000
@@ -207,7 +258,7 @@ begin
        or (select count(*)
              from pg_trigger as t
             where t.tgrelid = v_plan.relation
-              and t.tgname like format('!pgcascade\_%s\_%%', v_plan.plan_no))
+              and t.tgname ~ pgcascade.trigger_pattern(v_plan.plan_no))
           <> pgcascade.capture_trigger_count(v_wanted.mode, v_wanted.reason)
     then
         perform pgcascade.create_capture(p_queue_name, p_table_name, v_plan.dest_table);
@@ -223,23 +274,28 @@ begin
 end;
 $$;
 
--- Function: pgcascade.create_deny(3)
+-- Function: pgcascade.create_deny(4)
 --
--- Closes a table of a leaf to every writer but replication, which runs with session_replication_role = replica.
+-- Closes a table of a leaf to every writer but replication, which runs with session_replication_role = replica; with no_triggers
+-- among the trigger arguments it stays open. Other arguments have nothing to do here, where no write becomes an event.
 --
 -- Returns: nothing.
 -- Raises:  PC400 when the table is not there.
 -- Locks:   the table, SHARE ROW EXCLUSIVE until commit: set lock_timeout before. May be repeated.
+drop function if exists pgcascade.create_deny(text, text, text);
 create or replace function pgcascade.create_deny(
-    p_queue_name  text,
-    p_table_name  text,
-    p_dest_table  text
+    p_queue_name    text,
+    p_table_name    text,
+    p_dest_table    text,
+    p_trigger_args  text[] default null
 )
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    v_args      text[] := pgcascade.kept_trigger_args(p_queue_name, p_table_name, p_trigger_args);
+    v_is_open   boolean := 'no_triggers' = any (v_args);
     v_relation  oid;
     v_plan_no   integer;
     v_call      text;
@@ -247,10 +303,16 @@ begin
     v_relation := pgcascade.lock_table(p_dest_table);
     perform pgcascade.drop_capture(p_queue_name, p_table_name);
     insert into pgcascade.capture_plan as p (
-        queue_name, table_name, dest_table, relation, purpose, mode, reason, key_columns, key_source
+        queue_name, table_name, dest_table, relation, purpose, mode, reason, key_columns, key_source, trigger_args
     )
-    values (p_queue_name, p_table_name, p_dest_table, v_relation, 'deny', 'row', 'leaf', '{}', '')
+    values (
+        p_queue_name, p_table_name, p_dest_table, v_relation, 'deny', case when v_is_open then 'none' else 'row' end,
+        'leaf', '{}', '', v_args
+    )
     returning p.plan_no into v_plan_no;
+    if v_is_open then
+        return;
+    end if;
     v_call := format('pgcascade.deny_write(%L, %L)', p_table_name, p_queue_name);
     perform pgcascade.attach_trigger(
         v_relation, format('!pgcascade_%s_deny', v_plan_no),
@@ -316,7 +378,7 @@ begin
     for v_trigger in
         select t.tgrelid::regclass as relation, t.tgname
           from pg_trigger as t
-         where t.tgname like format('!pgcascade\_%s\_%%', v_plan.plan_no)
+         where t.tgname ~ pgcascade.trigger_pattern(v_plan.plan_no)
            -- PostgreSQL drops the clones on partitions with the trigger of the parent.
            and coalesce((to_jsonb(t) ->> 'tgparentid')::oid, 0) = 0
            and not t.tgisinternal

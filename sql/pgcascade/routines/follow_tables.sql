@@ -197,7 +197,7 @@ begin
             perform pgcascade.create_deny(p_queue_name, p_table_name, v_plan.dest_table);
         end if;
         return 'replaced';
-    elsif v_plan.purpose = 'deny' then
+    elsif v_plan.purpose = 'deny' or v_plan.mode = 'none' then
         return null;
     end if;
 
@@ -205,7 +205,7 @@ begin
         if pgcascade.follow_partitions(v_plan, p_is_late) then
             v_outcome := 'renewed';
         end if;
-        select m.mode, m.reason into v_new, v_wanted from pgcascade.capture_mode(v_plan.relation) as m;
+        select m.mode, m.reason into v_new, v_wanted from pgcascade.wanted_mode(v_plan.relation, v_plan.trigger_args) as m;
     end if;
     if not pgcascade.renew_capture(p_queue_name, p_table_name) then
         return v_outcome;
@@ -280,9 +280,11 @@ as $$
            and not pgcascade.is_dropped(p)
         or p.purpose = 'capture'
            and exists (select from pg_class as c where c.oid = p.relation)
+           and p.mode <> 'none'
            and ((select p.mode <> m.mode or pgcascade.is_nested(p.mode, p.reason) <> pgcascade.is_nested(m.mode, m.reason)
-                   from pgcascade.capture_mode(p.relation) as m)
-                or not exists (
+                   from pgcascade.wanted_mode(p.relation, p.trigger_args) as m)
+                or 'deny' <> all (p.trigger_args)
+                   and not exists (
                         select
                           from pg_proc as f
                          where f.pronamespace = 'pgcascade'::regnamespace
@@ -339,7 +341,7 @@ as $$
                select count(*) filter (where t.tgenabled not in ('O', 'A')) as disabled, count(*) as own
                  from pg_trigger as t
                 where t.tgrelid = p.relation
-                  and t.tgname like format('!pgcascade\_%s\_%%', p.plan_no)
+                  and t.tgname ~ pgcascade.trigger_pattern(p.plan_no)
            ) as t
      where p.purpose = 'capture'
        and (t.disabled > 0
@@ -537,6 +539,9 @@ as $$
            a.attname::text,
            format_type(a.atttypid, a.atttypmod),
            case
+               when p.mode = 'none' then 'not sent: no triggers of ours'
+               when p.mode = 'trigger' and a.attname = any (g.ignored) then 'not sent: ignored'
+               when p.mode = 'trigger' then g.travels
                when c.column_name is null then 'not sent: generated'
                when p.capture_format = 'urlenc' then 'urlencoded text'
                when b.native then 'JSON value'
@@ -547,6 +552,7 @@ as $$
                select format('%s = %s', s.name, s.value)
                  from pgcascade.pinned_settings() as s
                 where s.name = any (c.settings)
+                  and p.mode not in ('trigger', 'none')
                 order by s.name
            )
       from pgcascade.capture_plan as p
@@ -555,6 +561,16 @@ as $$
        and a.attnum > 0
        and not a.attisdropped
      cross join lateral pgcascade.base_type(a.atttypid) as b
+     cross join lateral (
+               select string_to_array(substring(array_to_string(p.trigger_args, E'\n') from '(?n)^ignore=(.*)$'), ',') as ignored,
+                      case
+                          when pgcascade.trigger_flags(p.trigger_args) ~ 'Q' then 'SQL, as the session prints it'
+                          when pgcascade.trigger_flags(p.trigger_args) ~ 'J' then 'JSON, text as the session prints it'
+                          when pgcascade.trigger_flags(p.trigger_args) ~ 'L' or p.capture_format = 'urlenc'
+                          then 'urlencoded text, as the session prints it'
+                          else 'JSON, text as the session prints it'
+                      end as travels
+           ) as g
       left join lateral (
                select x.* from pgcascade.capture_columns(p.relation, 'n') as x where x.column_name = a.attname
            ) as c

@@ -9,11 +9,13 @@ import { type HandlerText, withHandlerText } from '../../handlers/handler-text.j
 import { findHandler, NO_HANDLER, tryToBindHandler } from '../../handlers/registry.js';
 import { addTable } from '../../replica/add-table.js';
 import { checkRootTable, checkSubscriberTable } from '../../replica/check-table.js';
+import { checkTriggerArguments } from '../../replica/check-trigger-arguments.js';
 import { syncNames } from '../../replica/copy-names.js';
 import { isPattern, literalName } from '../../replica/expand-names.js';
 import { readMissing } from '../../replica/missing.js';
 import { readRelation } from '../../replica/relation.js';
 import { type ReplicatedTable, readTables } from '../../replica/table-list.js';
+import type { TriggerOptions } from '../../replica/table-triggers.js';
 import { chooseNames } from '../choose-names.js';
 import type { CommandContext, CommandSpec } from '../command.js';
 import {
@@ -28,6 +30,7 @@ import { handlerSettings } from '../handler-settings.js';
 import { withLocalNode, withProvider } from '../local-node.js';
 import { showWaitSync } from '../show-wait-sync.js';
 import { tableLock } from '../table-lock.js';
+import { noteTriggerArguments, TRIGGER_OPTIONS, triggerArguments } from '../trigger-options.js';
 
 interface AddTableSwitches {
   readonly all: boolean;
@@ -38,6 +41,7 @@ interface AddTableSwitches {
   readonly destTable: string | undefined;
   readonly merge: 'all' | 'this' | undefined;
   readonly handler: HandlerText | undefined;
+  readonly triggerArguments: TriggerOptions['triggerArguments'];
 }
 
 /** `replicate INI add-table NAME…` */
@@ -63,6 +67,7 @@ export const command: CommandSpec = {
     { flags: '--skip-non-existing', summary: 'Warn about tables that cannot be added, and add the others.' },
     { flags: '--force', summary: 'Accept names that are not in the list of tables, and single partitions.' },
     ...HANDLER_OPTIONS,
+    ...TRIGGER_OPTIONS,
     { flags: '--wait-sync', summary: 'Wait until all tables of this node are in sync.' },
   ],
   async run(context, args, options) {
@@ -75,6 +80,7 @@ export const command: CommandSpec = {
       destTable: options['destTable'] as string | undefined,
       merge: mergeOf(options),
       handler: handlerOption(options),
+      triggerArguments: triggerArguments(options),
     };
     return withLocalNode(context, 'add-table', async (connection, node) => {
       if (switches.merge !== undefined && node.nodeType !== 'leaf') {
@@ -258,8 +264,15 @@ async function addAll(
   for (const tableName of names) {
     try {
       const before = switches.handler === undefined ? present.get(tableName) : undefined;
-      if (before !== undefined) accepted.set(tableName, unchanged(before));
-      else accepted.set(tableName, await check(tableName, destTable ?? tableName));
+      if (before !== undefined) {
+        accepted.set(tableName, unchanged(before));
+        continue;
+      }
+      const chosen = await check(tableName, destTable ?? tableName);
+      if (node.nodeType !== 'leaf') {
+        await checkTriggerArguments(connection, destTable ?? tableName, switches.triggerArguments ?? []);
+      }
+      accepted.set(tableName, chosen);
     } catch (error) {
       if (!(error instanceof ReplicateError) || error.entry.policy === 'retry') throw error;
       refused.set(tableName, error);
@@ -278,11 +291,15 @@ async function addAll(
       destTable ?? tableName,
       handler.bound,
     );
+    for (const note of noteTriggerArguments(tableName, node.nodeType, purpose, switches.triggerArguments)) {
+      output.print(note);
+    }
     const table = {
       queueName,
       tableName,
       destTable,
       purpose,
+      triggerArguments: switches.triggerArguments,
       withTableLock,
       merge: switches.merge,
       expectSync: switches.expectSync || handler.bound.needsNoCopy === true,

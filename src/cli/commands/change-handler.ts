@@ -7,6 +7,7 @@ import { describeHandler, type HandlerText, withHandlerText } from '../../handle
 import { changeHandler } from '../../replica/change-handler.js';
 import { checkSubscriberTable } from '../../replica/check-table.js';
 import { type ReplicatedTable, readTables } from '../../replica/table-list.js';
+import type { TriggerOptions } from '../../replica/table-triggers.js';
 import { chooseNames } from '../choose-names.js';
 import type { CommandContext, CommandSpec } from '../command.js';
 import {
@@ -20,6 +21,7 @@ import {
 import { handlerSettings } from '../handler-settings.js';
 import { withLocalNode, withProvider } from '../local-node.js';
 import { tableLock } from '../table-lock.js';
+import { noteTriggerArguments, TRIGGER_OPTIONS, triggerArguments } from '../trigger-options.js';
 
 /** `replicate INI change-handler TABLE [--handler=NAME] [--handler-arg=K=V…]` */
 export const command: CommandSpec = {
@@ -28,11 +30,14 @@ export const command: CommandSpec = {
   arguments: [{ name: 'table', required: true, summary: 'Its name.' }],
   options: [
     ...HANDLER_OPTIONS,
+    ...TRIGGER_OPTIONS,
     { flags: '--expect-sync', summary: 'The rows are as the new handler wants them: do not copy.' },
   ],
   async run(context, args, options) {
     const option = handlerOption(options);
     const expectSync = options['expectSync'] === true;
+    // As in Londiste all is said anew: without a word the triggers are the usual ones.
+    const triggers = triggerArguments(options) ?? [];
     return withLocalNode(context, 'change-handler', async (connection, node) => {
       const tables = (await readTables(connection, context.config.queueName)).filter(
         ({ isLocal }) => isLocal,
@@ -50,7 +55,7 @@ export const command: CommandSpec = {
         node.nodeType === 'root'
           ? await choose(context, connection, node, table, option, expectSync)
           : await chooseBelow(context, connection, node, table, option, expectSync);
-      await change(context, connection, node, table, chosen, expectSync);
+      await change(context, connection, node, table, chosen, expectSync, triggers);
       return 0;
     });
   },
@@ -107,6 +112,7 @@ async function change(
   table: ReplicatedTable,
   { text, bound, notes }: ChosenHandler,
   expectSync: boolean,
+  triggers: TriggerOptions['triggerArguments'],
 ): Promise<void> {
   const { name: tableName, destTable, attrs } = table;
   for (const note of notes) output.print(note);
@@ -114,6 +120,7 @@ async function change(
   const needsNoCopy = bound.needsNoCopy === true || bound.needsNoTable === true;
   const state = nodeType === 'root' || expectSync ? 'kept' : needsNoCopy ? 'ok' : 'to be copied';
   const { purpose, isVirtual } = await chooseTriggers(connection, nodeType, destTable, bound);
+  for (const note of noteTriggerArguments(tableName, nodeType, purpose, triggers)) output.print(note);
   const isCopied = await changeHandler(connection, {
     queueName,
     tableName,
@@ -121,6 +128,7 @@ async function change(
     attributes,
     state,
     purpose: isVirtual ? 'none' : purpose,
+    triggerArguments: triggers,
     withTableLock: tableLock(connection, lockTimeoutMs),
   });
   output.print(`${tableName}: handler ${text === undefined ? 'plain' : describeHandler(text)}`);

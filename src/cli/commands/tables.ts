@@ -1,5 +1,6 @@
 import { describeHandler, readHandlerText, withHandlerText } from '../../handlers/handler-text.js';
 import {
+  type CapturePlan,
   type CaptureReport,
   readCapturePlans,
   readCaptureReports,
@@ -48,7 +49,7 @@ export const command: CommandSpec = {
           destTable === name ? name : `${name} → ${destTable}`,
           describeTableState(state),
           describeAttributes(attrs),
-          plan === undefined ? '' : plan.purpose === 'deny' ? 'writes refused' : plan.mode,
+          plan === undefined ? '' : describePlan(plan),
           plan?.purpose === 'capture' ? plan.reason : '',
         ];
       });
@@ -58,6 +59,11 @@ export const command: CommandSpec = {
     });
   },
 };
+
+function describePlan({ purpose, mode }: CapturePlan): string {
+  if (mode === 'none') return 'no triggers';
+  return purpose === 'deny' ? 'writes refused' : mode;
+}
 
 /** One captured table: its plan, then a line for each column. */
 function printCapture(output: Output, report: CaptureReport): void {
