@@ -78,6 +78,16 @@ export class SnapshotServer implements AsyncDisposable {
     return mayGoOn;
   }
 
+  /** Whether a compare waits for a tick that the worker has still to come to, and must not pass over. */
+  async isAwaited(): Promise<boolean> {
+    const { subscriber, queueName } = this.#options;
+    const { awaited } = await subscriber.one<{ awaited: boolean }>(
+      'select pgcascade.awaits_snapshot($1) as awaited',
+      [queueName],
+    );
+    return awaited;
+  }
+
   /** Releases all snapshots. Compares that have imported theirs go on. */
   async close(): Promise<void> {
     this.#closing.abort();

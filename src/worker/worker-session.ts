@@ -1,6 +1,7 @@
 import type { Connection } from '../db/connection.js';
 import { checkInstalled } from '../install/check-installed.js';
-import { nextBatch } from '../queue/batches.js';
+import type { BatchLimits } from '../queue/batch-limits.js';
+import { type Batch, nextBatch } from '../queue/batches.js';
 import { backoffMs } from '../runtime/backoff.js';
 import { sleep } from '../runtime/sleep.js';
 import { Wake } from '../runtime/wake.js';
@@ -35,6 +36,13 @@ const HOLD_POLL_MS = 20;
 const STALE_CHECK_PAUSE_MS = 2_000;
 /** How often the worker looks whether a waiting table has changed. */
 const WAITING_CHECK_PAUSE_MS = 2_000;
+/** A worker that found so many batches one after the other without a pause is behind. */
+const BATCHES_OF_A_BACKLOG = 3;
+/**
+ * What a leaf that is behind takes at once, where there is as much: each batch costs two commits and a dozen round trips. Only
+ * ticks that nobody can have made a moment ago to meet the worker there.
+ */
+const BACKLOG_BATCH: BatchLimits = { minLagMs: 2_000, minIntervalMs: 1_000, minCount: 20_000 };
 /** How often it looks whether the provider still holds the events of waiting tables. */
 const HOLD_CHECK_PAUSE_MS = 30_000;
 
@@ -70,6 +78,8 @@ export class WorkerSession implements AsyncDisposable {
   /** The provider's session for which the look at `#holdCheckAt` was made. */
   #heldOn: Connection | undefined;
   #failures = 0;
+  /** Batches since the worker had nothing to do. */
+  #batchesInARow = 0;
 
   private constructor(
     options: WorkerOptions,
@@ -246,11 +256,16 @@ export class WorkerSession implements AsyncDisposable {
     combined: CombinedNode | undefined,
   ): Promise<boolean> {
     const { queueName, consumerName, maxBlockRows, maxBlockBytes, signal, log } = this.#options;
-    const batch = await nextBatch(provider, queueName, consumerName);
+    const several = (await this.#maySkipTicks(combined))
+      ? await nextBatch(provider, queueName, consumerName, BACKLOG_BATCH)
+      : undefined;
+    const batch: Batch | undefined = several ?? (await nextBatch(provider, queueName, consumerName));
     if (batch === undefined) {
       this.#failures = 0;
+      this.#batchesInARow = 0;
       return false;
     }
+    this.#batchesInARow++;
     const reading = { maxBlockRows, maxBlockBytes };
     if (combined !== undefined && batch.endTick <= state.completedTick) {
       await followBatch({ provider, subscriber: this.#subscriber, consumerName, reading, signal }, batch);
@@ -299,6 +314,22 @@ export class WorkerSession implements AsyncDisposable {
     for (const conflict of outcome.conflicts) logParked(log, 'parked', conflict);
     for (const conflict of outcome.waiting) logParked(log, 'waiting', conflict);
     return true;
+  }
+
+  /**
+   * Whether several ticks may become one batch, one transaction here: never on a branch, whose queue has the ticks of the
+   * root, nor while something (a copy, a table that waits, keys of a dead root, a compare) depends on where one of them is.
+   */
+  async #maySkipTicks(combined: CombinedNode | undefined): Promise<boolean> {
+    return (
+      this.#batchesInARow >= BATCHES_OF_A_BACKLOG &&
+      this.#nodeType === 'leaf' &&
+      combined === undefined &&
+      this.#copies.isIdle &&
+      this.#registry.waiting.length === 0 &&
+      this.#resurrectedKeys.isEmpty &&
+      !(await this.#snapshots.isAwaited())
+    );
   }
 
   /** True when a waiting table is taken up, or is not to wait any more: the registry must be read again. */

@@ -252,6 +252,31 @@ end;
 $$;
 
 
+-- Function: pgcascade.awaits_snapshot(1)
+--
+-- Whether somebody waits for a snapshot at a tick that the worker has still to come to: it must not pass over it.
+--
+-- Returns: boolean.
+-- Raises:  nothing.
+-- Locks:   none.
+create or replace function pgcascade.awaits_snapshot(
+    p_queue_name  text
+)
+returns boolean
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select exists (
+        select
+          from pgcascade.snapshot_request as r
+         where r.queue_name = p_queue_name
+           and r.state = 'waiting'
+    );
+$$;
+
+
 -- Function: pgcascade.provide_snapshot(2)
 --
 -- Hands the worker's exported snapshot to the compare that asked for it. Only the worker calls it. The other workers
