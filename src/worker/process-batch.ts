@@ -5,6 +5,7 @@ import { ReplicateError } from '../errors/replicate-error.js';
 import { type Batch, finishBatch } from '../queue/batches.js';
 import type { QueueEvent } from '../queue/event.js';
 import { type TickId, tickId } from '../queue/ids.js';
+import { readAhead } from '../queue/read-ahead.js';
 import { type ReadEventsOptions, readEvents, readForwardedEvents } from '../queue/read-events.js';
 import { failpoint } from '../runtime/failpoint.js';
 import { applyEvents } from './apply-events.js';
@@ -127,6 +128,9 @@ async function tryBatch(
       noteScript: (script: AppliedScript) => scripts.push(script),
     };
     let isEmpty = true;
+    // A COPY that is left before its end can only be cut.
+    const ahead = <E>(blocks: AsyncGenerator<E[], void, undefined>) =>
+      readAhead(blocks, () => ports.provider.destroy());
     const work = async (block: readonly QueueEvent[]) => {
       isEmpty = false;
       ports.signal.throwIfAborted();
@@ -146,14 +150,14 @@ async function tryBatch(
     };
     if (ports.openQueue !== undefined) {
       const queue = await ports.openQueue(tx, batch);
-      for await (const block of readForwardedEvents(ports.provider, batch, ports.reading)) {
+      for await (const block of ahead(readForwardedEvents(ports.provider, batch, ports.reading))) {
         await queue.write(await forwardedEvents(tx, block, ports.registry));
         await work(block);
       }
       await queue.end();
     } else {
       const reading = { ...ports.reading, timedTables: ports.registry.timedTables };
-      for await (const block of readEvents(ports.provider, batch, reading)) await work(block);
+      for await (const block of ahead(readEvents(ports.provider, batch, reading))) await work(block);
     }
     await taken.finish();
     shapes?.assertNone();
