@@ -2,18 +2,19 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { TestNode } from '../support/test-node.js';
 import { openTree, type Tree } from '../support/tree.js';
 
-const TICKS = 60;
+const TICKS = 40;
 
 let tree: Tree;
 let root: TestNode;
 let leaf: TestNode;
 let branch: TestNode;
+let lastTick: bigint | undefined;
 
 beforeAll(async () => {
   tree = await openTree({
     nodes: {
       root: { major: 18 },
-      leaf: { major: 10, provider: 'root' },
+      leaf: { major: 18, provider: 'root' },
       branch: { major: 18, provider: 'root', isBranch: true },
     },
     tables: 'create table public.t (id int primary key, v text)',
@@ -49,16 +50,18 @@ async function writeBacklog(first: number): Promise<void> {
     "update pgq.tick set tick_time = now() - interval '1 hour' + tick_id * interval '0.1 s' where tick_id > $1",
     [from],
   );
+  lastTick = await newestTick();
   await root.query("select pgq.set_queue_config('app', 'ticker_paused', 'false'); truncate batches");
 }
 
 const newestTick = async () =>
   (await root.query<{ id: bigint }>('select max(tick_id) as id from pgq.tick'))[0]?.id;
 
+/** Batches of the backlog. */
 async function batchesOf(node: TestNode): Promise<number> {
   const [row] = await root.query<{ count: number }>(
-    `select count(distinct tick)::int as count from batches join pgq.consumer on co_id = consumer where co_name = $1`,
-    [`${node.name}_worker`],
+    `select count(distinct tick)::int as count from batches join pgq.consumer on co_id = consumer where co_name = $1 and tick <= $2`,
+    [`${node.name}_worker`, lastTick],
   );
   return row?.count ?? 0;
 }

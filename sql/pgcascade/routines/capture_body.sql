@@ -30,15 +30,19 @@ create or replace function pgcascade.capture_same_key(
     p_other        text
 )
 returns text
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select coalesce(
-        string_agg(format('%s.%I %s %s.%I', p_one, k.name, k.operator, p_other, k.name), ' and ' order by k.position), 'true'
-    )
-      from unnest(p_key_columns, (pgcascade.table_key(p_relation)).operators)
-           with ordinality as k(name, operator, position);
+begin
+    return (
+        select coalesce(
+            string_agg(format('%s.%I %s %s.%I', p_one, k.name, k.operator, p_other, k.name), ' and ' order by k.position), 'true'
+        )
+          from unnest(p_key_columns, (pgcascade.table_key(p_relation)).operators)
+               with ordinality as k(name, operator, position)
+    );
+end;
 $$;
 
 -- Function: pgcascade.capture_rows(10)

@@ -16,24 +16,28 @@ create or replace function pgcascade.capture_unusual(
     p_settings  text[]
 )
 returns text
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select format(
-        $f$pg_catalog.current_setting('session_replication_role') operator(pg_catalog.=) 'local'
-       or pg_catalog.current_setting('pgcascade.script', true) operator(pg_catalog.<>) ''
-       or pgcascade.capture_signature(%L::pg_catalog.regclass) operator(pg_catalog.<>) %L%s$f$,
-        p_plan.relation::text,
-        pgcascade.capture_signature(p_plan.relation::regclass),
-        (select string_agg(E'\n       or ' || s.differs, '' order by s.name)
-           from pgcascade.pinned_settings() as s
-          where s.name = any (p_settings))
-    ) || case
-        when pgcascade.is_nested(p_plan.mode, p_plan.reason)
-        then E'\n       or ' || pgcascade.capture_nested_condition(p_plan.plan_no)
-        else ''
-    end;
+begin
+    return (
+        select format(
+            $f$pg_catalog.current_setting('session_replication_role') operator(pg_catalog.=) 'local'
+           or pg_catalog.current_setting('pgcascade.script', true) operator(pg_catalog.<>) ''
+           or pgcascade.capture_signature(%L::pg_catalog.regclass) operator(pg_catalog.<>) %L%s$f$,
+            p_plan.relation::text,
+            pgcascade.capture_signature(p_plan.relation::regclass),
+            (select string_agg(E'\n       or ' || s.differs, '' order by s.name)
+               from pgcascade.pinned_settings() as s
+              where s.name = any (p_settings))
+        ) || case
+            when pgcascade.is_nested(p_plan.mode, p_plan.reason)
+            then E'\n       or ' || pgcascade.capture_nested_condition(p_plan.plan_no)
+            else ''
+        end
+    );
+end;
 $$;
 
 -- Function: pgcascade.capture_open_table(1)
@@ -63,9 +67,10 @@ as $$
     end;
 $$;
 
--- Function: pgcascade.capture_fast(6)
+-- Function: pgcascade.capture_fast(7)
 --
--- The beginning of one generated trigger function. It writes the events of a statement all or not at all; then the rest
+-- The beginning of one generated trigger function, from its statement for one event table (p_body, with E'\\x01events\\x01' for the
+-- table and E'\\x01condition\\x01' for a condition). It writes the events of a statement all or not at all; then the rest
 -- of the function does. A statement without a row is done, too.
 --
 -- The statement asks for the event table once more: by then it holds its lock on the table, which who closes the queue for
@@ -80,7 +85,8 @@ create or replace function pgcascade.capture_fast(
     p_kind         text,
     p_key_columns  text[],
     p_settings     text[],
-    p_order        text
+    p_order        text,
+    p_body         text
 )
 returns text
 language plpgsql
@@ -89,12 +95,10 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_open       text := pgcascade.capture_open_table(p_queue);
-    v_table      constant text := E'\x01events\x01';
     v_number     constant text := E'\x01number\x01';
     v_condition  text;
-    v_body       text;
 begin
-    if p_kind = 'truncate' or p_kind = 'update' and cardinality(p_key_columns) = 0 then
+    if p_body is null then
         return '';
     end if;
     v_condition := coalesce(nullif(concat_ws(
@@ -108,15 +112,6 @@ begin
             )
         end
     ), ''), 'true');
-    v_body := case p_kind
-        when 'row' then pgcascade.capture_by_row(
-            p_plan.capture_format, p_plan.relation, p_plan.table_name, p_key_columns, v_table, v_condition
-        )
-        else pgcascade.capture_rows(
-            p_plan.capture_format, upper(p_kind), p_plan.relation, p_plan.table_name, p_key_columns, v_table,
-            p_is_one => p_kind = 'update', p_condition => v_condition
-        )
-    end;
     return format(
         E'    v_open := case when (%s) is not true then %s end;\n%s    end if;\n    if found then\n        return null;\n    end if;\n%s',
         pgcascade.capture_unusual(p_plan, p_settings)
@@ -131,7 +126,12 @@ begin
                     format(
                         E'    %s v_open operator(pg_catalog.=) %s then\n%s\n',
                         case no when 0 then 'if' else 'elsif' end, no,
-                        replace(replace(v_body, v_table, format('%s_%s', p_queue.queue_data_pfx, no)), v_number, no::text)
+                        replace(
+                            replace(
+                                replace(p_body, E'\x01condition\x01', v_condition), E'\x01events\x01', format('%s_%s', p_queue.queue_data_pfx, no)
+                            ),
+                            v_number, no::text
+                        )
                     ),
                     '' order by no
                 )

@@ -344,6 +344,8 @@ declare
     v_keys      text[];
     v_settings  text[];
     v_table     constant text := E'\x01events\x01';
+    v_condition constant text := E'\x01condition\x01';
+    v_one       text;
     v_body      text;
     v_bodies    text[];
 begin
@@ -368,20 +370,26 @@ begin
             else array['row', 'truncate']
         end
     end loop
-        -- The statements differ by the event table only: made once, with a word in its place that no name has.
-        v_body := case kind
-            when 'row' then pgcascade.capture_by_row(p_plan.capture_format, p_plan.relation, p_plan.table_name, v_keys, v_table)
+        -- The statements differ by the event table only: made once, with words in its place and in that of a condition that no
+        -- name has.
+        v_one := case
+            when kind = 'row' then pgcascade.capture_by_row(
+                p_plan.capture_format, p_plan.relation, p_plan.table_name, v_keys, v_table, v_condition
+            )
+            when kind in ('insert', 'delete') or kind = 'update' and cardinality(v_keys) > 0 then pgcascade.capture_rows(
+                p_plan.capture_format, upper(kind), p_plan.relation, p_plan.table_name, v_keys, v_table,
+                p_is_one => kind = 'update', p_condition => v_condition
+            )
+        end;
+        v_body := case
+            when kind = 'row' then pgcascade.capture_by_row(p_plan.capture_format, p_plan.relation, p_plan.table_name, v_keys, v_table)
+            when kind in ('insert', 'delete') then replace(v_one, v_condition, 'true')
             else pgcascade.capture_rows(
                 p_plan.capture_format, upper(kind), p_plan.relation, p_plan.table_name, v_keys, v_table
             )
         end;
         if kind = 'update' and cardinality(v_keys) > 0 then
-            v_body := pgcascade.capture_update_body(
-                pgcascade.capture_rows(
-                    p_plan.capture_format, 'UPDATE', p_plan.relation, p_plan.table_name, v_keys, v_table, p_is_one => true
-                ),
-                v_body
-            );
+            v_body := pgcascade.capture_update_body(replace(v_one, v_condition, 'true'), v_body);
         end if;
         v_bodies := array(
             select replace(v_body, v_table, format('%s_%s', v_queue.queue_data_pfx, no))
@@ -390,7 +398,9 @@ begin
         );
         source := pgcascade.capture_program(
             v_queue.queue_id,
-            pgcascade.capture_fast(p_plan, v_queue, kind, v_keys, v_settings, pgcascade.capture_order_condition(p_plan, kind)),
+            pgcascade.capture_fast(
+                p_plan, v_queue, kind, v_keys, v_settings, pgcascade.capture_order_condition(p_plan, kind), v_one
+            ),
             pgcascade.capture_guard(p_plan, v_queue.queue_id, kind, case when kind = 'truncate' then '{}' else v_settings end),
             case when kind = 'update' and cardinality(v_keys) > 0 then pgcascade.capture_update_begin() else '' end,
             v_bodies,

@@ -55,10 +55,12 @@ create or replace function pgcascade.capture_row(
     out source    text,
     out row_text  text
 )
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
+begin
+    -- Not SQL functions, here and below, which would be planned at each call: a table asks for them some fifty times.
     select 'select ' || coalesce(string_agg(format('%s as %I', c.expression, c.column_name), ', ' order by c.position), ''),
            case
                when p_format = 'urlenc'
@@ -75,12 +77,14 @@ as $$
                when count(*) = 0 then $q$'{}'$q$
                else format('pg_catalog.row_to_json(%I.*)::pg_catalog.text', p_as)
            end
+      into source, row_text
       from (
-          select column_name, expression, row_number() over () as position
-            from pgcascade.capture_columns(p_relation, p_alias)
+          select c.column_name, c.expression, row_number() over () as position
+            from pgcascade.capture_columns(p_relation, p_alias) as c
            where p_only is null
-              or column_name = any (p_only)
+              or c.column_name = any (p_only)
       ) as c;
+end;
 $$;
 
 -- Function: pgcascade.capture_key(3)
@@ -96,17 +100,21 @@ create or replace function pgcascade.capture_key(
     p_key_columns  text[]
 )
 returns text
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select case cardinality(p_key_columns)
-               when 0 then 'null::pg_catalog.text'
-               when 1 then max(c.expression) || '::pg_catalog.text'
-               else format('row(%s)::pg_catalog.text', string_agg(c.expression, ', ' order by array_position(p_key_columns, c.column_name)))
-           end
-      from pgcascade.capture_columns(p_relation, p_alias) as c
-     where c.column_name = any (p_key_columns);
+begin
+    return (
+        select case cardinality(p_key_columns)
+                   when 0 then 'null::pg_catalog.text'
+                   when 1 then max(c.expression) || '::pg_catalog.text'
+                   else format('row(%s)::pg_catalog.text', string_agg(c.expression, ', ' order by array_position(p_key_columns, c.column_name)))
+               end
+          from pgcascade.capture_columns(p_relation, p_alias) as c
+         where c.column_name = any (p_key_columns)
+    );
+end;
 $$;
 
 -- Function: pgcascade.capture_changed(3)
@@ -122,29 +130,33 @@ create or replace function pgcascade.capture_changed(
     p_other     text
 )
 returns text
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select case
-        -- Cheaper than a row that is put together; of NEW and OLD PL/pgSQL makes one anyway.
-        when p_one <> 'old' and count(*) = (
-                 select count(*)
-                   from pg_attribute as a
-                  where a.attrelid = p_relation
-                    and a.attnum > 0
-                    and not a.attisdropped
-             )
-             and count(*) > 0
-        then format('(%s.*)::pg_catalog.record operator(pg_catalog.*<>) (%s.*)::pg_catalog.record', p_one, p_other)
-        -- The cast keeps the parser from comparing column by column, for which json and others have no operator.
-        else format(
-            'row(%s)::pg_catalog.record operator(pg_catalog.*<>) row(%s)::pg_catalog.record',
-            coalesce(string_agg(format('%s.%I', p_one, c.column_name), ', '), 'null'),
-            coalesce(string_agg(format('%s.%I', p_other, c.column_name), ', '), 'null')
-        )
-    end
-      from pgcascade.capture_columns(p_relation, p_one) as c;
+begin
+    return (
+        select case
+            -- Cheaper than a row that is put together; of NEW and OLD PL/pgSQL makes one anyway.
+            when p_one <> 'old' and count(*) = (
+                     select count(*)
+                       from pg_attribute as a
+                      where a.attrelid = p_relation
+                        and a.attnum > 0
+                        and not a.attisdropped
+                 )
+                 and count(*) > 0
+            then format('(%s.*)::pg_catalog.record operator(pg_catalog.*<>) (%s.*)::pg_catalog.record', p_one, p_other)
+            -- The cast keeps the parser from comparing column by column, for which json and others have no operator.
+            else format(
+                'row(%s)::pg_catalog.record operator(pg_catalog.*<>) row(%s)::pg_catalog.record',
+                coalesce(string_agg(format('%s.%I', p_one, c.column_name), ', '), 'null'),
+                coalesce(string_agg(format('%s.%I', p_other, c.column_name), ', '), 'null')
+            )
+        end
+          from pgcascade.capture_columns(p_relation, p_one) as c
+    );
+end;
 $$;
 
 -- Function: pgcascade.capture_event_type(4)
@@ -162,22 +174,26 @@ create or replace function pgcascade.capture_event_type(
     p_key_columns  text[]
 )
 returns text
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    select case
-        when p_format = 'urlenc' and p_operation = 'TRUNCATE' then 'R'
-        when p_format = 'urlenc' then left(p_operation, 1) || ':' || array_to_string(p_key_columns, ',')
-        else format(
-            '{"op":"%s","table":[%s,%s],"pkey":[%s]}',
-            p_operation,
-            to_json(split_part(p_table_name, '.', 1)),
-            to_json(substr(p_table_name, strpos(p_table_name, '.') + 1)),
-            (select coalesce(string_agg(to_json(k.name)::text, ',' order by k.position), '')
-               from unnest(p_key_columns) with ordinality as k(name, position))
-        )
-    end;
+begin
+    return (
+        select case
+            when p_format = 'urlenc' and p_operation = 'TRUNCATE' then 'R'
+            when p_format = 'urlenc' then left(p_operation, 1) || ':' || array_to_string(p_key_columns, ',')
+            else format(
+                '{"op":"%s","table":[%s,%s],"pkey":[%s]}',
+                p_operation,
+                to_json(split_part(p_table_name, '.', 1)),
+                to_json(substr(p_table_name, strpos(p_table_name, '.') + 1)),
+                (select coalesce(string_agg(to_json(k.name)::text, ',' order by k.position), '')
+                   from unnest(p_key_columns) with ordinality as k(name, position))
+            )
+        end
+    );
+end;
 $$;
 
 -- Function: pgcascade.capture_insert(7)
@@ -197,13 +213,17 @@ create or replace function pgcascade.capture_insert(
     p_from      text
 )
 returns text
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    select format(
-        E'        insert into %s (ev_time, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3)\n'
-        '        select pg_catalog.now(), %s, %s, %s, %s, %s%s;',
-        p_events, p_type, p_data, p_extra1, p_extra2, p_extra3, E'\n          from ' || nullif(p_from, '')
+begin
+    return (
+        select format(
+            E'        insert into %s (ev_time, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3)\n'
+            '        select pg_catalog.now(), %s, %s, %s, %s, %s%s;',
+            p_events, p_type, p_data, p_extra1, p_extra2, p_extra3, E'\n          from ' || nullif(p_from, '')
+        )
     );
+end;
 $$;

@@ -1,8 +1,8 @@
 -- Function: pgq._open_tables(0)
 --
 -- Called at each tick. Says for every open queue in its sequence `..._open_seq` which event table is written, where that is settled: see
--- migration 0003. Does nothing in a transaction that has written, which could be the one that changes the queue.
--- Safe to repeat.
+-- migration 0003. Does nothing in a transaction that has written, which could be the one that changes the queue, nor in
+-- one that sees an old state of it. Safe to repeat.
 --
 -- Returns: integer, for how many queues it was said.
 -- Locks:   the rows of those queues; not waited for.
@@ -17,7 +17,7 @@ declare
     v_sequence  regclass;
     v_count     integer := 0;
 begin
-    if txid_current_if_assigned() is not null then
+    if txid_current_if_assigned() is not null or current_setting('transaction_isolation') in ('repeatable read', 'serializable') then
         return 0;
     end if;
     for v_queue in

@@ -86,6 +86,15 @@ describe.each([10, 18])('the open event table on PostgreSQL %i', (major) => {
     expect(await writtenTo(admin)).toBe(0);
   });
 
+  test('a tick in a repeatable read transaction that does not see the newest state leaves it', async () => {
+    await using ticker = await database.application();
+    await ticker.execute('begin isolation level repeatable read; select count(*) from pg_class');
+    await admin.execute('update pgq.queue set queue_cur_table = 1');
+    await ticker.query('select pgq.ticker()');
+    await ticker.execute('commit');
+    expect(await open()).toBe(LOOK);
+  });
+
   test('also a session that applies replicated changes', async () => {
     await admin.execute(
       'set session_replication_role = replica; update pgq.queue set queue_cur_table = 1; reset session_replication_role',
