@@ -47,6 +47,7 @@ declare
 begin
     for v_queue in select q.* from pgq.queue as q loop
         execute format('create sequence %s_open_seq minvalue -2 start -1', v_queue.queue_data_pfx);
+        execute format('grant select on %s_open_seq to public', v_queue.queue_data_pfx);
     end loop;
 end;
 $$;

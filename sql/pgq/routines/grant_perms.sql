@@ -72,9 +72,10 @@ begin
     end if;
 
     execute pg_catalog.format(
-        'grant select on %s, %s to public',
+        'grant select on %s, %s, %s to public',
         pgq.quote_fqname(v_queue.queue_event_seq),
-        pgq.quote_fqname(v_queue.queue_tick_seq)
+        pgq.quote_fqname(v_queue.queue_tick_seq),
+        pgq.quote_fqname(v_queue.queue_data_pfx || '_open_seq')
     );
     if exists (select from pg_catalog.pg_roles where rolname = 'pgq_admin') then
         execute pg_catalog.format('grant usage on %s to pgq_admin', pgq.quote_fqname(v_queue.queue_event_seq));

@@ -165,6 +165,16 @@ describe.each([10, 18])('the open event table on PostgreSQL %i', (major) => {
     await writer.execute('commit');
   });
 
+  test('whoever owns the triggers may read it', async () => {
+    await using reader = await database.application();
+    await reader.execute(`
+      do $$ begin create role open_table_reader; exception when duplicate_object then null; end $$;
+      set role open_table_reader`);
+    expect(await reader.one("select pg_sequence_last_value('pgq.event_1_open_seq') as open")).toEqual({
+      open: 0n,
+    });
+  });
+
   test('a queue that is dropped takes its sequence along', async () => {
     await admin.execute("select pgq.create_queue('other')");
     const { name } = await admin.one<{ name: string }>(
