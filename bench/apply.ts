@@ -1,8 +1,9 @@
 /**
  * How fast a backlog is applied, beside native logical replication between the same two servers (PostgreSQL 15), in turns:
- * `npm run bench:apply [rounds] [quick] [markdown]`. Before each round nobody applies while the backlog is written; what is
+ * `npm run bench:apply [rounds] [quick | share=S] [only=WORD] [markdown]`. Before each round nobody applies while the backlog is written; what is
  * measured is the time until the target has all of it, the start of our worker included. After each round all rows are
- * compared. Needs pgbench of Debian's PostgreSQL 15; `quick` shows only that the bench works.
+ * compared. Needs pgbench of Debian's PostgreSQL 15; `quick` shows only that the bench works, `share=0.2` takes a fifth of the
+ * changes, `only=bulk` the backlogs with that word in their names (an update or a delete needs the rows of its insert).
  */
 import { whyNoStockPackages } from '../test/support/stock-server.js';
 import { type ApplySide, type Drained, openApplySides } from './apply-sides.js';
@@ -11,7 +12,9 @@ import { median } from './rounds.js';
 
 const words = process.argv.slice(2);
 const rounds = Number(words.find((word) => /^\d+$/.test(word)) ?? 3);
-const share = words.includes('quick') ? 0.02 : 1;
+const valueOf = (name: string) =>
+  words.find((word) => word.startsWith(`${name}=`))?.slice(name.length + 1);
+const share = words.includes('quick') ? 0.02 : Number(valueOf('share') ?? 1);
 const missing = whyNoStockPackages();
 if (missing !== undefined) {
   process.stderr.write(`The stock packages are missing: ${missing}\n`);
@@ -19,7 +22,7 @@ if (missing !== undefined) {
 }
 
 await using sides = await openApplySides();
-const work = backlogs(share);
+const work = backlogs(share).filter(({ name }) => name.includes(valueOf('only') ?? ''));
 const results = new Map<Backlog, Map<ApplySide, Drained[]>>(
   work.map((backlog) => [backlog, new Map(sides.all.map((side) => [side, []]))]),
 );
