@@ -145,10 +145,7 @@ export async function loadTargetTable(
   destTable: string,
 ): Promise<TargetTable> {
   const { schema, name } = splitName(destTable);
-  const [found] = await connection.query<TableRow>(TABLE_SQL, [
-    schema,
-    name,
-  ]);
+  const [found] = await connection.query<TableRow>(TABLE_SQL, [schema, name]);
   if (found === undefined) {
     throw new ReplicateError('PC406', `The table ${destTable} is not on this node.`, { table: destTable });
   }

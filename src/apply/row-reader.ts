@@ -60,7 +60,8 @@ export class RowReader {
   readKey(text: string, keyColumns: readonly string[]): string | undefined {
     for (const layout of this.#layouts) {
       const places = this.#keyPlaces(layout, keyColumns);
-      if (places === null || !locateFields(text, layout.prefixes, this.#located, Math.max(...places) + 1)) continue;
+      if (places === null || !locateFields(text, layout.prefixes, this.#located, Math.max(...places) + 1))
+        continue;
       this.#text = text;
       this.#spans = this.#located;
       this.#layout = layout;

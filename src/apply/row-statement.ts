@@ -124,7 +124,9 @@ export function putSql(
 }
 
 export function assignmentsSql(columns: readonly TargetColumn[], form: RowsForm = 'json'): string {
-  return columns.map((column) => `${quoteIdentifier(column.name)} = ${valueSql('x', column, form)}`).join(', ');
+  return columns
+    .map((column) => `${quoteIdentifier(column.name)} = ${valueSql('x', column, form)}`)
+    .join(', ');
 }
 
 /** Deletes the row of every key. */

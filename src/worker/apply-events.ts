@@ -125,7 +125,8 @@ export class EventApplier implements AsyncDisposable {
 
   async #applyRows(events: readonly QueueEvent[]): Promise<void> {
     const { tx, isApplied } = this.#ports;
-    const stillApplied = (all: readonly QueueEvent[]) => all.filter(({ extra1 }) => isApplied(extra1 as string));
+    const stillApplied = (all: readonly QueueEvent[]) =>
+      all.filter(({ extra1 }) => isApplied(extra1 as string));
     let rows = events;
     if (!this.#canPlanAhead(rows) && (await this.settle())) rows = stillApplied(rows);
     if (rows.length === 0) return;
@@ -153,7 +154,8 @@ export class EventApplier implements AsyncDisposable {
         rewrites.set(name, registry.rewrite(target));
         targets.set(name, target);
       } catch (error) {
-        if (!(error instanceof ReplicateError) || !['PC403', 'PC406', 'PC410'].includes(error.code)) throw error;
+        if (!(error instanceof ReplicateError) || !['PC403', 'PC406', 'PC410'].includes(error.code))
+          throw error;
         await park({
           queueTable: name,
           eventId: first.id,
