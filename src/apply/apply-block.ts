@@ -7,7 +7,6 @@ import { type Conflict, conflictOf } from './conflict.js';
 import { type PlannedTable, planTable } from './plan-table.js';
 import { type RowRewrite, rewriteChanges } from './row-rewrite.js';
 import { runSteps, type StepFailure } from './run-steps.js';
-import type { BulkSizes } from './section-target.js';
 import type { Step } from './step.js';
 import { TableChanges } from './table-changes.js';
 import { writerOf } from './table-writer.js';
@@ -21,8 +20,8 @@ export interface ApplyBlockPorts {
   tableOf(queueTable: string): TargetTable | undefined;
   /** What is made of the table's events first; undefined when they are written as they are. */
   rewriteOf?(queueTable: string): RowRewrite | undefined;
-  /** When statements take the forms for many rows; given by tests. */
-  readonly bulk?: BulkSizes;
+  /** From how many rows on a statement takes a form that the server reads faster, and we write slower. */
+  readonly bulkRows?: number;
 }
 
 /** Why a table cannot go on. */
@@ -78,7 +77,7 @@ export function planBlock(
 }
 
 function planTables(
-  { bulk }: ApplyBlockPorts,
+  { bulkRows }: ApplyBlockPorts,
   tables: readonly TableChanges[],
   events: readonly QueueEvent[],
   before: readonly TableConflict[],
@@ -87,7 +86,7 @@ function planTables(
   const planned: WritableTable[] = [];
   for (const changes of tables) {
     const { queueTable } = changes.writer.table;
-    const plan = planTable(changes, bulk);
+    const plan = planTable(changes, bulkRows);
     if (plan.kind === 'conflict') conflicts.push({ queueTable, ...plan.conflict });
     else planned.push({ queueTable, plan });
   }

@@ -53,8 +53,8 @@ select a.attname::pg_catalog.text as name,
        t.typname::pg_catalog.text as type_name,
        t.typtype::pg_catalog.text as type_kind,
        case
+           when t.typtype = 'c' or t.typelem <> 0 and t.typlen = -1 then 'of texts'
            when t.typarray <> 0 and t.typdelim = ',' then 'of its type'
-           when t.typelem <> 0 and t.typlen = -1 then 'of texts'
        end as list_kind,
        b.typmod,
        pg_catalog.format_type(a.atttypid, a.atttypmod) as stored_type,
@@ -120,7 +120,7 @@ interface ColumnRow extends Record<string, unknown> {
   readonly type_schema: string;
   readonly type_name: string;
   readonly type_kind: string;
-  /** An array has no array of arrays, so of its values there is one of texts. */
+  /** There is no array of arrays, and unnest takes composite values apart: these come in arrays of texts. */
   readonly list_kind: 'of its type' | 'of texts' | null;
   readonly typmod: number;
   readonly stored_type: string;

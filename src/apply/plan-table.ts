@@ -2,7 +2,7 @@ import type { QueueEvent } from '../queue/event.js';
 import type { Conflict } from './conflict.js';
 import { planInOrder, planRewrite, planSteps } from './plan-steps.js';
 import type { SqlSection } from './row-change.js';
-import { type BulkSizes, resolveSection } from './section-target.js';
+import { resolveSection } from './section-target.js';
 import { NO_INPUT, type Step } from './step.js';
 import type { TableChanges } from './table-changes.js';
 import { onlyNameSql, type TargetTable } from './target-table.js';
@@ -25,7 +25,7 @@ export interface UnwritableTable {
 }
 
 /** Decides how a table's changes are written, or finds that they cannot be. Pure. */
-export function planTable(changes: TableChanges, bulk?: BulkSizes): PlannedTable | UnwritableTable {
+export function planTable(changes: TableChanges, bulkRows?: number): PlannedTable | UnwritableTable {
   const { writer, truncate, unreadable, sections, isPartial } = changes;
   const { table } = writer;
   if (unreadable !== undefined) {
@@ -46,7 +46,7 @@ export function planTable(changes: TableChanges, bulk?: BulkSizes): PlannedTable
       inOrder.push(() => sqlSteps(section));
       continue;
     }
-    const target = resolveSection(writer, section, { isPartial, bulk });
+    const target = resolveSection(writer, section, { isPartial, bulkRows });
     if ('missingColumns' in target) {
       const names = target.missingColumns.join(', ');
       return mismatch(section.changes[0], `The table on the subscriber does not have: ${names}.`);

@@ -7,13 +7,13 @@ import type { Step, StepInput } from './step.js';
 import type { TableWriter, TargetColumns, TargetKey } from './table-writer.js';
 import type { TargetColumn } from './target-table.js';
 
-/** From how many rows on a statement is worth a form that the server reads faster, and we write slower. */
-export interface BulkSizes {
-  readonly minRowsToCopy: number;
-  readonly minRowsForLists: number;
-}
+const BULK_ROWS = 50;
 
-const BULK_SIZES: BulkSizes = { minRowsToCopy: 50, minRowsForLists: 50 };
+export interface SectionOptions {
+  readonly isPartial?: boolean;
+  /** See `ApplyBlockPorts`. */
+  readonly bulkRows?: number | undefined;
+}
 
 /** A section's columns and key as the subscriber's table has them, and the steps that write its changes. */
 export class SectionTarget {
@@ -23,19 +23,19 @@ export class SectionTarget {
   /** A row with a key may be here or not: an update makes it be here, a delete makes it go. */
   readonly isPartial: boolean;
   readonly #writer: TableWriter;
-  readonly #bulk: BulkSizes;
+  readonly #bulkRows: number;
 
   constructor(
     writer: TableWriter,
     columns: TargetColumns,
     key: TargetKey | null,
-    { isPartial, bulk }: { readonly isPartial: boolean; readonly bulk: BulkSizes },
+    { isPartial = false, bulkRows = BULK_ROWS }: SectionOptions = {},
   ) {
     this.#writer = writer;
     this.columns = columns;
     this.key = key;
     this.isPartial = isPartial && key !== null;
-    this.#bulk = bulk;
+    this.#bulkRows = bulkRows;
   }
 
   /** One statement for all these changes. Without a key an update is a statement of its own. */
@@ -80,7 +80,7 @@ export class SectionTarget {
     const expected = rows.length;
     const { written } = this.columns;
     const { canCopy } = this.#writer.table;
-    if (canCopy && expected >= this.#bulk.minRowsToCopy && written.length > 0) {
+    if (canCopy && expected >= this.#bulkRows && written.length > 0) {
       const data = copyData(written, located());
       if (data !== undefined) {
         const text = this.#writer.text('copy', this.columns);
@@ -109,7 +109,7 @@ export class SectionTarget {
   }
 
   #canList(columns: readonly TargetColumn[], rowCount: number): boolean {
-    if (rowCount < this.#bulk.minRowsForLists || columns.length === 0) return false;
+    if (rowCount < this.#bulkRows || columns.length === 0) return false;
     return columns.length <= MAX_PARAMETERS && columns.every(({ list }) => list !== undefined);
   }
 
@@ -144,21 +144,16 @@ export interface SectionMismatch {
 
 const NO_COLUMNS: ColumnSet = { names: new Set() };
 
-export interface SectionOptions {
-  readonly isPartial?: boolean;
-  readonly bulk?: BulkSizes | undefined;
-}
-
 /** Looks up a section's columns and key in the subscriber's table. Pure but for what the writer keeps. */
 export function resolveSection(
   writer: TableWriter,
   section: RowSection,
-  { isPartial = false, bulk = BULK_SIZES }: SectionOptions = {},
+  options: SectionOptions = {},
 ): SectionTarget | SectionMismatch {
   const columns = writer.columns(section.columns ?? NO_COLUMNS);
   const key = section.keyColumns.length === 0 ? null : writer.key(section.keyColumns);
   if (columns.unknown.length === 0 && (key !== null || section.keyColumns.length === 0)) {
-    return new SectionTarget(writer, columns, key, { isPartial, bulk });
+    return new SectionTarget(writer, columns, key, options);
   }
   const { table } = writer;
   const missingKeys = section.keyColumns.filter(

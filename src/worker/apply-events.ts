@@ -28,6 +28,7 @@ export interface EventApplierPorts {
   /** The open transaction of the batch on the subscriber. */
   readonly tx: Connection;
   readonly registry: TableRegistry;
+  readonly bulkRows: number;
   /** Which tables' events are applied here: all that are in sync, or the one that catches up. */
   readonly isApplied: (tableName: string) => boolean;
   /** The tables whose handlers take their events over. */
@@ -144,7 +145,7 @@ export class EventApplier implements AsyncDisposable {
   }
 
   async #plan(events: readonly QueueEvent[]): Promise<PlannedBlock> {
-    const { tx, registry, park } = this.#ports;
+    const { tx, registry, bulkRows, park } = this.#ports;
     const targets = new Map<string, TargetTable>();
     const rewrites = new Map<string, RowRewrite | undefined>();
     for (const { name, first, isTruncated } of tablesOf(events)) {
@@ -166,7 +167,7 @@ export class EventApplier implements AsyncDisposable {
       }
     }
     return planBlock(
-      { tx, tableOf: (name) => targets.get(name), rewriteOf: (name) => rewrites.get(name) },
+      { tx, bulkRows, tableOf: (name) => targets.get(name), rewriteOf: (name) => rewrites.get(name) },
       events,
     );
   }

@@ -22,6 +22,7 @@ export interface ProcessBatchPorts {
   readonly consumerName: string;
   readonly registry: TableRegistry;
   readonly reading: ReadEventsOptions;
+  readonly bulkRows: number;
   readonly isApplied: (tableName: string) => boolean;
   readonly controlEvents: boolean;
   /** Events that are not applied here, though their table is: see ResurrectedKeys. */
@@ -114,6 +115,7 @@ async function tryBatch(
     await using applier = new EventApplier({
       queueName: batch.queueName,
       tx,
+      bulkRows: ports.bulkRows,
       registry: ports.registry,
       taken,
       isApplied,

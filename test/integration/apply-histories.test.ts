@@ -199,7 +199,7 @@ async function applied(all: readonly History[], isBulk: boolean): Promise<Record
       }
     }
     const block = numbered(events);
-    const bulk = isBulk ? { bulk: { minRowsToCopy: 1, minRowsForLists: 1 } } : {};
+    const bulk = isBulk ? { bulkRows: 1 } : {};
     const outcome = await applyBlock({ tx: session, tableOf: (name) => targets.get(name), ...bulk }, block);
     const result: Record<string, unknown> = {};
     for (const { table } of all) {
