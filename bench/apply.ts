@@ -12,8 +12,7 @@ import { median } from './rounds.js';
 
 const words = process.argv.slice(2);
 const rounds = Number(words.find((word) => /^\d+$/.test(word)) ?? 3);
-const valueOf = (name: string) =>
-  words.find((word) => word.startsWith(`${name}=`))?.slice(name.length + 1);
+const valueOf = (name: string) => words.find((word) => word.startsWith(`${name}=`))?.slice(name.length + 1);
 const share = words.includes('quick') ? 0.02 : Number(valueOf('share') ?? 1);
 const missing = whyNoStockPackages();
 if (missing !== undefined) {
