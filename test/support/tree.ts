@@ -149,12 +149,13 @@ async function setUp(tree: Tree, options: TreeOptions): Promise<void> {
 }
 
 async function addAll(tree: Tree): Promise<void> {
+  const [root, ...others] = tree.nodes as [TestNode, ...TestNode[]];
   for (const node of tree.nodes) {
     await node.prepare('add-table', '--all');
     await node.prepare('add-seq', '--all');
+    // Before those below it begin: a copy from a branch that is copying itself may have to be made again.
+    if (node !== root) await node.prepare('wait-sync');
   }
-  const [root, ...others] = tree.nodes as [TestNode, ...TestNode[]];
-  await Promise.all(others.map((node) => node.prepare('wait-sync')));
   await tree.caughtUp(root, others);
 }
 
