@@ -12,9 +12,8 @@ import { median } from './rounds.js';
 
 const words = process.argv.slice(2);
 const rounds = Number(words.find((word) => /^\d+$/.test(word)) ?? 3);
-const valueOf = (name: string) =>
-  words.find((word) => word.startsWith(`${name}=`))?.slice(name.length + 1);
-const share = words.includes('quick') ? 0.02 : Number(valueOf('share') ?? 1);
+const wordOf = (name: string) => words.find((word) => word.startsWith(`${name}=`))?.slice(name.length + 1);
+const share = words.includes('quick') ? 0.02 : Number(wordOf('share') ?? 1);
 const missing = whyNoStockPackages();
 if (missing !== undefined) {
   process.stderr.write(`The stock packages are missing: ${missing}\n`);
@@ -22,7 +21,7 @@ if (missing !== undefined) {
 }
 
 await using sides = await openApplySides();
-const work = backlogs(share).filter(({ name }) => name.includes(valueOf('only') ?? ''));
+const work = backlogs(share).filter(({ name }) => name.includes(wordOf('only') ?? ''));
 const results = new Map<Backlog, Map<ApplySide, Drained[]>>(
   work.map((backlog) => [backlog, new Map(sides.all.map((side) => [side, []]))]),
 );

@@ -20,6 +20,8 @@ export interface ApplyBlockPorts {
   tableOf(queueTable: string): TargetTable | undefined;
   /** What is made of the table's events first; undefined when they are written as they are. */
   rewriteOf?(queueTable: string): RowRewrite | undefined;
+  /** From how many rows on a statement takes a form that the server reads faster, and we write slower. */
+  readonly bulkRows?: number;
 }
 
 /** Why a table cannot go on. */
@@ -49,28 +51,58 @@ export async function applyBlock(
   ports: ApplyBlockPorts,
   events: readonly QueueEvent[],
 ): Promise<BlockOutcome> {
-  const { tx } = ports;
-  const conflicts: TableConflict[] = [];
-  const tables: TableChanges[] = [];
-  for (const changes of groupByTable(ports, events)) {
-    const { queueTable } = changes.writer.table;
-    const rewritten = await rewriteTable(ports, changes);
-    if (rewritten instanceof TableChanges) tables.push(rewritten);
-    else conflicts.push({ queueTable, ...rewritten });
-  }
+  return writeBlock(ports.tx, await planBlock(ports, events));
+}
+
+/** A block that can be written: see `writeBlock`. */
+export interface PlannedBlock {
+  readonly tables: readonly TableChanges[];
+  readonly planned: readonly WritableTable[];
+  /** Tables of which it is known already that they cannot go on. */
+  readonly conflicts: readonly TableConflict[];
+  readonly eventCount: number;
+}
+
+/**
+ * Works out how a block is written. Uses the transaction for the tables that have something to be made of their events only;
+ * without such tables it is done when this returns, and no query is sent. Throws as `applyBlock`.
+ */
+export function planBlock(
+  ports: ApplyBlockPorts,
+  events: readonly QueueEvent[],
+): PlannedBlock | Promise<PlannedBlock> {
+  const grouped = groupByTable(ports, events);
+  const isRewritten = grouped.some((changes) => rewriteOf(ports, changes) !== undefined);
+  return isRewritten ? rewriteTables(ports, grouped, events) : planTables(ports, grouped, events, []);
+}
+
+function planTables(
+  { bulkRows }: ApplyBlockPorts,
+  tables: readonly TableChanges[],
+  events: readonly QueueEvent[],
+  before: readonly TableConflict[],
+): PlannedBlock {
+  const conflicts = [...before];
   const planned: WritableTable[] = [];
   for (const changes of tables) {
     const { queueTable } = changes.writer.table;
-    const plan = planTable(changes);
+    const plan = planTable(changes, bulkRows);
     if (plan.kind === 'conflict') conflicts.push({ queueTable, ...plan.conflict });
     else planned.push({ queueTable, plan });
   }
+  return { tables, planned, conflicts, eventCount: events.length };
+}
+
+/** Writes a block, in the transaction that it was planned for. See `applyBlock`. */
+export async function writeBlock(tx: Connection, block: PlannedBlock): Promise<BlockOutcome> {
+  const { tables, planned, eventCount } = block;
+  const conflicts = [...block.conflicts];
   if (planned.length > 0) conflicts.push(...(await write(tx, planned)));
   const inConflict = new Set(conflicts.map(({ queueTable }) => queueTable));
   const applied = tables
     .filter(({ writer }) => !inConflict.has(writer.table.queueTable))
-    .reduce((sum, { eventCount }) => sum + eventCount, 0);
-  return { applied, skipped: events.length - applied, conflicts };
+    .reduce((sum, changes) => sum + changes.eventCount, 0);
+  return { applied, skipped: eventCount - applied, conflicts };
 }
 
 /** The changes of each table that is ours, in the order of the tables' first events. */
@@ -96,14 +128,33 @@ function groupByTable(ports: ApplyBlockPorts, events: readonly QueueEvent[]): Ta
   return [...tables.values()].filter((changes) => changes !== undefined);
 }
 
+/** Undefined when the table's rows are written as they are. */
+function rewriteOf(ports: ApplyBlockPorts, { writer }: TableChanges): RowRewrite | undefined {
+  const rewrite = ports.rewriteOf?.(writer.table.queueTable);
+  return rewrite?.changesRows === true ? rewrite : undefined;
+}
+
+async function rewriteTables(
+  ports: ApplyBlockPorts,
+  grouped: readonly TableChanges[],
+  events: readonly QueueEvent[],
+): Promise<PlannedBlock> {
+  const tables: TableChanges[] = [];
+  const conflicts: TableConflict[] = [];
+  for (const changes of grouped) {
+    const rewritten = await rewriteTable(ports, changes);
+    if (rewritten instanceof TableChanges) tables.push(rewritten);
+    else conflicts.push({ queueTable: changes.writer.table.queueTable, ...rewritten });
+  }
+  return planTables(ports, tables, events, conflicts);
+}
+
 /** The table's changes as they are here; a conflict when a row cannot be read as the table's handler wants it. */
-async function rewriteTable(
-  { tx, rewriteOf }: ApplyBlockPorts,
-  changes: TableChanges,
-): Promise<TableChanges | Conflict> {
-  const rewrite = rewriteOf?.(changes.writer.table.queueTable);
+async function rewriteTable(ports: ApplyBlockPorts, changes: TableChanges): Promise<TableChanges | Conflict> {
+  const { tx } = ports;
+  const rewrite = rewriteOf(ports, changes);
   const first = changes.sections[0]?.changes[0];
-  if (rewrite?.changesRows !== true || first === undefined) return changes;
+  if (rewrite === undefined || first === undefined) return changes;
   await tx.execute('savepoint pgc_rewrite');
   try {
     const rewritten = await rewriteChanges(tx, changes, rewrite);

@@ -45,7 +45,9 @@ export function updateContentSql(table: TargetTable, columns: readonly TargetCol
     `where ${matches.join(' and ') || 'true'} limit 1`;
   const set = columns.filter((column) => column.identity !== 'always');
   // PostgreSQL never lets such a column be set, so it must have the value already; if not, the row is not found.
-  const unchanged = columns.filter((column) => column.identity === 'always').map(equalColumnSql);
+  const unchanged = columns
+    .filter((column) => column.identity === 'always')
+    .map((column) => equalColumnSql(column));
   const isFound = [
     't.ctid = any (array(select v.place from victim as v))',
     't.tableoid = any (array(select v.part from victim as v))',

@@ -7,6 +7,7 @@ import type { TargetColumn, TargetTable } from './target-table.js';
 const TABLE_SQL = `
 select c.oid::pg_catalog.int8 as oid,
        c.relkind::pg_catalog.text as relkind,
+       not pg_catalog.row_security_active(c.oid) and not c.relhasrules as can_copy,
        coalesce((
            select pg_catalog.json_agg(k.columns)
              from (
@@ -51,6 +52,10 @@ select a.attname::pg_catalog.text as name,
        n.nspname::pg_catalog.text as type_schema,
        t.typname::pg_catalog.text as type_name,
        t.typtype::pg_catalog.text as type_kind,
+       case
+           when t.typtype = 'c' or t.typelem <> 0 and t.typlen = -1 then 'of texts'
+           when t.typarray <> 0 and t.typdelim = ',' then 'of its type'
+       end as list_kind,
        b.typmod,
        pg_catalog.format_type(a.atttypid, a.atttypmod) as stored_type,
        coalesce(pg_catalog.to_jsonb(a) ->> 'attgenerated', '') <> '' as is_generated,
@@ -103,11 +108,20 @@ const EXACT_TYPES = new Set(
   ).split(' '),
 );
 
+interface TableRow extends Record<string, unknown> {
+  readonly oid: bigint;
+  readonly relkind: string;
+  readonly can_copy: boolean;
+  readonly unique_keys: string;
+}
+
 interface ColumnRow extends Record<string, unknown> {
   readonly name: string;
   readonly type_schema: string;
   readonly type_name: string;
   readonly type_kind: string;
+  /** There is no array of arrays, and unnest takes composite values apart: these come in arrays of texts. */
+  readonly list_kind: 'of its type' | 'of texts' | null;
   readonly typmod: number;
   readonly stored_type: string;
   readonly is_generated: boolean;
@@ -131,10 +145,7 @@ export async function loadTargetTable(
   destTable: string,
 ): Promise<TargetTable> {
   const { schema, name } = splitName(destTable);
-  const [found] = await connection.query<{ oid: bigint; relkind: string; unique_keys: string }>(TABLE_SQL, [
-    schema,
-    name,
-  ]);
+  const [found] = await connection.query<TableRow>(TABLE_SQL, [schema, name]);
   if (found === undefined) {
     throw new ReplicateError('PC406', `The table ${destTable} is not on this node.`, { table: destTable });
   }
@@ -154,14 +165,16 @@ export async function loadTargetTable(
     relkind,
     columns: columns.map(targetColumn),
     uniqueKeys: JSON.parse(found.unique_keys) as string[][],
+    canCopy: found.can_copy,
   };
 }
 
 function targetColumn(row: ColumnRow): TargetColumn {
   const isBuiltIn = row.type_schema === 'pg_catalog';
+  const typeSql = qualified(row.type_schema, row.type_name);
   return {
     name: row.name,
-    typeSql: qualified(row.type_schema, row.type_name),
+    typeSql,
     storedTypeSql: row.stored_type,
     isJson: isBuiltIn && (row.type_name === 'json' || row.type_name === 'jsonb'),
     collateSql:
@@ -176,7 +189,15 @@ function targetColumn(row: ColumnRow): TargetColumn {
     isGenerated: row.is_generated,
     identity: row.identity === 'a' ? 'always' : row.identity === 'd' ? 'by-default' : 'none',
     isNotNull: row.is_not_null,
+    list: listOf(row, typeSql),
   };
+}
+
+function listOf({ list_kind }: ColumnRow, typeSql: string): TargetColumn['list'] {
+  if (list_kind === null) return undefined;
+  return list_kind === 'of its type'
+    ? { elementSql: typeSql, castSql: '' }
+    : { elementSql: 'pg_catalog.text', castSql: `::${typeSql}` };
 }
 
 function hasExactText(row: ColumnRow, isBuiltIn: boolean): boolean {

@@ -3,7 +3,7 @@ import type { Conflict } from './conflict.js';
 import { planInOrder, planRewrite, planSteps } from './plan-steps.js';
 import type { SqlSection } from './row-change.js';
 import { resolveSection } from './section-target.js';
-import type { Step } from './step.js';
+import { NO_INPUT, type Step } from './step.js';
 import type { TableChanges } from './table-changes.js';
 import { onlyNameSql, type TargetTable } from './target-table.js';
 
@@ -25,13 +25,8 @@ export interface UnwritableTable {
 }
 
 /** Decides how a table's changes are written, or finds that they cannot be. Pure. */
-export function planTable({
-  writer,
-  truncate,
-  unreadable,
-  sections,
-  isPartial,
-}: TableChanges): PlannedTable | UnwritableTable {
+export function planTable(changes: TableChanges, bulkRows?: number): PlannedTable | UnwritableTable {
+  const { writer, truncate, unreadable, sections, isPartial } = changes;
   const { table } = writer;
   if (unreadable !== undefined) {
     return mismatch({ event: unreadable.event, key: null }, unreadable.reason);
@@ -51,7 +46,7 @@ export function planTable({
       inOrder.push(() => sqlSteps(section));
       continue;
     }
-    const target = resolveSection(writer, section, isPartial);
+    const target = resolveSection(writer, section, { isPartial, bulkRows });
     if ('missingColumns' in target) {
       const names = target.missingColumns.join(', ');
       return mismatch(section.changes[0], `The table on the subscriber does not have: ${names}.`);
@@ -78,11 +73,16 @@ function deleteAllStep(table: TargetTable, event: QueueEvent): Step {
 }
 
 function truncateStep(text: string, event: QueueEvent): Step {
-  return { text, expected: 'any', changes: [{ event, key: null }] };
+  return { text, input: NO_INPUT, expected: 'any', changes: [{ event, key: null }] };
 }
 
 function sqlSteps(section: SqlSection): Step[] {
-  return section.changes.map((change) => ({ text: change.statement, expected: 1, changes: [change] }));
+  return section.changes.map((change) => ({
+    text: change.statement,
+    input: NO_INPUT,
+    expected: 1,
+    changes: [change],
+  }));
 }
 
 function mismatch(

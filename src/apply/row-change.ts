@@ -1,6 +1,6 @@
 import type { QueueEvent } from '../queue/event.js';
 import type { KeyOperation } from './net-effect.js';
-import type { ColumnSet } from './row-reader.js';
+import type { ColumnSet, LocatedRow } from './row-reader.js';
 
 /** One row event as apply works with it, whichever trigger wrote it. */
 export interface RowChange {
@@ -12,6 +12,8 @@ export interface RowChange {
   readonly row: string;
   /** JSON object: for an update without a key the old row. */
   readonly oldRow: string | null;
+  /** `row`, read; undefined for a delete by key, of which no more than the key is looked at. */
+  readonly located: LocatedRow | undefined;
 }
 
 /** Changes that one set of statements can write: same key columns, and the same columns in every row. */

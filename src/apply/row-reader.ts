@@ -14,6 +14,13 @@ export interface RowLayout {
   readonly keyPlaces: WeakMap<readonly string[], readonly number[] | null>;
 }
 
+/** A row and where its values stand in it: a start and an end for each name of the layout. */
+export interface LocatedRow {
+  readonly text: string;
+  readonly layout: RowLayout;
+  readonly spans: readonly number[];
+}
+
 /**
  * Tells which columns the rows of one table hold and what their keys are, without parsing the values.
  *
@@ -43,6 +50,27 @@ export class RowReader {
     return this.#layout;
   }
 
+  /** As `read`, with what is found kept in an object. */
+  locate(text: string): LocatedRow {
+    const layout = this.read(text);
+    return { text, layout, spans: this.#spans === this.#located ? this.#located.slice() : this.#spans };
+  }
+
+  /** The key of a row, which is read no further: as `key` after `read`. */
+  readKey(text: string, keyColumns: readonly string[]): string | undefined {
+    for (const layout of this.#layouts) {
+      const places = this.#keyPlaces(layout, keyColumns);
+      if (places === null || !locateFields(text, layout.prefixes, this.#located, Math.max(...places) + 1))
+        continue;
+      this.#text = text;
+      this.#spans = this.#located;
+      this.#layout = layout;
+      return this.key(keyColumns);
+    }
+    this.read(text);
+    return this.key(keyColumns);
+  }
+
   /**
    * The key of the row that was read last: the texts of its key values, as JSON, one behind the other. Undefined
    * when a key column is not in the row.
@@ -50,11 +78,7 @@ export class RowReader {
   key(keyColumns: readonly string[]): string | undefined {
     const layout = this.#layout;
     if (layout === undefined) return undefined;
-    let places = layout.keyPlaces.get(keyColumns);
-    if (places === undefined) {
-      places = placesOf(keyColumns, layout.names);
-      layout.keyPlaces.set(keyColumns, places);
-    }
+    const places = this.#keyPlaces(layout, keyColumns);
     if (places === null) return undefined;
     let key = '';
     for (const place of places) {
@@ -67,6 +91,15 @@ export class RowReader {
   /** The JSON text of one value of the row that was read last, by its place among the layout's names. */
   valueText(place: number): string {
     return this.#text.slice(this.#spans[2 * place], this.#spans[2 * place + 1]);
+  }
+
+  #keyPlaces(layout: RowLayout, keyColumns: readonly string[]): readonly number[] | null {
+    let places = layout.keyPlaces.get(keyColumns);
+    if (places === undefined) {
+      places = placesOf(keyColumns, layout.names);
+      layout.keyPlaces.set(keyColumns, places);
+    }
+    return places;
   }
 
   #layoutOf(names: readonly string[]): RowLayout {

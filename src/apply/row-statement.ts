@@ -2,9 +2,33 @@ import { quoteIdentifier } from '../db/identifier.js';
 import { onlyNameSql, type TargetColumn, type TargetTable } from './target-table.js';
 
 /*
- * The statements that write rows by key. Each takes one parameter: the rows as one JSON array. `t` is the table,
- * `x` the rows.
+ * The statements that write rows by key. `t` is the table, `x` the rows, which come in one of two forms.
  */
+
+/** How a statement gets its rows: `$1` is a JSON array of them, or there is one parameter, an array, for each column. */
+export type RowsForm = 'json' | 'lists';
+
+/** The rows as `x`. */
+function givenSql(form: RowsForm, columns: readonly TargetColumn[]): string {
+  return form === 'json' ? rowsSql('$1', 'x', columns) : listsSql(columns);
+}
+
+/**
+ * Half the server's work of `json_to_recordset`. The arrays come by way of a subquery, for the planner not to count them: many
+ * rows would have it read the whole table, which it never pays to do here.
+ */
+function listsSql(columns: readonly TargetColumn[]): string {
+  const names = columns.map(({ name }) => quoteIdentifier(name));
+  const lists = columns.map((column, i) => `pg_catalog.unnest(${listSql(column, i + 1)})`);
+  const values = columns.map(
+    (column, i) => `u.${names[i]}${column.list?.castSql ?? ''}${column.collateSql} as ${names[i]}`,
+  );
+  return `(select ${values.join(', ')} from rows from (${lists.join(', ')}) as u(${names.join(', ')})) as x`;
+}
+
+function listSql({ list }: TargetColumn, parameter: number): string {
+  return `(select $${parameter}::${list?.elementSql}[])`;
+}
 
 /** The rows of a JSON array parameter, `$1` or another, as `alias` with these columns. */
 export function rowsSql(parameter: string, alias: string, columns: readonly TargetColumn[]): string {
@@ -22,17 +46,22 @@ function recordTypeSql(column: TargetColumn): string {
   return column.isJson ? 'pg_catalog.text' : column.typeSql;
 }
 
-/** The value of one column of a row of `rowsSql`. No length: the assignment to the column checks that. */
-export function valueSql(alias: string, column: TargetColumn): string {
+/** The value of one column of a row. No length: the assignment to the column checks that. */
+export function valueSql(alias: string, column: TargetColumn, form: RowsForm = 'json'): string {
   const value = columnSql(alias, column);
-  return column.isJson ? `${value}::${column.typeSql}` : value;
+  return column.isJson && form === 'json' ? `${value}::${column.typeSql}` : value;
 }
 
 export function columnSql(alias: string, column: TargetColumn): string {
   return `${quoteIdentifier(alias)}.${quoteIdentifier(column.name)}`;
 }
 
-/** Inserts every row. Columns that the rows do not have get their defaults. */
+/** Takes rows in COPY's text format. Columns that the rows do not have get their defaults. */
+export function copySql(table: TargetTable, columns: readonly TargetColumn[]): string {
+  return `copy ${table.nameSql} (${columns.map(({ name }) => quoteIdentifier(name)).join(', ')}) from stdin`;
+}
+
+/** Inserts every row of a JSON array. Columns that the rows do not have get their defaults. */
 export function insertSql(table: TargetTable, columns: readonly TargetColumn[]): string {
   const rows = rowsSql('$1', 'x', columns);
   if (columns.length === 0) return `insert into ${table.nameSql} select from ${rows}`;
@@ -51,18 +80,16 @@ export function updateSql(
   table: TargetTable,
   columns: readonly TargetColumn[],
   key: readonly TargetColumn[],
+  form: RowsForm,
 ): string {
   const isKept = (column: TargetColumn) => key.includes(column) && column.hasExactText;
   const set = columns.filter((column) => !isKept(column) && column.identity !== 'always');
   // PostgreSQL never lets such a column be set, so it must have the value already; if not, the row is not found.
   const unchanged = columns.filter((column) => column.identity === 'always' && !key.includes(column));
-  if (set.length === 0) return presentSql(table, [...key, ...unchanged]);
-  const needed = columns.filter(
-    (column) => set.includes(column) || key.includes(column) || unchanged.includes(column),
-  );
+  if (set.length === 0) return presentSql(table, [...key, ...unchanged], { form, given: columns });
   return (
-    `update ${onlyNameSql(table)} as t set ${assignmentsSql(set)} ` +
-    `from ${rowsSql('$1', 'x', needed)} where ${equalSql([...key, ...unchanged])}`
+    `update ${onlyNameSql(table)} as t set ${assignmentsSql(set, form)} ` +
+    `from ${givenSql(form, columns)} where ${equalSql([...key, ...unchanged], form)}`
   );
 }
 
@@ -96,25 +123,42 @@ export function putSql(
   );
 }
 
-export function assignmentsSql(columns: readonly TargetColumn[]): string {
-  return columns.map((column) => `${quoteIdentifier(column.name)} = ${valueSql('x', column)}`).join(', ');
+export function assignmentsSql(columns: readonly TargetColumn[], form: RowsForm = 'json'): string {
+  return columns
+    .map((column) => `${quoteIdentifier(column.name)} = ${valueSql('x', column, form)}`)
+    .join(', ');
 }
 
 /** Deletes the row of every key. */
-export function deleteSql(table: TargetTable, key: readonly TargetColumn[]): string {
-  return `delete from ${onlyNameSql(table)} as t using ${rowsSql('$1', 'x', key)} where ${equalSql(key)}`;
+export function deleteSql(table: TargetTable, key: readonly TargetColumn[], form: RowsForm): string {
+  const [only, ...others] = key;
+  if (form === 'lists' && only !== undefined && others.length === 0 && only.list?.castSql === '') {
+    // Of one column the index finds them all at once.
+    // The cast makes an array of what would be rows.
+    const keys = `${listSql(only, 1)}::${only.list.elementSql}[]${only.collateSql}`;
+    const found = `${columnSql('t', only)} ${only.equalsSql} any (${keys})`;
+    return `delete from ${onlyNameSql(table)} as t where ${found}`;
+  }
+  return `delete from ${onlyNameSql(table)} as t using ${givenSql(form, key)} where ${equalSql(key, form)}`;
 }
 
-/** One row for every row of the table that has these values of one of the rows. */
-export function presentSql(table: TargetTable, columns: readonly TargetColumn[]): string {
-  return `select 1 from ${onlyNameSql(table)} as t, ${rowsSql('$1', 'x', columns)} where ${equalSql(columns)}`;
+/** One row for every row of the table that has these values of one of the rows. `given`: the columns of the rows. */
+export function presentSql(
+  table: TargetTable,
+  columns: readonly TargetColumn[],
+  { form, given }: { readonly form: RowsForm; readonly given: readonly TargetColumn[] } = {
+    form: 'json',
+    given: columns,
+  },
+): string {
+  return `select 1 from ${onlyNameSql(table)} as t, ${givenSql(form, given)} where ${equalSql(columns, form)}`;
 }
 
-function equalSql(columns: readonly TargetColumn[]): string {
-  return columns.map(equalColumnSql).join(' and ');
+function equalSql(columns: readonly TargetColumn[], form: RowsForm): string {
+  return columns.map((column) => equalColumnSql(column, form)).join(' and ');
 }
 
 /** True when the table's column equals the rows' column, by the operator of its index. */
-export function equalColumnSql(column: TargetColumn): string {
-  return `${columnSql('t', column)} ${column.equalsSql} ${valueSql('x', column)}`;
+export function equalColumnSql(column: TargetColumn, form: RowsForm = 'json'): string {
+  return `${columnSql('t', column)} ${column.equalsSql} ${valueSql('x', column, form)}`;
 }

@@ -61,7 +61,7 @@ async function runOneByOne(tx: Connection, steps: readonly Step[]): Promise<Step
   for (const step of steps) {
     let count: number;
     try {
-      count = await tx.execute(step.text, step.values);
+      count = await runStep(tx, step);
     } catch (error) {
       if (sqlstateOf(error) === undefined) throw error;
       return { kind: 'error', step, error };
@@ -69,4 +69,16 @@ async function runOneByOne(tx: Connection, steps: readonly Step[]): Promise<Step
     if (step.expected !== 'any' && count !== step.expected) return { kind: 'count', step, count };
   }
   return undefined;
+}
+
+async function runStep(tx: Connection, { text, input }: Step): Promise<number> {
+  switch (input.kind) {
+    case 'none':
+      return tx.execute(text);
+    case 'json':
+    case 'lists':
+      return tx.execute(text, input.values);
+    case 'copy':
+      return tx.copyText(text, input.data);
+  }
 }

@@ -10,7 +10,7 @@ const MIN_USES_TO_KEEP_PLAN = 4;
 
 /** True for a step that may be sent with others. */
 export function isSmall(step: Step): boolean {
-  return step.expected !== 'any' && sizeOf(step) <= MAX_STEP_CHARS;
+  return step.expected !== 'any' && canBeJoined(step) && sizeOf(step) <= MAX_STEP_CHARS;
 }
 
 /**
@@ -28,8 +28,17 @@ export async function runTogether(tx: Connection, steps: readonly Step[]): Promi
   }
 }
 
+/** What is given in lists is many rows, and a COPY is a message of its own. */
+function canBeJoined({ input }: Step): boolean {
+  return input.kind === 'json' || input.kind === 'none';
+}
+
 function sizeOf(step: Step): number {
-  return step.text.length + (step.values ?? []).reduce((sum, value) => sum + value.length, 0);
+  return step.text.length + jsonOf(step).reduce((sum, value) => sum + value.length, 0);
+}
+
+function jsonOf({ input }: Step): readonly string[] {
+  return input.kind === 'json' ? input.values : [];
 }
 
 function* messagesOf(steps: readonly Step[]): Generator<readonly Step[]> {
@@ -55,7 +64,9 @@ function keptTexts(steps: readonly Step[]): string[] {
 /** `k`: which of the kept texts, or `t`: the text; `e`: the rows expected; `a`, `b`: the parameters. */
 function payloadOf(steps: readonly Step[], kept: readonly string[]): string {
   const places = new Map(kept.map((text, i) => [text, i]));
-  const parts = steps.map(({ text, expected, values: [a = 'null', b = 'null'] = [] }) => {
+  const parts = steps.map((step) => {
+    const { text, expected } = step;
+    const [a = 'null', b = 'null'] = jsonOf(step);
     const place = places.get(text);
     const statement = place === undefined ? `"t":${JSON.stringify(text)}` : `"k":${place}`;
     return `{${statement},"e":${expected},"a":${a},"b":${b}}`;

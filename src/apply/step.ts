@@ -1,11 +1,24 @@
 import type { QueueEvent } from '../queue/event.js';
 
+/** What a statement is given to write. */
+export type StepInput =
+  /** Nothing. */
+  | { readonly kind: 'none' }
+  /** `$1`, and for some `$2`: rows as one JSON array. */
+  | { readonly kind: 'json'; readonly values: readonly string[] }
+  /** `$1` … `$n`: all values of one column as the literal of an array. */
+  | { readonly kind: 'lists'; readonly values: readonly string[] }
+  /** What follows a COPY. */
+  | { readonly kind: 'copy'; readonly data: string };
+
 /** One statement of apply and what must come of it. */
 export interface Step {
   readonly text: string;
-  readonly values?: readonly string[];
+  readonly input: StepInput;
   /** The number of rows that it touches when subscriber and provider agree. */
   readonly expected: number | 'any';
   /** What it writes, where that is known: when there is one change only, a failure is that change's failure. */
   readonly changes: readonly { readonly event: QueueEvent; readonly key: string | null }[];
 }
+
+export const NO_INPUT: StepInput = { kind: 'none' };

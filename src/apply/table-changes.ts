@@ -83,9 +83,13 @@ export class TableChanges {
   ): void {
     const { reader } = this.writer;
     const hasKey = keyColumns.length > 0;
+    // A delete by key needs the key only, whatever else is in the event.
+    const isKeyEnough = operation === 'delete' && hasKey;
     const oldColumns = oldRow === null ? undefined : reader.read(oldRow).columns;
-    const { columns } = reader.read(row);
-    const key = hasKey ? reader.key(keyColumns) : '';
+    const located = isKeyEnough ? undefined : reader.locate(row);
+    const columns = located?.layout.columns;
+    let key: string | undefined = '';
+    if (hasKey) key = isKeyEnough ? reader.readKey(row, keyColumns) : reader.key(keyColumns);
     if (key === undefined || (oldColumns !== undefined && oldColumns !== columns)) {
       this.unreadable ??= {
         event,
@@ -93,9 +97,7 @@ export class TableChanges {
       };
       return;
     }
-    // A delete by key needs the key only, whatever else is in the event.
-    const section = this.#section(keyColumns, operation === 'delete' && hasKey ? undefined : columns);
-    section.changes.push({ event, operation, key, row, oldRow });
+    this.#section(keyColumns, columns).changes.push({ event, operation, key, row, oldRow, located });
   }
 
   /** The last section if the change fits in, else a new one. */

@@ -1,6 +1,6 @@
 import { deleteContentSql, updateContentSql } from './keyless-statement.js';
 import { type ColumnSet, RowReader } from './row-reader.js';
-import { deleteSql, insertSql, presentSql, putSql, updateSql } from './row-statement.js';
+import { copySql, deleteSql, insertSql, presentSql, putSql, updateSql } from './row-statement.js';
 import type { TargetColumn, TargetTable } from './target-table.js';
 
 /** What the events' key columns are on the subscriber. */
@@ -23,10 +23,13 @@ export interface TargetColumns {
 }
 
 export type StatementKind =
+  | 'copy'
   | 'insert'
   | 'update'
+  | 'update-lists'
   | 'put'
   | 'delete'
+  | 'delete-lists'
   | 'present'
   | 'update-content'
   | 'delete-content';
@@ -78,9 +81,9 @@ export class TableWriter {
   }
 
   /** The text of a statement; which of `columns` and `key` count depends on its kind. */
-  text(kind: 'insert' | 'update-content' | 'delete-content', columns: TargetColumns): string;
-  text(kind: 'delete' | 'present', key: TargetKey): string;
-  text(kind: 'update' | 'put', columns: TargetColumns, key: TargetKey): string;
+  text(kind: 'copy' | 'insert' | 'update-content' | 'delete-content', columns: TargetColumns): string;
+  text(kind: 'delete' | 'delete-lists' | 'present', key: TargetKey): string;
+  text(kind: 'update' | 'update-lists' | 'put', columns: TargetColumns, key: TargetKey): string;
   text(kind: StatementKind, subject: TargetColumns | TargetKey, updateKey?: TargetKey): string {
     let texts = this.#texts.get(subject);
     if (texts === undefined) {
@@ -106,14 +109,20 @@ function makeText(
   key: readonly TargetColumn[],
 ): string {
   switch (kind) {
+    case 'copy':
+      return copySql(table, columns);
     case 'insert':
       return insertSql(table, columns);
     case 'update':
-      return updateSql(table, columns, key);
+      return updateSql(table, columns, key, 'json');
+    case 'update-lists':
+      return updateSql(table, columns, key, 'lists');
     case 'put':
       return putSql(table, columns, key);
     case 'delete':
-      return deleteSql(table, key);
+      return deleteSql(table, key, 'json');
+    case 'delete-lists':
+      return deleteSql(table, key, 'lists');
     case 'present':
       return presentSql(table, key);
     case 'update-content':

@@ -16,6 +16,8 @@ export interface TargetColumn {
   readonly isGenerated: boolean;
   readonly identity: 'always' | 'by-default' | 'none';
   readonly isNotNull: boolean;
+  /** What the elements of an array of its values are, and the cast from there to `typeSql`; undefined where there is no such array. */
+  readonly list: { readonly elementSql: string; readonly castSql: string } | undefined;
 }
 
 /**
@@ -35,6 +37,8 @@ export interface TargetTable {
   readonly columns: readonly TargetColumn[];
   /** The columns of each unique index that holds at once, for all rows, over plain columns. */
   readonly uniqueKeys: readonly (readonly string[])[];
+  /** COPY does what INSERT does: there is neither row security for us, nor a rule. */
+  readonly canCopy: boolean;
 }
 
 /** The table's name where a statement must not reach tables that inherit from it. */

@@ -135,6 +135,14 @@ const KEYS = [
     sentence: 'Most bytes of events that are read and applied at a time.',
   },
   {
+    name: 'bulk_rows',
+    type: 'count',
+    default: '50',
+    minimum: 1,
+    sentence:
+      'From how many rows of one table and kind on they are written by COPY and from arrays, which the server reads faster than JSON.',
+  },
+  {
     name: 'obfuscator_key',
     type: 'text',
     example: 'a long random text',

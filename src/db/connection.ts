@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import type pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
@@ -117,6 +118,19 @@ export class Connection implements AsyncDisposable {
     return this.#client.query(copyFrom(text)) as unknown as Duplex;
   }
 
+  /** Runs `copy … from stdin` with these data, and returns the number of rows. */
+  async copyText(text: string, data: string): Promise<number> {
+    const stream = this.copyFrom(text);
+    try {
+      const finished = once(stream, 'finish');
+      stream.end(data);
+      await finished;
+      return (stream as Writable & { readonly rowCount: number }).rowCount;
+    } catch (error) {
+      throw this.#told(error);
+    }
+  }
+
   /** The stream out of `copy … to stdout`. Read it to its end before the next call on this connection. */
   copyTo(text: string): Readable {
     this.#assertOpen();
@@ -170,11 +184,14 @@ export class Connection implements AsyncDisposable {
     try {
       return await this.#client.query(config);
     } catch (error) {
-      if (isConnectionLoss(error) || !this.isOpen) {
-        throw new ReplicateError('PC203', `The connection to ${this.target} was lost.`, {}, { cause: error });
-      }
-      throw error;
+      throw this.#told(error);
     }
+  }
+
+  /** The error as a caller is to see it. */
+  #told(error: unknown): unknown {
+    if (!isConnectionLoss(error) && this.isOpen) return error;
+    return new ReplicateError('PC203', `The connection to ${this.target} was lost.`, {}, { cause: error });
   }
 }
 

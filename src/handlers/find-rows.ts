@@ -24,7 +24,7 @@ export async function findRows(
     `select x."#" as place, n.nspname || '.' || c.relname as name
        from (select x.*, row_number() over () as "#" from ${rowsSql('$1', 'x', key.columns)}) as x
        join ${parent.nameSql} as t
-         on ${key.columns.map(equalColumnSql).join(' and ')}
+         on ${key.columns.map((column) => equalColumnSql(column)).join(' and ')}
        join pg_class as c
          on c.oid = t.tableoid
        join pg_namespace as n

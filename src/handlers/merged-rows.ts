@@ -139,7 +139,7 @@ export class MergedRows implements TakenEvents {
     const deleted = valueSql('x', time);
     return (
       `delete from ${onlyNameSql(this.#target)} as t using ${rowsSql('$1', 'x', needed)} ` +
-      `where ${columns.map(equalColumnSql).join(' and ')} ` +
+      `where ${columns.map((column) => equalColumnSql(column)).join(' and ')} ` +
       `and (${deleted} is null or ${here} is null or ${here} <= ${deleted})`
     );
   }

@@ -27,11 +27,15 @@ export interface TableCounts {
   readonly ok: number;
   /** Being copied, or waiting for it. */
   readonly copying: number;
+  /** Set aside until they fit their events, which are kept; then they go on by themselves. */
+  readonly waiting: number;
+  /** Set aside after an error, until a resync. */
   readonly parked: number;
   /** Known in the cascade, not replicated on this node. */
   readonly notHere: number;
 }
 
+/** A table that is set aside: it waits, or is parked. */
 export interface ParkedTable {
   readonly name: string;
   readonly errorCode: string;
@@ -104,6 +108,9 @@ export async function readNodeStatus(
   if (node === undefined) return undefined;
   const tables = await readTables(connection, queueName);
   const count = (...kinds: string[]) => tables.filter(({ state }) => kinds.includes(state.kind)).length;
+  const parkedTables = tables.flatMap(({ name, state }) =>
+    state.kind === 'parked' ? [parkedTable(name, state)] : [],
+  );
   const isLeaf = node.nodeType === 'leaf';
   const { isOurs } = await connection.one<{ isOurs: boolean }>(
     `select to_regnamespace('pgcascade') is not null as "isOurs"`,
@@ -118,12 +125,11 @@ export async function readNodeStatus(
     tables: {
       ok: count('ok'),
       copying: count('waiting', 'copying'),
-      parked: count('parked'),
+      waiting: parkedTables.filter(({ isWaiting }) => isWaiting).length,
+      parked: parkedTables.filter(({ isWaiting }) => !isWaiting).length,
       notHere: count('not-here'),
     },
-    parkedTables: tables.flatMap(({ name, state }) =>
-      state.kind === 'parked' ? [parkedTable(name, state)] : [],
-    ),
+    parkedTables,
     errors: await readErrors(connection, queueName),
     ticker: node.nodeType === 'root' ? await readTicker(connection, queueName) : null,
     subscribers: isLeaf ? [] : (await readSubscribers(connection, queueName)).map(({ nodeName }) => nodeName),
@@ -135,7 +141,7 @@ export async function readNodeStatus(
 async function readCaptureStatus(connection: Connection, queueName: string): Promise<CaptureStatus | null> {
   if (!(await knowsSchemaChanges(connection))) return null;
   return {
-    changes: (await readSchemaChanges(connection, queueName, 1)).slice(0, SHOWN_CHANGES),
+    changes: (await readSchemaChanges(connection, queueName, 1, 'last')).slice(0, SHOWN_CHANGES),
     silentTables: await readSilentTables(connection, queueName),
   };
 }

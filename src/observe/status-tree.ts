@@ -114,6 +114,7 @@ export function details(entry: StatusEntry, options: TreeOptions = {}): string[]
   const counts = [
     `${tables.ok} ok`,
     tables.copying > 0 ? `${tables.copying} copying` : undefined,
+    tables.waiting > 0 ? `${tables.waiting} WAITING` : undefined,
     tables.parked > 0 ? `${tables.parked} PARKED` : undefined,
     tables.notHere > 0 ? `${tables.notHere} not here` : undefined,
   ];

@@ -1,13 +1,13 @@
 import { ReplicateError } from '../errors/replicate-error.js';
 import type { ConsumerEvent } from './consumer-batch.js';
-import type { CsvRow } from './csv-rows.js';
+import { type CsvRow, splitCsvLine } from './csv-rows.js';
 import { eventId } from './ids.js';
 import type { EventShape } from './read-events.js';
 
 /** An event as consumers get it. */
 export const CONSUMER_EVENT: EventShape<ConsumerEvent> = {
   columns: 'ev_id, ev_time, ev_txid, ev_retry, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4',
-  toEvent,
+  parse: (line) => toEvent(splitCsvLine(line)),
 };
 
 function toEvent(row: CsvRow): ConsumerEvent {

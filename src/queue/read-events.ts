@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import type { Connection } from '../db/connection.js';
 import { quoteLiteral } from '../db/identifier.js';
 import { ReplicateError } from '../errors/replicate-error.js';
@@ -5,6 +6,7 @@ import type { Batch } from './batches.js';
 import { CSV_COPY_OPTIONS, CSV_DELIMITER, CsvLines, type CsvRow, splitCsvLine } from './csv-rows.js';
 import type { ForwardedEvent, QueueEvent, TimedEvent } from './event.js';
 import { eventId } from './ids.js';
+import { noEvent, RowEvents } from './row-events.js';
 
 export interface BlockLimits {
   /** A block ends when it holds this many events … */
@@ -26,22 +28,22 @@ export interface ReadEventsOptions extends BlockLimits {
 export interface EventShape<E> {
   /** The columns, `, ` between them. */
   readonly columns: string;
-  /** `line`: the text that the row was read from. */
-  toEvent(row: CsvRow, line: string): E;
+  /** The event of one line of COPY. */
+  parse(line: string): E;
 }
 
 type MeasuredEvent = Pick<QueueEvent, 'data' | 'extra2'>;
 
 const FIXED_CHARACTERS = 64;
 
-const ROW_EVENT: EventShape<QueueEvent> = {
-  columns: 'ev_id, ev_txid, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4',
-  toEvent,
-};
+const EVENT_COLUMNS = 'ev_id, ev_txid, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4';
 
 const TIMED_EVENT: EventShape<TimedEvent> = {
-  columns: `${ROW_EVENT.columns}, ev_time`,
-  toEvent: (row) => ({ ...toEvent(row), time: row[8] as string }),
+  columns: `${EVENT_COLUMNS}, ev_time`,
+  parse: (line) => {
+    const row = splitCsvLine(line);
+    return { ...toEvent(row), time: row[8] as string };
+  },
 };
 
 /** The columns in the order of a `ForwardedEvent`'s line. */
@@ -51,8 +53,8 @@ export const FORWARDED_COLUMNS =
 const FORWARDED_EVENT: EventShape<ForwardedEvent> = {
   // The transaction is one of the provider, and comes first to be cut off.
   columns: `ev_txid, ${FORWARDED_COLUMNS}`,
-  toEvent: (row, line) => {
-    const [txid, id, time, ...rest] = row;
+  parse: (line) => {
+    const [txid, id, time, ...rest] = splitCsvLine(line);
     const event = toEvent([id ?? null, txid ?? null, ...rest]);
     return { ...event, time: time as string, line: line.slice(line.indexOf(CSV_DELIMITER) + 1) };
   },
@@ -69,11 +71,14 @@ export function readEvents(
 
 /** The time costs a tenth more to read, so only of the tables that need it. */
 function rowEvent(timedTables: readonly string[]): EventShape<QueueEvent> {
-  if (timedTables.length === 0) return ROW_EVENT;
+  if (timedTables.length === 0) return new RowEvents();
   const names = timedTables.map(quoteLiteral).join(', ');
   return {
-    columns: `${ROW_EVENT.columns}, case when ev_extra1 in (${names}) then ev_time end as ev_time`,
-    toEvent: (row) => ({ ...toEvent(row), time: row[8] ?? undefined }),
+    columns: `${EVENT_COLUMNS}, case when ev_extra1 in (${names}) then ev_time end as ev_time`,
+    parse: (line) => {
+      const row = splitCsvLine(line);
+      return { ...toEvent(row), time: row[8] ?? undefined };
+    },
   };
 }
 
@@ -126,8 +131,8 @@ export async function* readEventBlocks<E extends MeasuredEvent>(
   let finished = false;
   try {
     for await (const chunk of stream) {
-      for (const line of lines.push(decoder.decode(chunk as Buffer, { stream: true }))) {
-        const event = shape.toEvent(splitCsvLine(line), line);
+      for (const line of lines.push(textOf(chunk as Buffer, decoder))) {
+        const event = shape.parse(line);
         block.push(event);
         characters += FIXED_CHARACTERS + (event.data?.length ?? 0) + (event.extra2?.length ?? 0);
         if (block.length >= limits.maxBlockRows || characters >= limits.maxBlockBytes) {
@@ -149,11 +154,7 @@ export async function* readEventBlocks<E extends MeasuredEvent>(
 
 function toEvent(row: CsvRow): QueueEvent {
   const [id, txid, type, data, extra1, extra2, extra3, extra4] = row;
-  if (id == null || txid == null || type == null || row.length < 8) {
-    throw new ReplicateError('PC404', 'An event has no id, no transaction or no type.', {
-      columns: row.length,
-    });
-  }
+  if (id == null || txid == null || type == null || row.length < 8) throw noEvent(row);
   return {
     id: eventId(BigInt(id)),
     txid: BigInt(txid),
@@ -164,4 +165,9 @@ function toEvent(row: CsvRow): QueueEvent {
     extra3: extra3 ?? null,
     extra4: extra4 ?? null,
   };
+}
+
+/** Most data are plain ASCII, which needs no decoding; and an ASCII chunk cannot stand behind half of a character. */
+function textOf(chunk: Buffer, decoder: InstanceType<typeof TextDecoder>): string {
+  return isAscii(chunk) ? chunk.toString('latin1') : decoder.decode(chunk, { stream: true });
 }

@@ -59,6 +59,8 @@ export interface CaptureReport {
   readonly keyColumns: readonly string[];
   /** The index that is the key; empty without one. */
   readonly keySource: string;
+  /** Updates and deletes become events, not inserts only. */
+  readonly hasChanges: boolean;
   readonly format: string;
   readonly columns: readonly CapturedColumn[];
 }
@@ -97,7 +99,15 @@ export async function readCaptureReports(
     column_type: string;
     travels: string;
     settings: string[];
-  }>('select * from pgcascade.capture_report($1)', [queueName]);
+    has_changes: boolean;
+  }>(
+    `select r.*, p.mode <> 'none' and (f.flags ~ '[UD]' or f.flags !~ 'I') as has_changes
+       from pgcascade.capture_report($1) with ordinality as r
+       join pgcascade.capture_plan as p on p.queue_name = $1 and p.table_name = r.table_name
+      cross join lateral pgcascade.trigger_flags(p.trigger_args) as f(flags)
+      order by r.ordinality`,
+    [queueName],
+  );
   const reports = new Map<string, CaptureReport & { readonly columns: CapturedColumn[] }>();
   for (const row of rows) {
     const report = reports.get(row.table_name) ?? {
@@ -107,6 +117,7 @@ export async function readCaptureReports(
       reason: row.reason,
       keyColumns: row.key_columns,
       keySource: row.key_source,
+      hasChanges: row.has_changes,
       format: row.capture_format,
       columns: [],
     };
@@ -141,11 +152,15 @@ export async function readSilentTables(
   return rows.map(({ table_name: name }) => name);
 }
 
-/** What was changed on the queue's tables without `execute` in the last `days` days, the last first, 20 at most. */
+/**
+ * What was changed on the queue's tables without `execute` in the last `days` days, the last first, 20 at most. `last`: of what was
+ * said several times of a table only the last.
+ */
 export async function readSchemaChanges(
   connection: Connection,
   queueName: string,
   days: number,
+  which: 'each' | 'last' = 'each',
 ): Promise<readonly SchemaChange[]> {
   const rows = await connection.query<{
     table_name: string;
@@ -154,10 +169,14 @@ export async function readSchemaChanges(
     happened_at: string;
   }>(
     `select table_name, outcome, message, to_char(happened_at, 'YYYY-MM-DD HH24:MI:SS') as happened_at
-       from pgcascade.schema_change
+       from pgcascade.schema_change as c
       where queue_name = $1 and happened_at > now() - $2 * interval '1 day'
+        and not ($3 and exists (
+                select from pgcascade.schema_change as l
+                 where (l.queue_name, l.table_name, l.message) = (c.queue_name, c.table_name, c.message)
+                   and l.change_no > c.change_no))
       order by change_no desc limit 20`,
-    [queueName, days],
+    [queueName, days, which === 'last'],
   );
   return rows.map((row) => ({
     tableName: row.table_name,

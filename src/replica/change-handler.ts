@@ -1,6 +1,7 @@
 import { callApi } from '../cascade/call-api.js';
 import { onlyFollows } from '../cascade/combined-queue.js';
 import type { Connection } from '../db/connection.js';
+import { SQLSTATE, sqlstateOf } from '../db/sqlstate.js';
 import { failpoint } from '../runtime/failpoint.js';
 import { hasStockTrigger, hasTriggerArguments, readCapturePlans, skipsWrites } from './capture-plans.js';
 import {
@@ -35,6 +36,7 @@ export async function changeHandler(
   const { queueName, tableName, destTable, attributes, state } = options;
   const work = async (tx: Connection, hasOtherTriggers: boolean) => {
     if (hasOtherTriggers) {
+      await followChanges(tx, queueName, tableName);
       await dropStockTriggers(tx, queueName, tableName);
       await createTriggers(tx, options);
     }
@@ -57,6 +59,23 @@ export async function changeHandler(
     : await options.withTableLock(destTable, (tx) => work(tx, true));
   await failpoint('change-handler-committed');
   return isCopied;
+}
+
+/**
+ * What somebody has changed on the table and nobody has followed yet is noted while it can be told: the new triggers are made for the
+ * table as it is.
+ */
+async function followChanges(tx: Connection, queueName: string, tableName: string): Promise<void> {
+  await tx.execute('savepoint pgc_follow');
+  try {
+    await tx.query('select pgcascade.follow_table($1, $2, false, true)', [queueName, tableName]);
+    await tx.execute('release savepoint pgc_follow');
+  } catch (error) {
+    const state = sqlstateOf(error);
+    if (state === undefined || state === SQLSTATE.lockNotAvailable) throw error;
+    // The triggers that are replaced do not fit the table, so they are not made anew; only the notice is lost.
+    await tx.execute('rollback to savepoint pgc_follow; release savepoint pgc_follow');
+  }
 }
 
 /** True when the table's triggers serve this purpose already, so that it need not be locked. */

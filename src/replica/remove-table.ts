@@ -17,10 +17,11 @@ export async function removeTable(connection: Connection, options: RemoveTableOp
   const { queueName, tableName } = options;
   const known = (await readTables(connection, queueName)).find(({ name }) => name === tableName);
   await options.withTableLock(known?.destTable ?? tableName, async (tx) => {
+    // First, for without a plan nobody takes what becomes of the triggers for a change to the table.
+    await dropTriggers(tx, queueName, tableName);
     if (known?.isLocal === true) {
       await callApi(tx, 'londiste.local_remove_table', [queueName, tableName], { 400: 'PC400' });
     }
-    await dropTriggers(tx, queueName, tableName);
     await tx.query('select pgcascade.clear_table_state($1, $2)', [queueName, tableName]);
   });
 }

@@ -52,8 +52,13 @@ export async function createTriggers(tx: Connection, options: TriggerOptions): P
   }
 }
 
-/** Takes the triggers of PgQ that write to the queue off the table, in the caller's transaction. May be repeated. */
+/**
+ * Takes the triggers of PgQ that write to the queue off the table, in the caller's transaction; one that a plan with arguments has is
+ * among them. To the end of the transaction, or until `createTriggers`, what happens to triggers is no change that the event trigger
+ * would follow. May be repeated.
+ */
 export async function dropStockTriggers(tx: Connection, queueName: string, tableName: string): Promise<void> {
+  await tx.query("select set_config('pgcascade.following', 'on', true)");
   await tx.query('select londiste.drop_table_triggers($1, $2)', [queueName, tableName]);
 }
 

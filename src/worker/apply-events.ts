@@ -1,10 +1,17 @@
-import { applyBlock, type TableConflict } from '../apply/apply-block.js';
+import {
+  type BlockOutcome,
+  type PlannedBlock,
+  planBlock,
+  type TableConflict,
+  writeBlock,
+} from '../apply/apply-block.js';
 import type { RowRewrite } from '../apply/row-rewrite.js';
 import type { TargetTable } from '../apply/target-table.js';
 import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { parseRowEventType } from '../queue/decode/row-event-type.js';
 import type { QueueEvent } from '../queue/event.js';
+import { failpoint } from '../runtime/failpoint.js';
 import { type AppliedScript, applyScript } from './apply-script.js';
 import {
   applyControlEvent,
@@ -16,11 +23,12 @@ import { otherQueues } from './merged-table.js';
 import type { TableRegistry } from './table-registry.js';
 import type { TakenTables } from './taken-tables.js';
 
-export interface ApplyEventsPorts {
+export interface EventApplierPorts {
   readonly queueName: string;
   /** The open transaction of the batch on the subscriber. */
   readonly tx: Connection;
   readonly registry: TableRegistry;
+  readonly bulkRows: number;
   /** Which tables' events are applied here: all that are in sync, or the one that catches up. */
   readonly isApplied: (tableName: string) => boolean;
   /** The tables whose handlers take their events over. */
@@ -33,91 +41,179 @@ export interface ApplyEventsPorts {
   readonly noteScript: (script: AppliedScript) => void;
 }
 
-/** Applies one block of a batch in the order of the queue and returns how many row events were applied. */
-export async function applyEvents(ports: ApplyEventsPorts, block: readonly QueueEvent[]): Promise<number> {
-  let applied = 0;
-  let rows: QueueEvent[] = [];
-  let taken: QueueEvent[] = [];
-  for (const event of block) {
-    if (!isControlEvent(event)) {
-      if (event.extra1 === null || !ports.isApplied(event.extra1)) continue;
-      if (ports.taken.has(event.extra1)) taken.push(event);
-      else rows.push(event);
-    } else if (ports.controlEvents !== undefined) {
-      // A control event keeps its place between the rows.
-      applied += (await applyRows(ports, rows)) + (await ports.taken.write(taken));
-      rows = [];
-      taken = [];
-      await ports.taken.finish();
-      if (event.type === SCRIPT_EVENT) {
-        ports.noteScript(await applyScript(ports.tx, ports.queueName, event));
-        // Names and columns may be others from here on.
-        await ports.registry.reload(ports.tx);
-      } else {
-        await applyControlEvent(ports.tx, ports.queueName, event, ports.controlEvents);
+/**
+ * Applies the events of one batch, block by block, in the order of the queue.
+ *
+ * While the subscriber writes a block the next one is planned, so what was given last may be under way when `apply` returns:
+ * everything else that uses the transaction has to wait for `settle`, and the end of the transaction for `settle` or disposal.
+ */
+export class EventApplier implements AsyncDisposable {
+  readonly #ports: EventApplierPorts;
+  #writing: Promise<BlockOutcome> | undefined;
+  #applied = 0;
+
+  constructor(ports: EventApplierPorts) {
+    this.#ports = ports;
+  }
+
+  /** How many row events have been applied; those under way are not counted. */
+  get applied(): number {
+    return this.#applied;
+  }
+
+  /** Applies one block. */
+  async apply(block: readonly QueueEvent[]): Promise<void> {
+    const { isApplied, taken, controlEvents } = this.#ports;
+    let rows: QueueEvent[] = [];
+    let takenOver: QueueEvent[] = [];
+    for (const event of block) {
+      if (!isControlEvent(event)) {
+        if (event.extra1 === null || !isApplied(event.extra1)) continue;
+        if (taken.has(event.extra1)) takenOver.push(event);
+        else rows.push(event);
+      } else if (controlEvents !== undefined) {
+        // A control event keeps its place between the rows.
+        await this.#applyRows(rows);
+        await this.settle();
+        this.#applied += await taken.write(takenOver);
+        rows = [];
+        takenOver = [];
+        await taken.finish();
+        await this.#applyControl(event, controlEvents);
       }
     }
+    await this.#applyRows(rows);
+    if (takenOver.length === 0) return;
+    await this.settle();
+    this.#applied += await taken.write(takenOver);
   }
-  return applied + (await applyRows(ports, rows)) + (await ports.taken.write(taken));
-}
 
-async function applyRows(ports: ApplyEventsPorts, events: readonly QueueEvent[]): Promise<number> {
-  if (events.length === 0) return 0;
-  const targets = new Map<string, TargetTable>();
-  const rewrites = new Map<string, RowRewrite | undefined>();
-  const missing = await parkTruncated(ports, events);
-  for (const event of events) {
-    const name = event.extra1 as string;
-    if (targets.has(name) || missing.has(name)) continue;
+  /** Waits until all is written. True when a table was parked by what was under way. */
+  async settle(): Promise<boolean> {
+    if (this.#writing === undefined) return false;
+    const { registry, park } = this.#ports;
+    let outcome: BlockOutcome;
     try {
-      const target = await ports.registry.target(ports.tx, name);
-      rewrites.set(name, ports.registry.rewrite(target));
-      targets.set(name, target);
-    } catch (error) {
-      if (!(error instanceof ReplicateError) || !['PC403', 'PC406', 'PC410'].includes(error.code))
-        throw error;
-      missing.add(name);
-      await ports.park({
-        queueTable: name,
-        eventId: event.id,
-        code: error.code === 'PC410' ? 'PC410' : 'PC403',
-        message: error.message,
-        key: event.extra3,
-      });
+      outcome = await this.#writing;
+    } finally {
+      this.#writing = undefined;
+    }
+    this.#applied += outcome.applied;
+    for (const conflict of outcome.conflicts) {
+      registry.forgetTarget(conflict.queueTable);
+      await park(conflict);
+    }
+    await failpoint('worker-block-applied');
+    return outcome.conflicts.length > 0;
+  }
+
+  /** What is under way ends before the transaction does: it would go on outside of it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Whoever leaves without `settle` has a reason of its own to give.
+    await this.#writing?.catch(() => undefined);
+  }
+
+  async #applyControl(event: QueueEvent, context: ControlEventContext): Promise<void> {
+    const { tx, queueName, registry, noteScript } = this.#ports;
+    if (event.type === SCRIPT_EVENT) {
+      noteScript(await applyScript(tx, queueName, event));
+      // Names and columns may be others from here on.
+      await registry.reload(tx);
+    } else {
+      await applyControlEvent(tx, queueName, event, context);
     }
   }
-  const outcome = await applyBlock(
-    { tx: ports.tx, tableOf: (name) => targets.get(name), rewriteOf: (name) => rewrites.get(name) },
-    events,
-  );
-  for (const conflict of outcome.conflicts) {
-    ports.registry.forgetTarget(conflict.queueTable);
-    await ports.park(conflict);
-  }
-  return outcome.applied;
-}
 
-/**
- * Parks the merged tables that were truncated at one of their sources: here that would take the rows of the others
- * with it, and which rows came from that source nobody can tell. Returns their names.
- */
-async function parkTruncated(ports: ApplyEventsPorts, events: readonly QueueEvent[]): Promise<Set<string>> {
-  const parked = new Set<string>();
-  for (const event of events) {
-    const name = event.extra1 as string;
-    if (parked.has(name) || parseRowEventType(event.type)?.operation !== 'truncate') continue;
-    const others = await otherQueues(ports.tx, ports.queueName, name);
-    if (others.length === 0) continue;
-    parked.add(name);
-    await ports.park({
+  async #applyRows(events: readonly QueueEvent[]): Promise<void> {
+    const { tx, isApplied } = this.#ports;
+    const stillApplied = (all: readonly QueueEvent[]) =>
+      all.filter(({ extra1 }) => isApplied(extra1 as string));
+    let rows = events;
+    if (!this.#canPlanAhead(rows) && (await this.settle())) rows = stillApplied(rows);
+    if (rows.length === 0) return;
+    let planned = await this.#plan(rows);
+    if (await this.settle()) planned = await this.#plan(stillApplied(rows));
+    this.#writing = writeBlock(tx, planned);
+    // Its failure is told by `settle`.
+    this.#writing.catch(() => undefined);
+  }
+
+  /** True when planning these events needs no query. */
+  #canPlanAhead(events: readonly QueueEvent[]): boolean {
+    const { registry } = this.#ports;
+    return tablesOf(events).every(({ name, isTruncated }) => !isTruncated && registry.isPlain(name));
+  }
+
+  async #plan(events: readonly QueueEvent[]): Promise<PlannedBlock> {
+    const { tx, registry, bulkRows, park } = this.#ports;
+    const targets = new Map<string, TargetTable>();
+    const rewrites = new Map<string, RowRewrite | undefined>();
+    for (const { name, first, isTruncated } of tablesOf(events)) {
+      if (isTruncated && (await this.#parkTruncated(name, first))) continue;
+      try {
+        const target = await registry.target(tx, name);
+        rewrites.set(name, registry.rewrite(target));
+        targets.set(name, target);
+      } catch (error) {
+        if (!(error instanceof ReplicateError) || !['PC403', 'PC406', 'PC410'].includes(error.code))
+          throw error;
+        await park({
+          queueTable: name,
+          eventId: first.id,
+          code: error.code === 'PC410' ? 'PC410' : 'PC403',
+          message: error.message,
+          key: first.extra3,
+        });
+      }
+    }
+    return planBlock(
+      { tx, bulkRows, tableOf: (name) => targets.get(name), rewriteOf: (name) => rewrites.get(name) },
+      events,
+    );
+  }
+
+  /**
+   * Parks a merged table that was truncated at one of its sources: here that would take the rows of the others with it, and
+   * which rows came from that source nobody can tell. False when it is none.
+   */
+  async #parkTruncated(name: string, event: QueueEvent): Promise<boolean> {
+    const { tx, queueName, park } = this.#ports;
+    const others = await otherQueues(tx, queueName, name);
+    if (others.length === 0) return false;
+    await park({
       queueTable: name,
       eventId: event.id,
       code: 'PC402',
       message: `It was truncated at the source, and here it holds rows of ${quoted(others)} too, which were left alone.`,
       key: null,
     });
+    return true;
   }
-  return parked;
+}
+
+interface TableInBlock {
+  readonly name: string;
+  /** Its first TRUNCATE, else its first event. */
+  first: QueueEvent;
+  isTruncated: boolean;
+}
+
+/** The tables of these events, in the order of their first events. */
+function tablesOf(events: readonly QueueEvent[]): readonly TableInBlock[] {
+  const tables = new Map<string, TableInBlock>();
+  for (const event of events) {
+    const name = event.extra1 as string;
+    let table = tables.get(name);
+    if (table === undefined) {
+      table = { name, first: event, isTruncated: false };
+      tables.set(name, table);
+    }
+    if (!table.isTruncated && parseRowEventType(event.type)?.operation === 'truncate') {
+      table.first = event;
+      table.isTruncated = true;
+    }
+  }
+  return [...tables.values()];
 }
 
 function quoted(names: readonly string[]): string {

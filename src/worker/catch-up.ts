@@ -67,6 +67,7 @@ export async function catchUp(
           maxBlockBytes: options.maxBlockBytes,
           onlyTable: tableName,
         },
+        bulkRows: options.bulkRows,
         isApplied: (name) => name === tableName,
         controlEvents: false,
         waits: { consumerOf: () => consumerName, providerNode: undefined },

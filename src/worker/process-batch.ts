@@ -8,7 +8,7 @@ import { type TickId, tickId } from '../queue/ids.js';
 import { readAhead } from '../queue/read-ahead.js';
 import { type ReadEventsOptions, readEvents, readForwardedEvents } from '../queue/read-events.js';
 import { failpoint } from '../runtime/failpoint.js';
-import { applyEvents } from './apply-events.js';
+import { EventApplier } from './apply-events.js';
 import type { AppliedScript } from './apply-script.js';
 import type { BatchQueue } from './batch-queue.js';
 import { forwardedEvents } from './forward-events.js';
@@ -22,6 +22,7 @@ export interface ProcessBatchPorts {
   readonly consumerName: string;
   readonly registry: TableRegistry;
   readonly reading: ReadEventsOptions;
+  readonly bulkRows: number;
   readonly isApplied: (tableName: string) => boolean;
   readonly controlEvents: boolean;
   /** Events that are not applied here, though their table is: see ResurrectedKeys. */
@@ -111,9 +112,10 @@ async function tryBatch(
       ]);
     };
     const taken = new TakenTables({ tx, batch, registry: ports.registry, park });
-    const applying = {
+    await using applier = new EventApplier({
       queueName: batch.queueName,
       tx,
+      bulkRows: ports.bulkRows,
       registry: ports.registry,
       taken,
       isApplied,
@@ -126,7 +128,7 @@ async function tryBatch(
         : undefined,
       park,
       noteScript: (script: AppliedScript) => scripts.push(script),
-    };
+    });
     let isEmpty = true;
     // A COPY that is left before its end can only be cut.
     const ahead = <E>(blocks: AsyncGenerator<E[], void, undefined>) =>
@@ -139,27 +141,31 @@ async function tryBatch(
       for (const [at, event] of events.entries()) {
         const tableName = shapes?.waitingFrom(event);
         if (tableName === undefined) continue;
-        eventCount += await applyEvents(applying, events.slice(from, at));
+        await applier.apply(events.slice(from, at));
+        await applier.settle();
         from = at;
         await assertNotEmptied(tx, batch.queueName, [tableName]);
         await shapes?.begin(tx, tableName);
         leftOut.add(tableName);
       }
-      eventCount += await applyEvents(applying, from === 0 ? events : events.slice(from));
-      await failpoint('worker-block-applied');
+      await applier.apply(from === 0 ? events : events.slice(from));
     };
     if (ports.openQueue !== undefined) {
       const queue = await ports.openQueue(tx, batch);
       for await (const block of ahead(readForwardedEvents(ports.provider, batch, ports.reading))) {
+        await applier.settle();
         await queue.write(await forwardedEvents(tx, block, ports.registry));
         await work(block);
       }
+      await applier.settle();
       await queue.end();
     } else {
       const reading = { ...ports.reading, timedTables: ports.registry.timedTables };
       for await (const block of ahead(readEvents(ports.provider, batch, reading))) await work(block);
     }
+    await applier.settle();
     await taken.finish();
+    eventCount = applier.applied;
     shapes?.assertNone();
     if (written.size > 0) await assertNotEmptied(tx, batch.queueName, [...written]);
     if ((shapes?.waiting.length ?? 0) > 0) await failpoint('wait-before-commit');

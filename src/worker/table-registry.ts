@@ -131,6 +131,13 @@ export class TableRegistry {
     return table?.local === true && table.mergeState === 'ok' && table.errorCode === null;
   }
 
+  /** True when its shape is held, and its rows are written as they come. */
+  isPlain(tableName: string): boolean {
+    const handler = this.#tables.get(tableName)?.handler ?? NO_HANDLER;
+    if (handler instanceof ReplicateError || !isWholeTable(handler.selection)) return false;
+    return this.#targets.has(tableName);
+  }
+
   /** The table's shape on the subscriber, read once. Throws PC406 when it is not there. */
   async target(connection: Connection, tableName: string): Promise<TargetTable> {
     let target = this.#targets.get(tableName);

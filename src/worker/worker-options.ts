@@ -21,6 +21,8 @@ export interface WorkerOptions {
   readonly handlers: HandlerSettings;
   readonly maxBlockRows: number;
   readonly maxBlockBytes: number;
+  /** See `ApplyBlockPorts`. */
+  readonly bulkRows: number;
   readonly localWmPublishPeriodMs: number;
   readonly globalWmPublishPeriodMs: number;
   /** How many values the sequences of a root are published ahead, at least. */

@@ -255,7 +255,7 @@ export class WorkerSession implements AsyncDisposable {
     state: WorkerState,
     combined: CombinedNode | undefined,
   ): Promise<boolean> {
-    const { queueName, consumerName, maxBlockRows, maxBlockBytes, signal, log } = this.#options;
+    const { queueName, consumerName, maxBlockRows, maxBlockBytes, bulkRows, signal, log } = this.#options;
     const several = (await this.#maySkipTicks(combined))
       ? await nextBatch(provider, queueName, consumerName, BACKLOG_BATCH)
       : undefined;
@@ -285,6 +285,7 @@ export class WorkerSession implements AsyncDisposable {
         consumerName,
         registry: this.#registry,
         reading,
+        bulkRows,
         isApplied: (tableName) => this.#registry.isApplied(tableName),
         controlEvents: true,
         isLeftOut: (event) => this.#resurrectedKeys.has(event, batch.endTick),

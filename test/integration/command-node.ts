@@ -139,6 +139,7 @@ const DEFAULTS: Omit<ReplicateConfig, 'db' | 'jobName' | 'consumerName'> = {
   keepaliveStatsMs: 300_000,
   maxBlockRows: 20_000,
   maxBlockBytes: 8_000_000,
+  bulkRows: 50,
   obfuscatorKey: undefined,
   shardInfoSql: undefined,
   shardHashFunc: undefined,

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { mustInProcess as must, runInProcess as run } from '../support/in-process.js';
 import type { TestNode } from '../support/test-node.js';
 import { openTree, type Tree } from '../support/tree.js';
+import { type CommandNode, openCommandNode } from './command-node.js';
 
 const TABLES = `
   create table ignored (id int primary key, v text, seen timestamptz, hits int default 7);
@@ -17,6 +18,7 @@ const TABLES = `
   create table closed (id int primary key, v text);
   create table untouched (id int primary key, v text);
   create table doors (id int primary key, v text);
+  create table keyless (v text);
   create table "Odd 'Name" (id int primary key, "V %s" text);
 `;
 
@@ -33,6 +35,7 @@ const OPTIONS: Readonly<Record<string, readonly string[]>> = {
   closed: ['--trigger-arg=deny'],
   untouched: ['--no-triggers'],
   doors: ['--trigger-flags=SJ'],
+  keyless: ['--trigger-flags=I'],
   "Odd 'Name": ['--trigger-arg=ev_extra4=id * 2', '--trigger-arg=backup'],
 };
 
@@ -110,7 +113,11 @@ test('the plan of each table says why, and nothing is looked at as changed or si
   expect(stdout).toMatch(/public\.ignored +ok +trigger +trigger arguments: ignore=seen,hits/);
   expect(stdout).toMatch(/public\.inserts +ok +trigger +trigger arguments: tgflags=I/);
   expect(stdout).toMatch(/public\.untouched +ok +no triggers +no triggers wanted/);
-  expect(await must(root, 'tables', '--capture')).toMatch(/hits +integer +not sent: ignored/);
+  const capture = await must(root, 'tables', '--capture');
+  expect(capture).toMatch(/hits +integer +not sent: ignored/);
+  expect(capture).toContain(
+    'public.keyless\n  key      none: inserts only, no update or delete is captured\n',
+  );
   expect(await root.query('select * from pgcascade.changed_tables()')).toEqual([]);
   expect(await root.query('select * from pgcascade.silent_tables()')).toEqual([]);
   await root.query('alter table ignored disable trigger user');
@@ -250,11 +257,15 @@ test('change-handler says the arguments anew, and none of them makes generated t
   const again = await run(root, 'add-table', 'ignored', '--trigger-arg=backup');
   expect(again).toMatchObject({ exitCode: 1, text: expect.stringContaining('change-handler') });
   await must(root, 'add-table', 'ignored', '--trigger-arg=ignore=seen,hits');
-  await must(root, 'change-handler', 'ignored', '--trigger-arg=ignore=seen');
+  const changed = await must(root, 'change-handler', 'ignored', '--trigger-arg=ignore=seen');
+  expect(changed).toContain(
+    'public.ignored: not sent before, sent from now on: column hits. What was written till now stays missing or old ' +
+      'on the nodes below: run "resync public.ignored" on branch, then on leaf.',
+  );
   await root.query('update ignored set hits = 12 where id = 2');
   await caughtUp();
   expect(await onLeaf('select hits from ignored where id = 2')).toEqual([{ hits: 12 }]);
-  await must(root, 'change-handler', 'ignored');
+  expect(await must(root, 'change-handler', 'ignored')).toContain('sent from now on: column seen.');
   expect(
     await root.query(
       `select mode, trigger_args from pgcascade.capture_plan where table_name = 'public.ignored'`,
@@ -270,6 +281,21 @@ test('change-handler says the arguments anew, and none of them makes generated t
       node === branch ? /equal(?!.*not compared)/s : /not compared/,
     );
   }
+});
+
+test('a table without a key is captured in full without arguments, which nodes that have it need to hear', async () => {
+  expect(await must(root, 'change-handler', 'keyless')).toMatch(
+    /from now on: updates; deletes\..+ run "resync public.keyless" on branch, then on leaf\./,
+  );
+  expect(await must(root, 'tables', '--capture')).toContain(
+    'public.keyless\n  key      none: the old row travels with each update and delete\n',
+  );
+  await must(leaf, 'remove-table', 'keyless');
+  const less = await must(root, 'change-handler', 'keyless', '--trigger-flags=I');
+  expect(less).toContain('public.keyless: not sent any more: updates; deletes.');
+  expect(less).not.toContain('"resync');
+  // A node that has it not needs nothing.
+  expect(await must(root, 'change-handler', 'keyless')).toContain('run "resync public.keyless" on branch.');
 });
 
 test('a branch that becomes the root captures by the arguments that it was added with', async () => {
@@ -302,3 +328,51 @@ test('remove-table takes the triggers away', async () => {
   ).toEqual([]);
   expect(await branch.query('select * from pgcascade.capture_plan')).toEqual([]);
 });
+
+test.each(['event trigger', 'ticker'])(
+  "what commands do to triggers is no change to tell, the application's ALTER is: followed by the %s",
+  async (way) => {
+    await using node = await openCommandNode('root', 15);
+    await node.query(
+      'create table x (id int primary key, v text, w text); create table y (id int primary key)',
+    );
+    await node.must('create-root', ['root', node.conninfo]);
+    await node.must('add-table', ['x', 'y'], { triggerArg: ['backup'] });
+    const changeHandler = (...triggerArg: string[]) => node.must('change-handler', ['x'], { triggerArg });
+    const told = async (verb: string, options = {}) =>
+      (await node.must(verb, [], options)).filter((line) => line.includes('public.x: The table has changed'));
+    if (way === 'ticker') await node.query('drop event trigger pgcascade_schema_change');
+    await changeHandler('ignore=w');
+    await changeHandler('ignore=v');
+    await changeHandler();
+    await changeHandler('backup');
+    await node.must('remove-table', ['y']);
+    expect(await node.query('select * from pgcascade.schema_change')).toEqual([]);
+    // The ticker has not looked yet when the command makes the triggers anew.
+    for (const column of ['a', 'b']) {
+      if (way === 'ticker') await node.query('drop event trigger pgcascade_schema_change');
+      await node.query(`alter table x add ${column} int`);
+      await changeHandler(`ignore=${column}`);
+    }
+    expect(await node.query('select table_name, outcome from pgcascade.schema_change')).toEqual([
+      { table_name: 'public.x', outcome: 'renewed' },
+      { table_name: 'public.x', outcome: 'renewed' },
+    ]);
+    expect(await told('status')).toHaveLength(1);
+    expect(await told('tables', { capture: true })).toHaveLength(2);
+    // What the old arguments say does not fit the table any more, which is why they are changed.
+    if (way === 'ticker') await node.query('drop event trigger pgcascade_schema_change');
+    await node.query(`alter table x drop b; drop trigger "${await rowTrigger(node)}" on x`);
+    await changeHandler('backup');
+    expect(await node.query('select trigger_args from pgcascade.capture_plan')).toEqual([
+      { trigger_args: ['backup'] },
+    ]);
+  },
+);
+
+async function rowTrigger(node: CommandNode): Promise<unknown> {
+  const [row] = await node.query(
+    `select tgname from pg_trigger where tgrelid = 'x'::regclass and tgname ~ '_row$'`,
+  );
+  return row?.['tgname'];
+}

@@ -85,6 +85,13 @@ test('tables whose columns change on the root only wait, the others go on, and t
   const { stdout: status } = await leaf.must('status');
   expect(status).toContain('public.t waits: PC403');
   expect(status).toContain('Nothing is lost');
+  expect(status).toContain('Tables: 1 ok, 2 WAITING');
+  expect(status).not.toMatch(/parked/i);
+  expect(JSON.parse((await leaf.must('status', '--json')).stdout)).toMatchObject({
+    entries: expect.arrayContaining([
+      expect.objectContaining({ name: 'leaf', tables: expect.objectContaining({ waiting: 2, parked: 0 }) }),
+    ]),
+  });
   expect((await leaf.must('tables')).stdout).toContain('waits for its shape (PC403)');
   expect(await copyConsumers(root)).toEqual(['leaf_worker.copy.public.t', 'leaf_worker.copy.public.u']);
 

@@ -1,3 +1,3 @@
 import { torture } from './torture.js';
 
-torture(18, 18, 'each case');
+torture(18, 18, 'each case', { isBulk: true });

@@ -260,13 +260,18 @@ export class TorturePair implements AsyncDisposable {
   }
 }
 
-/** Sets up a root and a leaf, each with a server of its own. */
-export async function openTorturePair(from: number, to: number, rootEncoding?: string): Promise<TorturePair> {
+/** Sets up a root and a leaf, each with a server of its own. `ini`: more lines for the leaf's worker. */
+export async function openTorturePair(
+  from: number,
+  to: number,
+  { rootEncoding, ini }: { readonly rootEncoding?: string | undefined; readonly ini?: readonly string[] },
+): Promise<TorturePair> {
   return new TorturePair(
     await openTree({
       nodes: { root: { major: from, encoding: rootEncoding }, leaf: { major: to, provider: 'root' } },
       ownServers: true,
       settings: { max_prepared_transactions: '5' },
+      ini: ini ?? [],
     }),
   );
 }

@@ -12,6 +12,8 @@ export interface TortureOptions {
   readonly all?: readonly TortureCase[];
   /** Of the root's database; UTF8 when it is not given. The leaf's is UTF8. */
   readonly rootEncoding?: string;
+  /** Every row is written in the way that many are. */
+  readonly isBulk?: boolean;
 }
 
 /**
@@ -22,7 +24,7 @@ export function torture(
   from: number,
   to: number,
   tickAfter: TickAfter,
-  { all = CASES, rootEncoding }: TortureOptions = {},
+  { all = CASES, rootEncoding, isBulk = false }: TortureOptions = {},
 ): void {
   const wanted = new RegExp(process.env['PGCASCADE_TORTURE'] ?? '', 'i');
   const cases = all.filter((candidate) => canRun(candidate, from, to) && wanted.test(candidate.name));
@@ -34,7 +36,7 @@ export function torture(
     let pair: TorturePair;
 
     beforeAll(async () => {
-      pair = await openTorturePair(from, to, rootEncoding);
+      pair = await openTorturePair(from, to, { rootEncoding, ini: isBulk ? ['bulk_rows = 1'] : [] });
       await pair.run(cases, tickAfter);
     }, SETUP_TIMEOUT_MS);
 

@@ -4,12 +4,16 @@ import type { Connection } from '../../db/connection.js';
 import { ReplicateError } from '../../errors/replicate-error.js';
 import { checkSelection } from '../../handlers/check-selection.js';
 import { describeHandler, type HandlerText, withHandlerText } from '../../handlers/handler-text.js';
+import { type CaptureDifference, captureDifference } from '../../replica/capture-difference.js';
+import { readCapturedWrites } from '../../replica/captured-writes.js';
 import { changeHandler } from '../../replica/change-handler.js';
 import { checkSubscriberTable } from '../../replica/check-table.js';
+import { readNodesWithTable } from '../../replica/nodes-with-table.js';
 import { type ReplicatedTable, readTables } from '../../replica/table-list.js';
 import type { TriggerOptions } from '../../replica/table-triggers.js';
 import { chooseNames } from '../choose-names.js';
 import type { CommandContext, CommandSpec } from '../command.js';
+import { describeCaptureChange, isOtherCapture } from '../describe-capture-change.js';
 import {
   type ChosenHandler,
   chooseHandler,
@@ -22,6 +26,9 @@ import { handlerSettings } from '../handler-settings.js';
 import { withLocalNode, withProvider } from '../local-node.js';
 import { tableLock } from '../table-lock.js';
 import { noteTriggerArguments, TRIGGER_OPTIONS, triggerArguments } from '../trigger-options.js';
+
+/** Longest look at one node below, to know whether it has the table. */
+const LOOK_DEADLINE_MS = 5_000;
 
 /** `replicate INI change-handler TABLE [--handler=NAME] [--handler-arg=K=V…]` */
 export const command: CommandSpec = {
@@ -106,14 +113,17 @@ async function chooseBelow(
 }
 
 async function change(
-  { config: { queueName, lockTimeoutMs }, output }: CommandContext,
+  context: CommandContext,
   connection: Connection,
-  { nodeType, combinedQueue }: NodeInfo,
+  node: NodeInfo,
   table: ReplicatedTable,
   { text, bound, notes }: ChosenHandler,
   expectSync: boolean,
   triggers: TriggerOptions['triggerArguments'],
 ): Promise<void> {
+  const { queueName, lockTimeoutMs } = context.config;
+  const { output } = context;
+  const { nodeType, combinedQueue } = node;
   const { name: tableName, destTable, attrs } = table;
   for (const note of notes) output.print(note);
   const attributes = withHandlerText(attrs, text);
@@ -121,6 +131,7 @@ async function change(
   const state = nodeType === 'root' || expectSync ? 'kept' : needsNoCopy ? 'ok' : 'to be copied';
   const { purpose, isVirtual } = await chooseTriggers(connection, nodeType, destTable, bound);
   for (const note of noteTriggerArguments(tableName, nodeType, purpose, triggers)) output.print(note);
+  const before = await readCapturedWrites(connection, queueName, tableName, destTable);
   const isCopied = await changeHandler(connection, {
     queueName,
     tableName,
@@ -136,4 +147,28 @@ async function change(
   else if (state === 'to be copied') {
     output.print(`${tableName}: its rows come by the queue "${combinedQueue}", so nothing is copied`);
   }
+  if (nodeType !== 'root') return;
+  const after = await readCapturedWrites(connection, queueName, tableName, destTable);
+  await sayWhatTravels(context, connection, node, tableName, captureDifference(before, after));
+}
+
+/** On a root other triggers can send more or less than before, which the nodes below do not notice. */
+async function sayWhatTravels(
+  { config, connect, signal, output }: CommandContext,
+  root: Connection,
+  { nodeName }: NodeInfo,
+  tableName: string,
+  difference: CaptureDifference,
+): Promise<void> {
+  if (!isOtherCapture(difference)) return;
+  const nodes = await readNodesWithTable(root, {
+    queueName: config.queueName,
+    tableName,
+    rootName: nodeName,
+    connect,
+    application: `change-handler/${config.jobName}`,
+    deadlineMs: LOOK_DEADLINE_MS,
+    signal,
+  });
+  for (const line of describeCaptureChange(tableName, difference, nodes)) output.print(line);
 }

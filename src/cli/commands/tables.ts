@@ -67,11 +67,9 @@ function describePlan({ purpose, mode }: CapturePlan): string {
 
 /** One captured table: its plan, then a line for each column. */
 function printCapture(output: Output, report: CaptureReport): void {
-  const { tableName, destTable, mode, reason, keyColumns, keySource, format } = report;
+  const { tableName, destTable, mode, reason, format } = report;
   output.print(destTable === tableName ? tableName : `${tableName} → ${destTable}`);
-  output.print(
-    `  key      ${keyColumns.length === 0 ? 'none: the old row travels with each change' : `${keyColumns.join(', ')} (${keySource})`}`,
-  );
+  output.print(`  key      ${describeKey(report)}`);
   output.print(`  mode     ${mode}${reason === '' ? '' : `: ${reason}`}`);
   output.print(`  format   ${format}`);
   printTable(
@@ -85,6 +83,14 @@ function printCapture(output: Output, report: CaptureReport): void {
     ]),
   );
   output.print('');
+}
+
+function describeKey({ mode, keyColumns, keySource, hasChanges }: CaptureReport): string {
+  if (keyColumns.length > 0) return `${keyColumns.join(', ')} (${keySource})`;
+  if (mode === 'none') return 'none';
+  return hasChanges
+    ? 'none: the old row travels with each update and delete'
+    : 'none: inserts only, no update or delete is captured';
 }
 
 /** The handler as it was typed, and the other attributes. What cannot be read stands as it is stored. */

@@ -21,6 +21,7 @@ export const command: CommandSpec = {
         handlers: handlerSettings(config),
         maxBlockRows: config.maxBlockRows,
         maxBlockBytes: config.maxBlockBytes,
+        bulkRows: config.bulkRows,
         localWmPublishPeriodMs: config.localWmPublishPeriodMs,
         globalWmPublishPeriodMs: config.globalWmPublishPeriodMs,
         seqMargin: config.seqMargin,

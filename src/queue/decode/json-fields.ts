@@ -54,11 +54,16 @@ export function fieldPrefixes(names: readonly string[]): string[] {
 /**
  * True when the text is an object without spaces that has exactly these fields in this order, with plain values;
  * then `spans` holds their places. False says only that `readJsonFields` must look. Exact, and the hot path: it is
- * called for every event.
+ * called for every event. With `count` only so many fields are looked at, and what follows may be anything.
  */
-export function locateFields(text: string, prefixes: readonly string[], spans: number[]): boolean {
+export function locateFields(
+  text: string,
+  prefixes: readonly string[],
+  spans: number[],
+  count = prefixes.length,
+): boolean {
   let at = 0;
-  for (let i = 0; i < prefixes.length; i++) {
+  for (let i = 0; i < count; i++) {
     const prefix = prefixes[i] as string;
     if (!text.startsWith(prefix, at)) return false;
     at += prefix.length;
@@ -68,7 +73,7 @@ export function locateFields(text: string, prefixes: readonly string[], spans: n
     spans[2 * i + 1] = end;
     at = end;
   }
-  return text.charCodeAt(at) === CLOSE_BRACE && at === text.length - 1;
+  return count < prefixes.length || (text.charCodeAt(at) === CLOSE_BRACE && at === text.length - 1);
 }
 
 /** The position behind the string that starts at `start`, or -1. */

@@ -28,6 +28,8 @@ const OPERATION_OF_LETTER: Readonly<Record<string, RowOperation>> = {
 /** Types are few, but come from outside: the memory they may take is bounded. */
 const MAX_KNOWN_TYPES = 20_000;
 const known = new Map<string, RowEventType | undefined>();
+/** Most events have the type of the one before, and comparing texts is cheaper than looking one up. */
+let last: { readonly type: string; readonly parsed: RowEventType | undefined } | undefined;
 
 /**
  * Reads the type of an event of `jsontriga`, `logutriga` or `sqltriga`; undefined for every other event.
@@ -35,11 +37,14 @@ const known = new Map<string, RowEventType | undefined>();
  * Each distinct type is parsed once, so this may be called for every event.
  */
 export function parseRowEventType(type: string): RowEventType | undefined {
-  const before = known.get(type);
-  if (before !== undefined || known.has(type)) return before;
-  const parsed = type.startsWith('{') ? parseJsonType(type) : parseLetterType(type);
-  if (known.size >= MAX_KNOWN_TYPES) known.clear();
-  known.set(type, parsed);
+  if (last?.type === type) return last.parsed;
+  let parsed = known.get(type);
+  if (parsed === undefined && !known.has(type)) {
+    parsed = type.startsWith('{') ? parseJsonType(type) : parseLetterType(type);
+    if (known.size >= MAX_KNOWN_TYPES) known.clear();
+    known.set(type, parsed);
+  }
+  last = { type, parsed };
   return parsed;
 }
 

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type KeyOperation, NEXT_EFFECT, netChanges } from '../../../src/apply/net-effect.js';
+import {
+  type EffectTable,
+  type KeyOperation,
+  NEXT_EFFECT,
+  type NextEffect,
+  netChanges,
+} from '../../../src/apply/net-effect.js';
 
 interface Change {
   readonly operation: KeyOperation;
@@ -9,7 +15,13 @@ interface Change {
   readonly value: number;
 }
 
-type Rows = ReadonlyMap<string, number>;
+interface Row {
+  readonly value: number;
+  /** Stands for the columns that no event has: a new row has their defaults, an update leaves them alone. */
+  readonly isNew: boolean;
+}
+
+type Rows = ReadonlyMap<string, Row>;
 
 /** What the source did, one change after the other; undefined when it cannot have done that. */
 function rowByRow(before: Rows, changes: readonly Change[]): Rows | undefined {
@@ -17,31 +29,35 @@ function rowByRow(before: Rows, changes: readonly Change[]): Rows | undefined {
   for (const { operation, key, value } of changes) {
     if (rows.has(key) !== (operation !== 'insert')) return undefined;
     if (operation === 'delete') rows.delete(key);
-    else rows.set(key, value);
+    else rows.set(key, { value, isNew: rows.get(key)?.isNew ?? true });
   }
   return rows;
 }
 
 /** Delete, update, insert, each of whole sets; undefined when a row is not as the set needs it. */
-function setBased(before: Rows, changes: readonly Change[]): Rows | undefined {
-  const net = netChanges(changes);
+function setBased(before: Rows, changes: readonly Change[], effects = NEXT_EFFECT): Rows | undefined {
+  const net = netChanges(changes, effects);
   if (net === undefined) return undefined;
   const rows = new Map(before);
   if (net.nothing.some(({ key }) => rows.has(key))) return undefined;
   if (![...net.delete, ...net.replace].every(({ key }) => rows.delete(key))) return undefined;
   for (const { key, value } of net.update) {
-    if (!rows.has(key)) return undefined;
-    rows.set(key, value);
+    const row = rows.get(key);
+    if (row === undefined) return undefined;
+    rows.set(key, { ...row, value });
   }
   for (const { key, value } of [...net.insert, ...net.replace]) {
     if (rows.has(key)) return undefined;
-    rows.set(key, value);
+    rows.set(key, { value, isNew: true });
   }
   return rows;
 }
 
 const histories = fc.record({
-  before: fc.dictionary(fc.constantFrom('a', 'b', 'c'), fc.nat(9)),
+  before: fc.dictionary(
+    fc.constantFrom('a', 'b', 'c'),
+    fc.nat(9).map((value): Row => ({ value, isNew: false })),
+  ),
   changes: fc.array(
     fc.record({
       operation: fc.constantFrom<KeyOperation>('insert', 'update', 'delete'),
@@ -67,30 +83,52 @@ function madePossible(before: Rows, changes: readonly Change[]): Change[] {
   });
 }
 
-function sorted(rows: Rows | undefined): readonly [string, number][] | undefined {
+function sorted(rows: Rows | undefined): readonly [string, Row][] | undefined {
   return rows === undefined ? undefined : [...rows].toSorted();
 }
 
-test('any history ends in the rows of the source, and fails where the source would', () => {
-  fc.assert(
+/** What the combination table has to keep, for any history and for those that a source can have done. */
+const PROPERTIES = {
+  'any history ends in the rows of the source, and fails where the source would': (effects: EffectTable) =>
     fc.property(histories, ({ before, changes }) => {
       const rows = new Map(Object.entries(before));
-      expect(sorted(setBased(rows, changes))).toEqual(sorted(rowByRow(rows, changes)));
+      expect(sorted(setBased(rows, changes, effects))).toEqual(sorted(rowByRow(rows, changes)));
     }),
-    { numRuns: 10_000 },
-  );
-});
-
-test('a history that a source has done never has to be done in order', () => {
-  fc.assert(
+  'a history that a source has done never has to be done in order': (effects: EffectTable) =>
     fc.property(histories, ({ before, changes }) => {
       const rows = new Map(Object.entries(before));
       const possible = madePossible(rows, changes);
-      expect(netChanges(possible)).toBeDefined();
-      expect(sorted(setBased(rows, possible))).toEqual(sorted(rowByRow(rows, possible)));
+      expect(netChanges(possible, effects)).toBeDefined();
+      expect(sorted(setBased(rows, possible, effects))).toEqual(sorted(rowByRow(rows, possible)));
     }),
-    { numRuns: 10_000 },
+};
+
+for (const [name, property] of Object.entries(PROPERTIES)) {
+  test(name, () => fc.assert(property(NEXT_EFFECT), { numRuns: 10_000 }));
+}
+
+/** Tables with one wrong cell each. */
+function* wrongTables(): Generator<readonly [name: string, effects: EffectTable]> {
+  const all: readonly NextEffect[] = ['insert', 'update', 'delete', 'replace', 'nothing', 'disorder'];
+  for (const known of Object.keys(NEXT_EFFECT) as (keyof EffectTable)[]) {
+    for (const operation of ['insert', 'update', 'delete'] as const) {
+      for (const wrong of all.filter((next) => next !== NEXT_EFFECT[known][operation])) {
+        const row = { ...NEXT_EFFECT[known], [operation]: wrong };
+        yield [`${known} and ${operation} make ${wrong}`, { ...NEXT_EFFECT, [known]: row }];
+      }
+    }
+  }
+}
+
+test('a table with any one cell wrong is found out', () => {
+  const unnoticed = [...wrongTables()].filter(
+    ([, effects]) =>
+      !Object.values(PROPERTIES).some(
+        (property) => fc.check(property(effects), { numRuns: 10_000, endOnFailure: true }).failed,
+      ),
   );
+  expect(unnoticed.map(([name]) => name)).toEqual([]);
+  expect([...wrongTables()]).toHaveLength(90);
 });
 
 test('cutting a history into blocks does not change where it ends', () => {

@@ -18,6 +18,7 @@ function column(name: string, fields: Partial<TargetColumn> = {}): TargetColumn 
     isGenerated: false,
     identity: 'none',
     isNotNull: false,
+    list: undefined,
     ...fields,
   };
 }
@@ -31,6 +32,7 @@ function table(fields: Partial<TargetTable> = {}): TargetTable {
     relkind: 'r',
     columns: [column('id'), column('v')],
     uniqueKeys: [['id']],
+    canCopy: true,
     ...fields,
   };
 }
@@ -63,7 +65,8 @@ function steps(target: TargetTable, key: readonly string[], drafts: readonly Dra
   const planned = plan(target, key, drafts);
   if (planned.kind === 'conflict') throw new Error(planned.conflict.message);
   return planned.steps?.map(
-    ({ text, expected, values = [] }) => `${text.match(/^(with|\w+)/)?.[0]} ${expected} ${values.join(' ')}`,
+    ({ text, expected, input }) =>
+      `${text.match(/^(with|\w+)/)?.[0]} ${expected} ${input.kind === 'json' ? input.values.join(' ') : ''}`,
   );
 }
 

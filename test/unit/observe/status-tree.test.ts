@@ -15,7 +15,7 @@ function seen(name: string, provider: string | null, more: Partial<SeenEntry> = 
     tick: tickId(81n),
     isPaused: false,
     worker: 'alive',
-    tables: { ok: 2, copying: 0, parked: 0, notHere: 0 },
+    tables: { ok: 2, copying: 0, waiting: 0, parked: 0, notHere: 0 },
     parkedTables: [],
     errors: [],
     ticker: provider === null ? { secondsSinceTick: 0.4, newEvents: 0n, isLate: false } : null,
@@ -55,7 +55,7 @@ test('what is not in order is told', () => {
     seen('leaf', 'root', {
       isPaused: true,
       lag: { seconds: 200, events: 12n },
-      tables: { ok: 1, copying: 1, parked: 1, notHere: 4 },
+      tables: { ok: 1, copying: 1, waiting: 0, parked: 1, notHere: 4 },
       parkedTables: [{ name: 'public.t', errorCode: 'PC402', message: 'Row missing.', isWaiting: false }],
       errors: [{ consumer: 'leaf_worker', message: 'disk full' }],
     }),
@@ -66,6 +66,20 @@ test('what is not in order is told', () => {
   expect(lines).toContain('Lag: 3 min 20 s, 12 events, tick 81, PAUSED');
   expect(lines).toContain('ERROR: leaf_worker: disk full');
   expect(lines.at(-1)).toContain('public.t is parked: PC402 Row missing.');
+});
+
+test('a table that goes on by itself is told as waiting and not as parked', () => {
+  const waiting = { name: 'public.t', errorCode: 'PC403', message: 'It lacks: c.', isWaiting: true };
+  const lines = tree(
+    seen('root', null),
+    seen('leaf', 'root', {
+      tables: { ok: 1, copying: 0, waiting: 1, parked: 0, notHere: 0 },
+      parkedTables: [waiting],
+    }),
+  );
+  expect(lines).toContain('        Tables: 1 ok, 1 WAITING');
+  expect(lines.at(-1)).toContain('ERROR: public.t waits: PC403 It lacks: c. Nothing is lost');
+  expect(lines.join()).not.toMatch(/parked/i);
 });
 
 test('a compact tree has one line per node, with the first error', () => {
