@@ -21,7 +21,7 @@ export interface WorkerOptions {
   readonly handlers: HandlerSettings;
   readonly maxBlockRows: number;
   readonly maxBlockBytes: number;
-  /** See `ApplyBlockPorts`. */
+  /** See `PlanBlockPorts`. */
   readonly bulkRows: number;
   readonly localWmPublishPeriodMs: number;
   readonly globalWmPublishPeriodMs: number;
