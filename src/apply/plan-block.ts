@@ -68,18 +68,23 @@ function planTables(
 /** The changes of each table that is ours, in the order of the tables' first events. */
 function groupByTable(ports: PlanBlockPorts, events: readonly QueueEvent[]): TableChanges[] {
   const tables = new Map<string, TableChanges | undefined>();
+  let name: string | undefined;
+  let changes: TableChanges | undefined;
   for (const event of events) {
     const type = parseRowEventType(event.type);
     if (type === undefined || event.extra1 === null) {
       throw new ReplicateError('PC404', `Event ${event.id} is not a row event.`, { eventId: event.id });
     }
-    let changes = tables.get(event.extra1);
-    if (changes === undefined && !tables.has(event.extra1)) {
-      const table = ports.tableOf(event.extra1);
-      changes = table === undefined ? undefined : new TableChanges(writerOf(table));
-      tables.set(event.extra1, changes);
+    if (event.extra1 !== name) {
+      name = event.extra1;
+      changes = tables.get(name);
+      if (changes === undefined && !tables.has(name)) {
+        const table = ports.tableOf(name);
+        changes = table === undefined ? undefined : new TableChanges(writerOf(table));
+        tables.set(name, changes);
+      }
     }
-    if (type.operation === 'truncate' && ports.rewriteOf?.(event.extra1)?.ignoresTruncate === true) {
+    if (type.operation === 'truncate' && ports.rewriteOf?.(name)?.ignoresTruncate === true) {
       changes?.pass();
     } else {
       changes?.add(event, type);

@@ -2,7 +2,7 @@ import { copyData } from './copy-data.js';
 import { listLiteral, listLiterals } from './list-literals.js';
 import type { KeyOperation } from './net-effect.js';
 import type { RowChange, RowSection } from './row-change.js';
-import type { ColumnSet } from './row-reader.js';
+import type { ColumnSet, LocatedRow } from './row-reader.js';
 import type { Step, StepInput } from './step.js';
 import type { TableWriter, TargetColumns, TargetKey } from './table-writer.js';
 import type { TargetColumn } from './target-table.js';
@@ -40,16 +40,22 @@ export class SectionTarget {
 
   /** One statement for all these changes. Without a key an update is a statement of its own. */
   step(operation: KeyOperation, changes: readonly RowChange[]): Step {
-    const rows = changes.map(({ row }) => row);
+    const rows = () => changes.map(({ row }) => row);
     const located = () => changes.map((change) => change.located ?? this.#writer.reader.locate(change.row));
-    if (operation === 'insert') return { ...this.insertStep(rows, located), changes };
-    if (operation === 'delete') return { ...this.deleteStep(rows, () => this.#keyLists(changes)), changes };
+    if (operation === 'insert') return { ...this.#insertStep(rows, located, changes.length), changes };
+    if (operation === 'delete')
+      return { ...this.#deleteStep(rows, () => this.#keyLists(changes), changes.length), changes };
     const { key } = this;
     const expected = changes.length;
     if (key === null) {
       const text = this.#writer.text('update-content', this.columns);
       const oldRows = changes.map(({ oldRow }) => oldRow ?? '{}');
-      return { text, input: { kind: 'json', values: [arrayOf(oldRows), arrayOf(rows)] }, expected, changes };
+      return {
+        text,
+        input: { kind: 'json', values: [arrayOf(oldRows), arrayOf(rows())] },
+        expected,
+        changes,
+      };
     }
     const { written } = this.columns;
     const isList = !this.isPartial && this.#canList(written, expected);
@@ -58,7 +64,7 @@ export class SectionTarget {
       return { text: this.#writer.text('update-lists', this.columns, key), input: lists, expected, changes };
     }
     const text = this.#writer.text(this.isPartial ? 'put' : 'update', this.columns, key);
-    return { text, input: json(rows), expected, changes };
+    return { text, input: json(rows()), expected, changes };
   }
 
   /** As `step`; two statements where a row that may be here or not cannot be written by one. */
@@ -72,12 +78,21 @@ export class SectionTarget {
     return this.key?.isUnique === true && this.columns.written.some(({ identity }) => identity !== 'always');
   }
 
-  /** `located`: the same rows, read. */
-  insertStep(
-    rows: readonly string[],
-    located = () => rows.map((row) => this.#writer.reader.locate(row)),
-  ): Step {
-    const expected = rows.length;
+  insertStep(rows: readonly string[]): Step {
+    const located = () => rows.map((row) => this.#writer.reader.locate(row));
+    return this.#insertStep(() => rows, located, rows.length);
+  }
+
+  /** Without a key: as many rows of each content as there are in `rows`. */
+  deleteStep(rows: readonly string[]): Step {
+    return this.#deleteStep(
+      () => rows,
+      () => undefined,
+      rows.length,
+    );
+  }
+
+  #insertStep(rows: () => readonly string[], located: () => readonly LocatedRow[], expected: number): Step {
     const { written } = this.columns;
     const { canCopy } = this.#writer.table;
     if (canCopy && expected >= this.#bulkRows && written.length > 0) {
@@ -87,19 +102,18 @@ export class SectionTarget {
         return { text, input: { kind: 'copy', data }, expected, changes: [] };
       }
     }
-    return { text: this.#writer.text('insert', this.columns), input: json(rows), expected, changes: [] };
+    return { text: this.#writer.text('insert', this.columns), input: json(rows()), expected, changes: [] };
   }
 
-  /** Deletes by key, or without one as many rows of each content as there are in `rows`. `lists`: the keys in lists. */
-  deleteStep(rows: readonly string[], lists: () => StepInput | undefined = () => undefined): Step {
-    const expected = this.isPartial ? 'any' : rows.length;
+  #deleteStep(rows: () => readonly string[], lists: () => StepInput | undefined, count: number): Step {
+    const expected = this.isPartial ? 'any' : count;
     if (this.key === null) {
       const text = this.#writer.text('delete-content', this.columns);
-      return { text, input: json(rows), expected, changes: [] };
+      return { text, input: json(rows()), expected, changes: [] };
     }
     const keys = lists();
     const text = this.#writer.text(keys === undefined ? 'delete' : 'delete-lists', this.key);
-    return { text, input: keys ?? json(rows), expected, changes: [] };
+    return { text, input: keys ?? json(rows()), expected, changes: [] };
   }
 
   /** Expects that none of the keys of these changes has a row. */

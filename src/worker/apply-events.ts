@@ -47,6 +47,7 @@ export class EventApplier implements AsyncDisposable {
   readonly #writer: BlockWriter;
   #writing: Promise<BlockOutcome> | undefined;
   #applied = 0;
+  #meanwhile: (() => Promise<void>) | undefined;
 
   constructor(ports: EventApplierPorts) {
     this.#ports = ports;
@@ -58,30 +59,32 @@ export class EventApplier implements AsyncDisposable {
     return this.#applied;
   }
 
-  /** Applies one block. */
-  async apply(block: readonly QueueEvent[]): Promise<void> {
-    const { isApplied, taken, controlEvents } = this.#ports;
+  /**
+   * Applies one block. `meanwhile` is called once, when the transaction is free and before the block's rows are written: what is
+   * to be done with the block besides.
+   */
+  async apply(block: readonly QueueEvent[], meanwhile?: () => Promise<void>): Promise<void> {
+    const { taken, controlEvents } = this.#ports;
+    this.#meanwhile = meanwhile;
     let rows: QueueEvent[] = [];
     let takenOver: QueueEvent[] = [];
-    for (const event of block) {
-      if (!isControlEvent(event)) {
-        if (event.extra1 === null || !isApplied(event.extra1)) continue;
-        if (taken.has(event.extra1)) takenOver.push(event);
-        else rows.push(event);
-      } else if (controlEvents !== undefined) {
+    for (const { kind, events } of this.#sorted(block)) {
+      if (kind === 'rows') rows = joined(rows, events);
+      else if (kind === 'taken') takenOver = joined(takenOver, events);
+      else if (controlEvents !== undefined) {
         // A control event keeps its place between the rows.
         await this.#applyRows(rows);
-        await this.settle();
+        await this.#free();
         this.#applied += await taken.write(takenOver);
         rows = [];
         takenOver = [];
         await taken.finish();
-        await this.#applyControl(event, controlEvents);
+        for (const event of events) await this.#applyControl(event, controlEvents);
       }
     }
     await this.#applyRows(rows);
-    if (takenOver.length === 0) return;
-    await this.settle();
+    if (takenOver.length === 0 && this.#meanwhile === undefined) return;
+    await this.#free();
     this.#applied += await taken.write(takenOver);
   }
 
@@ -110,6 +113,49 @@ export class EventApplier implements AsyncDisposable {
     await this.#writing?.catch(() => undefined);
   }
 
+  /** Waits until the transaction is free for other things, and does what is to be done meanwhile. */
+  async #free(): Promise<boolean> {
+    const isParked = await this.settle();
+    const meanwhile = this.#meanwhile;
+    this.#meanwhile = undefined;
+    await meanwhile?.();
+    return isParked;
+  }
+
+  /** The events that concern this node, cut where the next one is of another kind; control events one by one. */
+  *#sorted(block: readonly QueueEvent[]): Generator<Sorted> {
+    let run: Sorted | undefined;
+    let last: QueueEvent | undefined;
+    let kind: Sorted['kind'] | undefined;
+    for (const event of block) {
+      // Of events of one type and table the answer is the same; their texts are mostly the same objects.
+      if (last === undefined || event.type !== last.type || event.extra1 !== last.extra1) {
+        kind = this.#kindOf(event);
+        last = event;
+      }
+      if (kind === undefined) continue;
+      if (run?.kind === kind) {
+        run.events.push(event);
+        continue;
+      }
+      if (run !== undefined) yield run;
+      run = { kind, events: [event] };
+      if (kind !== 'control') continue;
+      yield run;
+      // What it has done may have changed what concerns this node.
+      run = undefined;
+      last = undefined;
+    }
+    if (run !== undefined) yield run;
+  }
+
+  #kindOf(event: QueueEvent): Sorted['kind'] | undefined {
+    const { isApplied, taken } = this.#ports;
+    if (isControlEvent(event)) return 'control';
+    if (event.extra1 === null || !isApplied(event.extra1)) return undefined;
+    return taken.has(event.extra1) ? 'taken' : 'rows';
+  }
+
   async #applyControl(event: QueueEvent, context: ControlEventContext): Promise<void> {
     const { tx, queueName, registry, noteScript } = this.#ports;
     if (event.type === SCRIPT_EVENT) {
@@ -129,7 +175,7 @@ export class EventApplier implements AsyncDisposable {
     if (!this.#canPlanAhead(rows) && (await this.settle())) rows = stillApplied(rows);
     if (rows.length === 0) return;
     let planned = await this.#plan(rows);
-    if (await this.settle()) planned = await this.#plan(stillApplied(rows));
+    if (await this.#free()) planned = await this.#plan(stillApplied(rows));
     this.#writing = this.#writer.write(planned);
     // Its failure is told by `settle`.
     this.#writing.catch(() => undefined);
@@ -188,6 +234,18 @@ export class EventApplier implements AsyncDisposable {
   }
 }
 
+/** Events of one kind in a row: written as rows, handed to their handlers, or for the cascade itself. */
+interface Sorted {
+  readonly kind: 'rows' | 'taken' | 'control';
+  readonly events: QueueEvent[];
+}
+
+function joined(events: QueueEvent[], more: QueueEvent[]): QueueEvent[] {
+  if (events.length === 0) return more;
+  for (const event of more) events.push(event);
+  return events;
+}
+
 interface TableInBlock {
   readonly name: string;
   /** Its first TRUNCATE, else its first event. */
@@ -198,7 +256,10 @@ interface TableInBlock {
 /** The tables of these events, in the order of their first events. */
 function tablesOf(events: readonly QueueEvent[]): readonly TableInBlock[] {
   const tables = new Map<string, TableInBlock>();
+  let last: QueueEvent | undefined;
   for (const event of events) {
+    if (last !== undefined && event.type === last.type && event.extra1 === last.extra1) continue;
+    last = event;
     const name = event.extra1 as string;
     let table = tables.get(name);
     if (table === undefined) {

@@ -133,13 +133,13 @@ async function tryBatch(
     // A COPY that is left before its end can only be cut.
     const ahead = <E>(blocks: AsyncGenerator<E[], void, undefined>) =>
       readAhead(blocks, () => ports.provider.destroy());
-    const work = async (block: readonly QueueEvent[]) => {
+    const work = async (block: readonly QueueEvent[], meanwhile?: () => Promise<void>) => {
       isEmpty = false;
       ports.signal.throwIfAborted();
       const events = block.filter((event) => !isHereOrLeftOut(ports, batch, event));
       let from = 0;
-      for (const [at, event] of events.entries()) {
-        const tableName = shapes?.waitingFrom(event);
+      for (let at = 0; at < events.length; at++) {
+        const tableName = shapes?.waitingFrom(events[at] as QueueEvent);
         if (tableName === undefined) continue;
         await applier.apply(events.slice(from, at));
         await applier.settle();
@@ -148,14 +148,12 @@ async function tryBatch(
         await shapes?.begin(tx, tableName);
         leftOut.add(tableName);
       }
-      await applier.apply(from === 0 ? events : events.slice(from));
+      await applier.apply(from === 0 ? events : events.slice(from), meanwhile);
     };
     if (ports.openQueue !== undefined) {
       const queue = await ports.openQueue(tx, batch);
       for await (const block of ahead(readForwardedEvents(ports.provider, batch, ports.reading))) {
-        await applier.settle();
-        await queue.write(await forwardedEvents(tx, block, ports.registry));
-        await work(block);
+        await work(block, async () => queue.write(await forwardedEvents(tx, block, ports.registry)));
       }
       await applier.settle();
       await queue.end();
