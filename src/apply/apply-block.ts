@@ -4,9 +4,10 @@ import { ReplicateError } from '../errors/replicate-error.js';
 import { parseRowEventType } from '../queue/decode/row-event-type.js';
 import type { QueueEvent } from '../queue/event.js';
 import { type Conflict, conflictOf } from './conflict.js';
+import { type LeftOut, presentChanges } from './missing-rows.js';
 import { type PlannedTable, planTable } from './plan-table.js';
 import { type RowRewrite, rewriteChanges } from './row-rewrite.js';
-import { runSteps, type StepFailure } from './run-steps.js';
+import { runPresentSteps, runSteps, type StepFailure } from './run-steps.js';
 import type { Step } from './step.js';
 import { TableChanges } from './table-changes.js';
 import { writerOf } from './table-writer.js';
@@ -22,6 +23,8 @@ export interface ApplyBlockPorts {
   rewriteOf?(queueTable: string): RowRewrite | undefined;
   /** From how many rows on a statement takes a form that the server reads faster, and we write slower. */
   readonly bulkRows?: number;
+  /** True when changes of rows that are not here are left out; else such a change is a conflict. */
+  ignoresMissing?(queueTable: string): boolean;
 }
 
 /** Why a table cannot go on. */
@@ -29,12 +32,18 @@ export interface TableConflict extends Conflict {
   readonly queueTable: string;
 }
 
+/** What a table's block had of changes of rows that are not here. */
+export interface TableLeftOut extends LeftOut {
+  readonly queueTable: string;
+}
+
 export interface BlockOutcome {
-  /** Events that are written now, or were made needless by a later TRUNCATE of the block. */
+  /** Events that are written now, were made needless by a later TRUNCATE of the block, or were left out. */
   readonly applied: number;
   /** Events of tables that are not ours, and of tables in conflict. */
   readonly skipped: number;
   readonly conflicts: readonly TableConflict[];
+  readonly leftOut: readonly TableLeftOut[];
 }
 
 /**
@@ -77,7 +86,7 @@ export function planBlock(
 }
 
 function planTables(
-  { bulkRows }: ApplyBlockPorts,
+  { bulkRows, ignoresMissing }: ApplyBlockPorts,
   tables: readonly TableChanges[],
   events: readonly QueueEvent[],
   before: readonly TableConflict[],
@@ -88,7 +97,10 @@ function planTables(
     const { queueTable } = changes.writer.table;
     const plan = planTable(changes, bulkRows);
     if (plan.kind === 'conflict') conflicts.push({ queueTable, ...plan.conflict });
-    else planned.push({ queueTable, plan });
+    else {
+      const isLenient = ignoresMissing?.(queueTable) === true;
+      planned.push({ queueTable, plan, bulkRows, missingFrom: isLenient ? changes : undefined });
+    }
   }
   return { tables, planned, conflicts, eventCount: events.length };
 }
@@ -97,12 +109,16 @@ function planTables(
 export async function writeBlock(tx: Connection, block: PlannedBlock): Promise<BlockOutcome> {
   const { tables, planned, eventCount } = block;
   const conflicts = [...block.conflicts];
-  if (planned.length > 0) conflicts.push(...(await write(tx, planned)));
+  const leftOut: TableLeftOut[] = [];
+  for (const { queueTable, outcome } of planned.length > 0 ? await write(tx, planned) : []) {
+    if (outcome.kind === 'conflict') conflicts.push({ queueTable, ...outcome.conflict });
+    else if (outcome.leftOut !== undefined) leftOut.push({ queueTable, ...outcome.leftOut });
+  }
   const inConflict = new Set(conflicts.map(({ queueTable }) => queueTable));
   const applied = tables
     .filter(({ writer }) => !inConflict.has(writer.table.queueTable))
     .reduce((sum, changes) => sum + changes.eventCount, 0);
-  return { applied, skipped: eventCount - applied, conflicts };
+  return { applied, skipped: eventCount - applied, conflicts, leftOut };
 }
 
 /** The changes of each table that is ours, in the order of the tables' first events. */
@@ -172,53 +188,97 @@ async function rewriteTable(ports: ApplyBlockPorts, changes: TableChanges): Prom
 interface WritableTable {
   readonly queueTable: string;
   readonly plan: PlannedTable;
+  readonly bulkRows: number | undefined;
+  /** Its changes, where those of missing rows are to be left out. */
+  readonly missingFrom: TableChanges | undefined;
 }
 
-/** All tables' statements in one go; table by table only when one of them fails. */
-async function write(tx: Connection, tables: readonly WritableTable[]): Promise<TableConflict[]> {
+type TableOutcome =
+  | { readonly kind: 'written'; readonly leftOut?: LeftOut | undefined }
+  | { readonly kind: 'conflict'; readonly conflict: Conflict };
+
+/** All tables' statements in one go; table by table only when one of them fails, and only then there are outcomes. */
+async function write(
+  tx: Connection,
+  tables: readonly WritableTable[],
+): Promise<{ readonly queueTable: string; readonly outcome: TableOutcome }[]> {
   const steps = tables.flatMap(({ plan }) => plan.steps ?? plan.stepsInOrder());
-  const failure = await runUnderSavepoint(tx, 'pgc_block', steps, { together: true });
+  const failure = await runUnderSavepoint(tx, 'pgc_block', () => runSteps(tx, steps, { together: true }));
   if (failure === undefined) return [];
-  const conflicts: TableConflict[] = [];
-  for (const { queueTable, plan } of tables) {
-    const conflict = await writeTable(tx, plan, failure);
-    if (conflict !== undefined) conflicts.push({ queueTable, ...conflict });
+  const outcomes: { queueTable: string; outcome: TableOutcome }[] = [];
+  for (const table of tables) {
+    const hasFailed = failure.kind !== 'unknown-step' && table.plan.steps?.includes(failure.step) === true;
+    outcomes.push({ queueTable: table.queueTable, outcome: await writeTable(tx, table, hasFailed) });
   }
-  return conflicts;
+  return outcomes;
 }
 
-/**
- * One table: the ways of its plan, until one succeeds. Only the failure of the events one by one is a conflict, and
- * only that tells which event it is.
- */
-async function writeTable(
+/** One table: the ways of its plan, until one succeeds. `hasFailed`: the first of them does not. */
+async function writeTable(tx: Connection, table: WritableTable, hasFailed: boolean): Promise<TableOutcome> {
+  const { plan, bulkRows, missingFrom } = table;
+  if (missingFrom === undefined) return outcomeOf(await writePlan(tx, plan, hasFailed));
+  if (!hasFailed && plan.steps !== undefined && (await attempt(tx, plan.steps)) === undefined) {
+    return { kind: 'written' };
+  }
+  const present = await presentChanges(tx, missingFrom);
+  if (present === undefined) return writePresent(tx, plan);
+  const { changes, leftOut } = present;
+  if (leftOut === undefined) return outcomeOf(await writePlan(tx, plan, true));
+  const rest = planTable(changes, bulkRows);
+  return rest.kind === 'conflict' ? rest : outcomeOf(await writePlan(tx, rest, false), leftOut);
+}
+
+function outcomeOf(failure: StepFailure | undefined, leftOut?: LeftOut): TableOutcome {
+  if (failure !== undefined) return { kind: 'conflict', conflict: conflictOf(failure) };
+  return { kind: 'written', leftOut };
+}
+
+/** The ways of a plan. Only the failure of the events one by one is a conflict, and only that tells which event it is. */
+async function writePlan(
   tx: Connection,
   plan: PlannedTable,
-  before: StepFailure,
-): Promise<Conflict | undefined> {
-  const attempt = (steps: readonly Step[], together: boolean) =>
-    runUnderSavepoint(tx, 'pgc_table', steps, { together });
-  const hasFailed = before.kind !== 'unknown-step' && plan.steps?.includes(before.step);
+  hasFailed: boolean,
+): Promise<StepFailure | undefined> {
   if (plan.steps !== undefined && !hasFailed) {
-    if ((await attempt(plan.steps, true)) === undefined) return undefined;
+    if ((await attempt(tx, plan.steps)) === undefined) return undefined;
   }
   const rewrite = plan.rewriteSteps();
-  if (rewrite !== undefined && (await attempt(rewrite, true)) === undefined) return undefined;
+  if (rewrite !== undefined && (await attempt(tx, rewrite)) === undefined) return undefined;
   const inOrder = plan.stepsInOrder();
-  let failure = await attempt(inOrder, true);
-  if (failure?.kind === 'unknown-step') failure = await attempt(inOrder, false);
-  return failure === undefined ? undefined : conflictOf(failure);
+  const failure = await attempt(tx, inOrder);
+  return failure?.kind === 'unknown-step' ? attempt(tx, inOrder, { together: false }) : failure;
+}
+
+/** One change after the other, without those whose row is not there. */
+async function writePresent(tx: Connection, plan: PlannedTable): Promise<TableOutcome> {
+  const rewrite = plan.rewriteSteps();
+  if (rewrite !== undefined && (await attempt(tx, rewrite)) === undefined) return { kind: 'written' };
+  const missing: Step[] = [];
+  const steps = plan.stepsInOrder();
+  const failure = await runUnderSavepoint(tx, 'pgc_table', () =>
+    runPresentSteps(tx, steps, (step) => missing.push(step)),
+  );
+  const [first] = missing[0]?.changes ?? [];
+  if (first === undefined) return outcomeOf(failure);
+  return outcomeOf(failure, { count: missing.length, eventId: first.event.id, key: first.key || null });
+}
+
+function attempt(
+  tx: Connection,
+  steps: readonly Step[],
+  options = { together: true },
+): Promise<StepFailure | undefined> {
+  return runUnderSavepoint(tx, 'pgc_table', () => runSteps(tx, steps, options));
 }
 
 /** Runs steps; when one fails, none of them has been done. Throws what is not the fault of a table. */
 async function runUnderSavepoint(
   tx: Connection,
   name: string,
-  steps: readonly Step[],
-  options: { readonly together: boolean },
+  run: () => Promise<StepFailure | undefined>,
 ): Promise<StepFailure | undefined> {
   await tx.execute(`savepoint ${name}`);
-  const failure = await runSteps(tx, steps, options);
+  const failure = await run();
   if (failure !== undefined) {
     if (failure.kind !== 'count' && writeFailureOf(failure.error) === undefined) {
       throw withCode(failure.error);

@@ -37,6 +37,29 @@ export async function runSteps(
   return undefined;
 }
 
+/**
+ * Runs the steps of single changes one after the other and passes over each UPDATE and DELETE whose row is not there,
+ * which `leftOut` gets. Stops at the first other failure; else as `runSteps`.
+ */
+export async function runPresentSteps(
+  tx: Connection,
+  steps: readonly Step[],
+  leftOut: (step: Step) => void,
+): Promise<StepFailure | undefined> {
+  for (const step of steps) {
+    const failure = await runOneByOne(tx, [step]);
+    if (failure === undefined) continue;
+    const { absence } = step;
+    if (failure.kind !== 'count' || failure.count !== 0 || absence === undefined) return failure;
+    if (absence !== 'itself') {
+      const found = await runOneByOne(tx, [absence]);
+      if (found !== undefined) return found.kind === 'count' ? failure : found;
+    }
+    leftOut(step);
+  }
+  return undefined;
+}
+
 /** Small steps in a row belong together, and others in a row. */
 function* groupsOf(steps: readonly Step[]): Generator<readonly Step[]> {
   let from = 0;
