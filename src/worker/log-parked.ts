@@ -1,4 +1,4 @@
-import type { TableConflict } from '../apply/apply-block.js';
+import type { TableConflict, TableLeftOut } from '../apply/apply-block.js';
 import type { Logger } from '../runtime/log.js';
 
 /** Logs that a table is set aside, and what it takes to have it back. */
@@ -10,4 +10,12 @@ export function logParked(log: Logger, kind: 'parked' | 'waiting', conflict: Tab
   } else {
     log.error(facts, `Table waits: ${message} Nothing is lost: it goes on when it fits its events.`);
   }
+}
+
+/** Logs what was passed over of one batch's changes of a table. */
+export function logLeftOut(log: Logger, { queueTable, count, eventId, key }: TableLeftOut): void {
+  log.warn(
+    { table: queueTable, changes: count, event: eventId, key },
+    'Changes left out: their rows are not here',
+  );
 }
