@@ -216,6 +216,7 @@ test('each kind of conflict sets its table aside and has a way back; with ignore
     { name: 'public.keyless', changes: 1n },
     { name: 'public.many', changes: 71n },
   ]);
+  expect(status).toContain('73 changes of 3 tables');
   expect(tables).toMatch(/public\.many .*ignore-missing \(71 left out\)/);
   expect(tables).toMatch(/public\.missing_for_update .*\bpark\b/);
   expect(await leaf.query('select id, v from public.many where id % 10 = 3 and id < 600')).toEqual([
