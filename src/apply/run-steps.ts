@@ -1,38 +1,50 @@
 import type { Connection } from '../db/connection.js';
 import { sqlstateOf } from '../db/sqlstate.js';
-import { isSmall, runTogether } from './run-together.js';
+import type { BatchStatement } from '../db/statement-batch.js';
+import { isSmall, joinedStatements } from './joined-steps.js';
 import type { Step } from './step.js';
 
 /**
  * Why steps were not done: the server refused one, it touched another number of rows than it must, or, of many that
- * were sent in one message, one of these for a step that is not known.
+ * were sent as one statement, one of these for a step that is not known.
  */
 export type StepFailure =
   | { readonly kind: 'error'; readonly step: Step; readonly error: unknown }
   | { readonly kind: 'count'; readonly step: Step; readonly count: number }
   | { readonly kind: 'unknown-step'; readonly error: unknown };
 
-/** Below this number a message of many is more work than the round trips it saves. */
+/** Below this number a statement of many is more work than the statements that it saves. */
 const MIN_STEPS_TO_JOIN = 8;
+/** Bounds what is built for the server, and what it keeps, at a time. */
+const MAX_MESSAGE_CHARS = 4_000_000;
+
+/** A statement for the server; `step` is undefined for one that does many steps, or none. */
+interface Sent {
+  readonly statement: BatchStatement;
+  readonly step: Step | undefined;
+}
 
 /**
  * Runs steps one after the other in the open transaction and stops at the first that fails, which it returns: the
- * steps before it have been done, and the transaction may be in error, so roll back to a savepoint before going on.
- * `together` sends runs of small steps in one message; without it the failed step is always known.
+ * steps before it have been done, some after it may have been, and the transaction may be in error, so roll back to a savepoint
+ * before going on. `first` are sent before them. `together` makes one statement of runs of small steps; without it the failed
+ * step is always known.
  *
  * Throws what is not a server's answer, a lost connection first of all.
  */
 export async function runSteps(
   tx: Connection,
   steps: readonly Step[],
-  { together }: { readonly together: boolean },
+  { first, together }: { readonly first: readonly string[]; readonly together: boolean },
 ): Promise<StepFailure | undefined> {
-  for (const group of together ? groupsOf(steps) : [steps]) {
-    const failure =
-      together && group.length >= MIN_STEPS_TO_JOIN && isSmall(group[0] as Step)
-        ? await runJoined(tx, group)
-        : await runOneByOne(tx, group);
-    if (failure !== undefined) return failure;
+  for (const message of messagesOf([...first.map(asSent), ...sentOf(steps, together)])) {
+    const { counts, error } = await tx.executeTogether(message.map(({ statement }) => statement));
+    for (const [i, { step }] of message.entries()) {
+      const count = counts[i];
+      if (count === undefined) return failureOf(step, error);
+      if (step !== undefined && step.expected !== 'any' && count !== step.expected)
+        return { kind: 'count', step, count };
+    }
   }
   return undefined;
 }
@@ -46,18 +58,34 @@ export async function runPresentSteps(
   steps: readonly Step[],
   leftOut: (step: Step) => void,
 ): Promise<StepFailure | undefined> {
+  const run = (step: Step) => runSteps(tx, [step], { first: [], together: false });
   for (const step of steps) {
-    const failure = await runOneByOne(tx, [step]);
+    const failure = await run(step);
     if (failure === undefined) continue;
     const { absence } = step;
     if (failure.kind !== 'count' || failure.count !== 0 || absence === undefined) return failure;
     if (absence !== 'itself') {
-      const found = await runOneByOne(tx, [absence]);
+      const found = await run(absence);
       if (found !== undefined) return found.kind === 'count' ? failure : found;
     }
     leftOut(step);
   }
   return undefined;
+}
+
+function failureOf(step: Step | undefined, error: unknown): StepFailure {
+  if (sqlstateOf(error) === undefined) throw error;
+  return step === undefined ? { kind: 'unknown-step', error } : { kind: 'error', step, error };
+}
+
+function* sentOf(steps: readonly Step[], together: boolean): Generator<Sent> {
+  for (const group of groupsOf(steps)) {
+    if (together && group.length >= MIN_STEPS_TO_JOIN && isSmall(group[0] as Step)) {
+      for (const statement of joinedStatements(group)) yield { statement, step: undefined };
+    } else {
+      for (const step of group) yield { statement: statementOf(step), step };
+    }
+  }
 }
 
 /** Small steps in a row belong together, and others in a row. */
@@ -70,38 +98,36 @@ function* groupsOf(steps: readonly Step[]): Generator<readonly Step[]> {
   }
 }
 
-async function runJoined(tx: Connection, steps: readonly Step[]): Promise<StepFailure | undefined> {
-  try {
-    await runTogether(tx, steps);
-    return undefined;
-  } catch (error) {
-    if (sqlstateOf(error) === undefined) throw error;
-    return { kind: 'unknown-step', error };
-  }
+function asSent(text: string): Sent {
+  return { statement: { text }, step: undefined };
 }
 
-async function runOneByOne(tx: Connection, steps: readonly Step[]): Promise<StepFailure | undefined> {
-  for (const step of steps) {
-    let count: number;
-    try {
-      count = await runStep(tx, step);
-    } catch (error) {
-      if (sqlstateOf(error) === undefined) throw error;
-      return { kind: 'error', step, error };
-    }
-    if (step.expected !== 'any' && count !== step.expected) return { kind: 'count', step, count };
-  }
-  return undefined;
-}
-
-async function runStep(tx: Connection, { text, input }: Step): Promise<number> {
+function statementOf({ text, input }: Step): BatchStatement {
   switch (input.kind) {
     case 'none':
-      return tx.execute(text);
+      return { text };
     case 'json':
     case 'lists':
-      return tx.execute(text, input.values);
+      return { text, values: input.values };
     case 'copy':
-      return tx.copyText(text, input.data);
+      return { text, copyData: input.data };
   }
+}
+
+function* messagesOf(all: Iterable<Sent>): Generator<readonly Sent[]> {
+  let message: Sent[] = [];
+  let chars = 0;
+  for (const sent of all) {
+    message.push(sent);
+    chars += sizeOf(sent.statement);
+    if (chars < MAX_MESSAGE_CHARS) continue;
+    yield message;
+    message = [];
+    chars = 0;
+  }
+  if (message.length > 0) yield message;
+}
+
+function sizeOf({ text, values = [], copyData = '' }: BatchStatement): number {
+  return values.reduce((sum, value) => sum + value.length, text.length + copyData.length);
 }

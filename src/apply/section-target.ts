@@ -11,7 +11,7 @@ const BULK_ROWS = 50;
 
 export interface SectionOptions {
   readonly isPartial?: boolean;
-  /** See `ApplyBlockPorts`. */
+  /** See `PlanBlockPorts`. */
   readonly bulkRows?: number | undefined;
 }
 

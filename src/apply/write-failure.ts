@@ -1,5 +1,6 @@
-import { sqlstateOf } from '../db/sqlstate.js';
+import { SQLSTATE, sqlstateOf } from '../db/sqlstate.js';
 import type { ErrorCode } from '../errors/catalogue.js';
+import { ReplicateError } from '../errors/replicate-error.js';
 
 /** A failure that is the fault of one table's rows or definition, told without any value of a row. */
 export interface WriteFailure {
@@ -34,6 +35,13 @@ export function writeFailureOf(error: unknown): WriteFailure | undefined {
     code: isStructure ? 'PC403' : 'PC402',
     message: `${isStructure ? 'The row does not fit the table' : 'The table refuses the row'} (${facts.join(', ')}).`,
   };
+}
+
+/** The error to be thrown for a failure that is not the fault of a table's rows or definition: PC204 for a missing right. */
+export function withoutTable(error: unknown): unknown {
+  if (sqlstateOf(error) !== SQLSTATE.insufficientPrivilege) return error;
+  const reason = error instanceof Error ? error.message : 'permission denied';
+  return new ReplicateError('PC204', `A table cannot be written: ${reason}.`, {}, { cause: error });
 }
 
 function matches(prefixes: readonly string[], state: string): boolean {

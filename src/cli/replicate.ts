@@ -1,3 +1,4 @@
+import './leave-out-fetch.js';
 import { loadConfig } from '../config/load-config.js';
 import { REPLICATE_SCHEMA } from '../config/replicate-config.js';
 import { sampleIni } from '../config/sample-ini.js';

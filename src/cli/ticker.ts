@@ -1,3 +1,4 @@
+import './leave-out-fetch.js';
 import type { Command } from 'commander';
 import { type ConfigSource, loadConfig } from '../config/load-config.js';
 import { sampleIni } from '../config/sample-ini.js';

@@ -123,14 +123,14 @@ const KEYS = [
   {
     name: 'max_block_rows',
     type: 'count',
-    default: '2000',
+    default: '4000',
     minimum: 1,
     sentence: 'Most events that are read and applied at a time; a batch may be any size.',
   },
   {
     name: 'max_block_bytes',
     type: 'bytes',
-    default: '2MB',
+    default: '512kB',
     minimum: 1024,
     sentence: 'Most bytes of events that are read and applied at a time.',
   },

@@ -1,9 +1,9 @@
-import { once } from 'node:events';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import type pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { isConnectionLoss } from './sqlstate.js';
+import { type BatchOutcome, type BatchStatement, StatementBatch } from './statement-batch.js';
 
 /** One row by column name. int8 arrives as bigint; date and time types, numeric and json as PostgreSQL's own text. */
 export type Row = Record<string, unknown>;
@@ -118,17 +118,19 @@ export class Connection implements AsyncDisposable {
     return this.#client.query(copyFrom(text)) as unknown as Duplex;
   }
 
-  /** Runs `copy … from stdin` with these data, and returns the number of rows. */
-  async copyText(text: string, data: string): Promise<number> {
-    const stream = this.copyFrom(text);
-    try {
-      const finished = once(stream, 'finish');
-      stream.end(data);
-      await finished;
-      return (stream as Writable & { readonly rowCount: number }).rowCount;
-    } catch (error) {
-      throw this.#told(error);
-    }
+  /**
+   * Runs statements one after the other, and none after one that fails; they are sent in one go. What the server refuses is
+   * told in the outcome. Inside of a transaction only: outside, one that fails takes those before it back.
+   */
+  async executeTogether(statements: readonly BatchStatement[]): Promise<BatchOutcome> {
+    this.#assertOpen();
+    const outcome = await new Promise<BatchOutcome>((resolve) => {
+      this.#client.query(new StatementBatch(statements, resolve) as unknown as pg.Submittable);
+    });
+    if (outcome.error === undefined) return outcome;
+    const error = this.#told(outcome.error);
+    if (error instanceof ReplicateError) throw error;
+    return outcome;
   }
 
   /** The stream out of `copy … to stdout`. Read it to its end before the next call on this connection. */

@@ -34,6 +34,8 @@ export interface EmbeddedServerOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** A folder that outlives the server: what every server of a version needs is made there once. */
   readonly templates?: string | undefined;
+  /** An existing folder that the servers' account can enter: the server's own is made in it. Without it, the one for temporary files. */
+  readonly parent?: string | undefined;
   /** The folder with `bin/postgres`, when the server is not to come from the npm package. */
   readonly programs?: string | undefined;
 }
@@ -178,7 +180,8 @@ export class EmbeddedServer implements AsyncDisposable {
 /** Makes a database cluster of the given version and starts a server on it. Leaves nothing behind when it throws. */
 export async function startEmbeddedServer(options: EmbeddedServerOptions): Promise<EmbeddedServer> {
   const account = serverAccount();
-  const folder = await mkdtemp(join(temporaryRoot(account), `pgcascade-pg${options.major}-`));
+  const parent = options.parent ?? temporaryRoot(account);
+  const folder = await mkdtemp(join(parent, `pgcascade-pg${options.major}-`));
   let server: EmbeddedServer | undefined;
   try {
     if (account !== undefined) chownSync(folder, account.uid, account.gid);

@@ -3,66 +3,98 @@ import { CSV_DELIMITER, CSV_QUOTE, type CsvRow, splitCsvLine } from './csv-rows.
 import type { QueueEvent } from './event.js';
 import { eventId } from './ids.js';
 
-type Head = Pick<QueueEvent, 'type' | 'extra1' | 'extra2' | 'extra3' | 'extra4'>;
+type Head = Pick<QueueEvent, 'type' | 'extra1' | 'extra2' | 'extra4'>;
 
-const HEAD_FIELDS = 5;
+/** Fields of a head. */
+const HEAD_FIELDS = 4;
+/** Heads are few, one for each operation on each table, but come from outside: the memory they may take is bounded. */
+const MAX_HEADS = 10_000;
 
 /**
- * Reads the events of a worker from lines of COPY. Most events begin as the one before, of the same table and operation, so what
- * is alike stands first and is taken over without being read again: this runs once for every event.
+ * Reads the events of a worker from lines of COPY. What events of one table and operation have alike stands first and is kept,
+ * so that it is not read again: this runs once for every event.
  */
 export class RowEvents {
-  readonly columns = 'ev_type, ev_extra1, ev_extra2, ev_extra3, ev_extra4, ev_id, ev_txid, ev_data';
-  #headText = CSV_QUOTE;
-  #head: Head = { type: '', extra1: null, extra2: null, extra3: null, extra4: null };
+  readonly columns = 'ev_type, ev_extra1, ev_extra2, ev_extra4, ev_id, ev_txid, ev_extra3, ev_data';
+  readonly #heads = new Map<string, Head>();
+  /** The head of the event before. */
+  #lastText = CSV_QUOTE;
+  #last: Head = { type: '', extra1: null, extra2: null, extra4: null };
   #txidText = '0';
   #txid = 0n;
 
   /** Throws PC404 for a line that is no event. */
   parse(line: string): QueueEvent {
-    if (line.includes(CSV_QUOTE) || !line.startsWith(this.#headText)) return this.#parseWhole(line);
-    const idEnd = line.indexOf(CSV_DELIMITER, this.#headText.length);
-    const txidEnd = line.indexOf(CSV_DELIMITER, idEnd + 1);
+    if (line.includes(CSV_QUOTE)) return this.#parseQuoted(line);
+    if (!line.startsWith(this.#lastText)) this.#changeHead(line);
+    const idAt = this.#lastText.length;
+    const txidAt = line.indexOf(CSV_DELIMITER, idAt) + 1;
+    const extra3At = line.indexOf(CSV_DELIMITER, txidAt) + 1;
+    const dataAt = line.indexOf(CSV_DELIMITER, extra3At) + 1;
+    if (txidAt <= idAt + 1 || extra3At <= txidAt + 1 || dataAt === 0) throw noEvent(splitCsvLine(line));
+    return this.#event(this.#last, {
+      id: line.slice(idAt, txidAt - 1),
+      txid: line.slice(txidAt, extra3At - 1),
+      extra3: line.slice(extra3At, dataAt - 1) || null,
+      data: line.slice(dataAt) || null,
+    });
+  }
+
+  #changeHead(line: string): void {
+    let end = 0;
+    for (let i = 0; i < HEAD_FIELDS; i++) {
+      end = line.indexOf(CSV_DELIMITER, end) + 1;
+      if (end === 0) throw noEvent(splitCsvLine(line));
+    }
+    const text = line.slice(0, end);
+    let head = this.#heads.get(text);
+    if (head === undefined) {
+      const [type, extra1, extra2, extra4] = splitCsvLine(text);
+      if (type == null) throw noEvent(splitCsvLine(line));
+      head = { type, extra1: extra1 ?? null, extra2: extra2 ?? null, extra4: extra4 ?? null };
+      // An old row is in no other event.
+      if (extra2 === null) this.#keep(text, head);
+    }
+    this.#lastText = text;
+    this.#last = head;
+  }
+
+  #keep(text: string, head: Head): void {
+    if (this.#heads.size >= MAX_HEADS) this.#heads.clear();
+    this.#heads.set(text, head);
+  }
+
+  #parseQuoted(line: string): QueueEvent {
+    const row = splitCsvLine(line);
+    const [type, extra1, extra2, extra4, id, txid, extra3, data] = row;
+    if (type == null || id == null || txid == null) throw noEvent(row);
     return this.#event(
-      this.#head,
-      line.slice(this.#headText.length, idEnd),
-      line.slice(idEnd + 1, txidEnd),
-      line.slice(txidEnd + 1) || null,
+      { type, extra1: extra1 ?? null, extra2: extra2 ?? null, extra4: extra4 ?? null },
+      { id, txid, extra3: extra3 ?? null, data: data ?? null },
     );
   }
 
-  #parseWhole(line: string): QueueEvent {
-    const row = splitCsvLine(line);
-    const [type, extra1, extra2, extra3, extra4, id, txid, data] = row;
-    if (type == null || id == null || txid == null) throw noEvent(row);
-    const head = {
-      type,
-      extra1: extra1 ?? null,
-      extra2: extra2 ?? null,
-      extra3: extra3 ?? null,
-      extra4: extra4 ?? null,
-    };
-    if (!line.includes(CSV_QUOTE)) {
-      const fields = row.slice(0, HEAD_FIELDS);
-      this.#headText = fields.map((field) => `${field ?? ''}${CSV_DELIMITER}`).join('');
-      this.#head = head;
-    }
-    return this.#event(head, id, txid, data ?? null);
-  }
-
-  #event(head: Head, id: string, txid: string, data: string | null): QueueEvent {
-    if (txid !== this.#txidText) {
-      this.#txid = BigInt(txid);
-      this.#txidText = txid;
+  #event(
+    head: Head,
+    own: {
+      readonly id: string;
+      readonly txid: string;
+      readonly extra3: string | null;
+      readonly data: string | null;
+    },
+  ): QueueEvent {
+    if (own.txid !== this.#txidText) {
+      this.#txid = BigInt(own.txid);
+      this.#txidText = own.txid;
     }
     return {
-      id: eventId(BigInt(id)),
+      id: eventId(BigInt(own.id)),
       txid: this.#txid,
       type: head.type,
-      data,
+      data: own.data,
       extra1: head.extra1,
       extra2: head.extra2,
-      extra3: head.extra3,
+      extra3: own.extra3,
       extra4: head.extra4,
     };
   }

@@ -1,7 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
-import { prettyFactory } from 'pino-pretty';
 import { errorFields } from './error-fields.js';
+import { prettyLines } from './pretty-lines.js';
 import { openSyslog, type Syslog, type SyslogOptions } from './syslog.js';
 
 /** A log of one component: `log.info({ queue, tick }, 'Batch applied')`: a constant sentence and fields. */
@@ -44,9 +44,8 @@ export function openLog(options: LogOptions): Log {
     singleLine: true,
     errorLikeObjectKeys: [],
   };
-  const pretty =
-    terminal === undefined ? undefined : prettyFactory({ ...common, colorize: terminal.colours });
-  const brief = prettyFactory({ ...common, colorize: false, ignore: 'pid,hostname,time,level' });
+  const pretty = terminal === undefined ? undefined : prettyLines({ ...common, colorize: terminal.colours });
+  const brief = prettyLines({ ...common, colorize: false, ignore: 'pid,hostname,time,level' });
   const destination: DestinationStream = {
     write(raw) {
       const line = redactLine(raw, redact);

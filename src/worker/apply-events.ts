@@ -1,11 +1,5 @@
-import {
-  type BlockOutcome,
-  type PlannedBlock,
-  planBlock,
-  type TableConflict,
-  type TableLeftOut,
-  writeBlock,
-} from '../apply/apply-block.js';
+import { type BlockOutcome, BlockWriter, type TableLeftOut } from '../apply/block-writer.js';
+import { type PlannedBlock, planBlock, type TableConflict } from '../apply/plan-block.js';
 import type { RowRewrite } from '../apply/row-rewrite.js';
 import type { TargetTable } from '../apply/target-table.js';
 import type { Connection } from '../db/connection.js';
@@ -52,11 +46,13 @@ export interface EventApplierPorts {
  */
 export class EventApplier implements AsyncDisposable {
   readonly #ports: EventApplierPorts;
+  readonly #writer: BlockWriter;
   #writing: Promise<BlockOutcome> | undefined;
   #applied = 0;
 
   constructor(ports: EventApplierPorts) {
     this.#ports = ports;
+    this.#writer = new BlockWriter(ports.tx);
   }
 
   /** How many row events have been applied; those under way are not counted. */
@@ -129,7 +125,7 @@ export class EventApplier implements AsyncDisposable {
   }
 
   async #applyRows(events: readonly QueueEvent[]): Promise<void> {
-    const { tx, isApplied } = this.#ports;
+    const { isApplied } = this.#ports;
     const stillApplied = (all: readonly QueueEvent[]) =>
       all.filter(({ extra1 }) => isApplied(extra1 as string));
     let rows = events;
@@ -137,7 +133,7 @@ export class EventApplier implements AsyncDisposable {
     if (rows.length === 0) return;
     let planned = await this.#plan(rows);
     if (await this.settle()) planned = await this.#plan(stillApplied(rows));
-    this.#writing = writeBlock(tx, planned);
+    this.#writing = this.#writer.write(planned);
     // Its failure is told by `settle`.
     this.#writing.catch(() => undefined);
   }

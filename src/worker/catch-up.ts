@@ -1,4 +1,4 @@
-import type { TableConflict } from '../apply/apply-block.js';
+import type { TableConflict } from '../apply/plan-block.js';
 import type { Connection } from '../db/connection.js';
 import { nextBatch } from '../queue/batches.js';
 import { assertNotDropped } from '../queue/dropped-consumer.js';

@@ -1,4 +1,5 @@
-import type { TableConflict, TableLeftOut } from '../apply/apply-block.js';
+import type { TableLeftOut } from '../apply/block-writer.js';
+import type { TableConflict } from '../apply/plan-block.js';
 import type { Logger } from '../runtime/log.js';
 
 /** Logs that a table is set aside, and what it takes to have it back. */

@@ -1,4 +1,5 @@
-import type { TableConflict, TableLeftOut } from '../apply/apply-block.js';
+import type { TableLeftOut } from '../apply/block-writer.js';
+import type { TableConflict } from '../apply/plan-block.js';
 import { WORKER_LOCK_CLASS, workerLockText } from '../cascade/worker-lock-key.js';
 import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';

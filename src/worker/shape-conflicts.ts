@@ -1,4 +1,4 @@
-import type { TableConflict } from '../apply/apply-block.js';
+import type { TableConflict } from '../apply/plan-block.js';
 import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import type { Batch } from '../queue/batches.js';

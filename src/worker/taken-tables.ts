@@ -1,4 +1,4 @@
-import type { TableConflict } from '../apply/apply-block.js';
+import type { TableConflict } from '../apply/plan-block.js';
 import { writeFailureOf } from '../apply/write-failure.js';
 import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';

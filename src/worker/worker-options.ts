@@ -22,7 +22,7 @@ export interface WorkerOptions {
   readonly handlers: HandlerSettings;
   readonly maxBlockRows: number;
   readonly maxBlockBytes: number;
-  /** See `ApplyBlockPorts`. */
+  /** See `PlanBlockPorts`. */
   readonly bulkRows: number;
   /** For tables that were told nothing else. */
   readonly conflictPolicy: ConflictPolicy;

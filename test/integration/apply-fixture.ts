@@ -1,4 +1,5 @@
-import { applyBlock, type BlockOutcome } from '../../src/apply/apply-block.js';
+import { applyBlock } from '../../src/apply/apply-block.js';
+import type { BlockOutcome } from '../../src/apply/block-writer.js';
 import { loadTargetTable } from '../../src/apply/load-target-table.js';
 import type { TargetTable } from '../../src/apply/target-table.js';
 import type { Connection } from '../../src/db/connection.js';

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { applyBlock, type BlockOutcome } from '../../src/apply/apply-block.js';
+import { applyBlock } from '../../src/apply/apply-block.js';
+import type { BlockOutcome } from '../../src/apply/block-writer.js';
 import type { Connection } from '../../src/db/connection.js';
 import {
   type EventFields,
@@ -35,9 +36,9 @@ async function apply(events: readonly EventFields[], sent: string[] = []): Promi
       get(target, name) {
         const value: unknown = Reflect.get(target, name, target);
         if (typeof value !== 'function') return value;
-        return (text: string, ...more: unknown[]) => {
-          sent.push(text);
-          return (value as (...args: unknown[]) => unknown).call(target, text, ...more);
+        return (given: string | { text: string }[], ...more: unknown[]) => {
+          sent.push(...(typeof given === 'string' ? [given] : given.map(({ text }) => text)));
+          return (value as (...args: unknown[]) => unknown).call(target, given, ...more);
         };
       },
     }) as Connection;

@@ -8,6 +8,7 @@ import { sqlstateOf } from '../../src/db/sqlstate.js';
 import type { ExitCode } from '../../src/errors/catalogue.js';
 import { ReplicateError } from '../../src/errors/replicate-error.js';
 import { type FreshDatabase, freshDatabase } from '../support/cluster.js';
+import { installedDatabase } from '../support/installed-database.js';
 
 export const QUEUE = 'app';
 
@@ -107,8 +108,8 @@ export async function openPair(
   from: number,
   to: number,
 ): Promise<AsyncDisposable & { root: CommandNode; leaf: CommandNode }> {
-  const root = await openCommandNode('root', from);
-  const leaf = await openCommandNode('leaf', to);
+  const root = new CommandNode('root', await installedDatabase(from, 'root'));
+  const leaf = new CommandNode('leaf', await installedDatabase(to, 'leaf'));
   await root.must('create-root', ['root', root.conninfo]);
   await leaf.must('create-leaf', ['leaf', leaf.conninfo], { provider: root.conninfo });
   return {

@@ -5,10 +5,10 @@ import { type CompareOptions, type Comparison, compareTables } from '../../src/c
 import type { SnapshotPorts } from '../../src/compare/snapshot-pair.js';
 import { importSnapshot, openTickSnapshot, type SnapshotName } from '../../src/copy/tick-snapshot.js';
 import type { Connection } from '../../src/db/connection.js';
-import { installSchemas } from '../../src/install/install-schemas.js';
 import { type TickId, tickId } from '../../src/queue/ids.js';
 import { SnapshotServer } from '../../src/worker/serve-snapshots.js';
-import { type FreshDatabase, freshDatabase } from '../support/cluster.js';
+import type { FreshDatabase } from '../support/cluster.js';
+import { installedDatabase } from '../support/installed-database.js';
 
 export const QUEUE = 'app';
 const WORKER = 'leaf_worker';
@@ -33,8 +33,8 @@ export interface CompareFixture extends AsyncDisposable {
 }
 
 export async function openCompareFixture(from: number, to: number): Promise<CompareFixture> {
-  const provider = await freshDatabase(from, 'old');
-  const subscriber = await freshDatabase(to, 'new');
+  const provider = await installedDatabase(from, 'old');
+  const subscriber = await installedDatabase(to, 'new');
   await makeNodes(provider, subscriber);
   const worker = await StatementWorker.open(provider, subscriber);
   worker.start();
@@ -102,8 +102,6 @@ export async function openCompareFixture(from: number, to: number): Promise<Comp
 async function makeNodes(provider: FreshDatabase, subscriber: FreshDatabase): Promise<void> {
   await using root = await provider.connect();
   await using leaf = await subscriber.connect();
-  await installSchemas(root);
-  await installSchemas(leaf);
   await root.query("select pgq_node.register_location($1, 'root', 'root', false)", [QUEUE]);
   await root.query("select pgq_node.create_node($1, 'root', 'root', 'root_worker', null, null, null)", [
     QUEUE,

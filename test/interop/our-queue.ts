@@ -1,5 +1,5 @@
-import { installSchemas } from '../../src/install/install-schemas.js';
-import { type FreshDatabase, freshDatabase } from '../support/cluster.js';
+import type { FreshDatabase } from '../support/cluster.js';
+import { installedDatabase } from '../support/installed-database.js';
 import { waitUntilSeen } from '../support/wait-until.js';
 import { prepareLoad } from './event-load.js';
 import { type StockProgram, startPgqd } from './stock-program.js';
@@ -12,9 +12,7 @@ export interface TickedQueue extends AsyncDisposable {
 
 /** A database with our SQL, and queue `q` of a load that nobody ticks yet. */
 export async function openQueue(major: number): Promise<FreshDatabase> {
-  const database = await freshDatabase(major, 'interop');
-  await using session = await database.connect();
-  await installSchemas(session);
+  const database = await installedDatabase(major, 'interop');
   await prepareLoad(database);
   return database;
 }

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,6 +18,9 @@ export default function buildOnce(): () => void {
   const templates = mkdtempSync(join(temporaryRoot(serverAccount()), 'pgcascade-templates-'));
   chmodSync(templates, 0o711);
   process.env['PGCASCADE_TEST_TEMPLATES'] = templates;
+  const ofStock = join(templates, 'stock');
+  mkdirSync(ofStock, { mode: 0o711 });
+  process.env['PGCASCADE_TEST_STOCK_TEMPLATES'] = ofStock;
   return () => rmSync(templates, { recursive: true, force: true });
 }
 

@@ -61,10 +61,11 @@ export class Cluster implements AsyncDisposable {
     return result;
   }
 
-  async createDatabase(name: string, encoding = 'UTF8'): Promise<void> {
+  /** Makes a database, empty or as a copy of `template`, which nobody may be connected to. */
+  async createDatabase(name: string, encoding = 'UTF8', template = 'template0'): Promise<void> {
     await this.query(
       'postgres',
-      `create database ${quoteIdentifier(name)} template template0 encoding '${encoding}'`,
+      `create database ${quoteIdentifier(name)} template ${quoteIdentifier(template)} encoding '${encoding}'`,
     );
   }
 
@@ -139,7 +140,7 @@ export function sharedCluster(major: number): Promise<Cluster> {
   return cluster;
 }
 
-/** An empty database on a shared server. */
+/** A database of one test. */
 export interface FreshDatabase extends AsyncDisposable {
   readonly cluster: Cluster;
   readonly name: string;
@@ -159,10 +160,14 @@ export async function freshDatabase(major: number, prefix = 'test'): Promise<Fre
   return freshDatabaseOn(await sharedCluster(major), prefix);
 }
 
-/** Makes an empty database on a server. Disposing drops it. */
-export async function freshDatabaseOn(cluster: Cluster, prefix = 'test'): Promise<FreshDatabase> {
+/** Makes a database on a server, empty or as a copy of `template`. Disposing drops it. */
+export async function freshDatabaseOn(
+  cluster: Cluster,
+  prefix = 'test',
+  template?: string,
+): Promise<FreshDatabase> {
   const name = `${prefix}_${randomBytes(4).toString('hex')}`;
-  await cluster.createDatabase(name);
+  await cluster.createDatabase(name, 'UTF8', template);
   return {
     cluster,
     name,

@@ -1,5 +1,6 @@
 import { openConnection } from '../../src/db/connect.js';
 import { type EmbeddedServer, startEmbeddedServer } from '../../src/demo/embedded-server.js';
+import { serverFolder } from './server-folder.js';
 import { waitUntil } from './wait-until.js';
 
 /** Where a test server can be reached, and how it is ended. */
@@ -42,6 +43,7 @@ async function embedded(major: number, options: TestServerOptions): Promise<Test
     major,
     settings: options.settings ?? {},
     templates: process.env['PGCASCADE_TEST_TEMPLATES'],
+    parent: serverFolder(),
   });
   return {
     host: '127.0.0.1',

@@ -32,6 +32,10 @@ export class StockNode extends TestNode {
     return runProgram(LONDISTE, [this.ini, ...words], { folder: this.folder });
   }
 
+  override async prepare(verb: string, ...words: string[]): Promise<void> {
+    await this.must(verb, ...words);
+  }
+
   override startWorker(): Program {
     this.worker = new Program(LONDISTE, [this.ini, 'worker'], { folder: this.folder });
     return this.worker;

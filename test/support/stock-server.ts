@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { type EmbeddedServer, startEmbeddedServer } from '../../src/demo/embedded-server.js';
 import { Cluster } from './cluster.js';
+import { serverFolder } from './server-folder.js';
 
 /** Debian's PostgreSQL 15 and Debian's programs of PgQ and Londiste. */
 export const STOCK_PROGRAMS = '/usr/lib/postgresql/15';
@@ -54,7 +55,13 @@ export function stockTitle(title: string, reason: string | undefined): string {
 export async function startStockServer(
   settings: Readonly<Record<string, string>> = {},
 ): Promise<EmbeddedServer> {
-  return startEmbeddedServer({ major: 15, programs: STOCK_PROGRAMS, settings });
+  return startEmbeddedServer({
+    major: 15,
+    programs: STOCK_PROGRAMS,
+    settings,
+    templates: process.env['PGCASCADE_TEST_STOCK_TEMPLATES'],
+    parent: serverFolder(),
+  });
 }
 
 /** The same, as the tests have other servers. The caller stops it. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Connection, Row } from '../../src/db/connection.js';
 import type { Program, ProgramOutcome } from '../../src/demo/program.js';
 import type { Cluster, FreshDatabase } from './cluster.js';
+import { mustInProcess } from './in-process.js';
 import { expectExit, replicate, startReplicate, startTicker } from './programs.js';
 
 /** One node: its database, its ini file, its worker and, where it has a queue, its ticker. */
@@ -51,6 +52,11 @@ export class TestNode {
   /** As `run`; throws when the exit code is not 0. */
   async must(...words: string[]): Promise<ProgramOutcome> {
     return expectExit(await this.run(...words));
+  }
+
+  /** As `must` in this process, without the third of a second that a program takes to start: for what a test only sets up. */
+  async prepare(verb: string, ...words: string[]): Promise<void> {
+    await mustInProcess(this, verb, ...words);
   }
 
   /** Runs a command that is killed at a failpoint; throws when it ends in another way. */

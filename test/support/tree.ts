@@ -134,12 +134,13 @@ async function setUp(tree: Tree, options: TreeOptions): Promise<void> {
     const location = node.database.conninfo;
     if (provider === undefined) {
       if (options.rows !== undefined) await node.query(options.rows);
-      await node.must('create-root', node.name, location);
-      for (const words of options.rootCommands ?? []) await node.must(...words);
+      await node.prepare('create-root', node.name, location);
+      for (const [verb = '', ...words] of options.rootCommands ?? []) await node.prepare(verb, ...words);
       await node.query("select pgq.set_queue_config($1, 'ticker_max_lag', '50 milliseconds')", [QUEUE]);
     } else {
       const verb = isBranch === true ? 'create-branch' : 'create-leaf';
-      await node.must(verb, node.name, location, `--provider=${tree.node(provider).database.conninfo}`);
+      const { conninfo } = tree.node(provider).database;
+      await node.prepare(verb, node.name, location, `--provider=${conninfo}`);
     }
     if (provider === undefined || isBranch === true) node.startTicker();
     node.startWorker();
@@ -148,12 +149,13 @@ async function setUp(tree: Tree, options: TreeOptions): Promise<void> {
 }
 
 async function addAll(tree: Tree): Promise<void> {
-  for (const node of tree.nodes) {
-    await node.must('add-table', '--all');
-    await node.must('add-seq', '--all');
-  }
   const [root, ...others] = tree.nodes as [TestNode, ...TestNode[]];
-  for (const node of others) await node.must('wait-sync');
+  for (const node of tree.nodes) {
+    await node.prepare('add-table', '--all');
+    await node.prepare('add-seq', '--all');
+    // Before those below it begin: a copy from a branch that is copying itself may have to be made again.
+    if (node !== root) await node.prepare('wait-sync');
+  }
   await tree.caughtUp(root, others);
 }
 

@@ -1,13 +1,11 @@
 import { expect, test } from 'vitest';
 import type { Connection } from '../../../src/db/connection.js';
-import { installSchemas } from '../../../src/install/install-schemas.js';
-import { freshDatabase } from '../../support/cluster.js';
+import { installedDatabase } from '../../support/installed-database.js';
 
 const MAJORS = [10, 18] as const;
 
 /** Leaves of the queues a, b and c, and the table t, which a and b feed. */
 async function setUp(session: Connection): Promise<void> {
-  await installSchemas(session);
   await session.execute(`
     create table public.t (id int primary key);
     select pgq_node.register_location(q, n, 'dbname=' || n, false) from unnest('{a,b,c}'::text[]) as q, unnest('{root,leaf}'::text[]) as n;
@@ -44,7 +42,7 @@ const setState = (session: Connection, queue: string, state: string) =>
   session.query("select londiste.local_set_table_state($1, 'public.t', null, $2)", [queue, state]);
 
 test.each(MAJORS)('a merged table is emptied once for all its parts, on %i', async (major) => {
-  await using database = await freshDatabase(major, 'merged');
+  await using database = await installedDatabase(major, 'merged');
   await using session = await database.connect();
   await setUp(session);
 
@@ -97,7 +95,7 @@ test.each(MAJORS)('a merged table is emptied once for all its parts, on %i', asy
 test.each(MAJORS)(
   'a table of a queue that is merged is unmerged until its first copy ends, on %i',
   async (major) => {
-    await using database = await freshDatabase(major, 'merged');
+    await using database = await installedDatabase(major, 'merged');
     await using session = await database.connect();
     await setUp(session);
     const unmerged = async () =>
@@ -145,10 +143,9 @@ test.each(MAJORS)(
 test.each(MAJORS)(
   'workers of a group stand still until the last one opens the snapshot for all, on %i',
   async (major) => {
-    await using database = await freshDatabase(major, 'merged');
+    await using database = await installedDatabase(major, 'merged');
     await using session = await database.connect();
     await using compare = await database.connect();
-    await installSchemas(session);
     const begin = async () =>
       (await compare.one<{ id: bigint }>('select pgcascade.begin_snapshot_request() as id')).id;
     const ask = (id: bigint, queue: string, first: bigint) =>
@@ -185,7 +182,7 @@ test.each(MAJORS)(
 );
 
 test.each(MAJORS)('a table of the handler multimaster is not made of parts, on %i', async (major) => {
-  await using database = await freshDatabase(major, 'multimaster');
+  await using database = await installedDatabase(major, 'multimaster');
   await using session = await database.connect();
   await setUp(session);
   expect(await session.query("select from pgcascade.other_parts('a', 'public.t')")).toHaveLength(1);

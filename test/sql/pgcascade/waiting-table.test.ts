@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Connection } from '../../../src/db/connection.js';
-import { installSchemas } from '../../../src/install/install-schemas.js';
-import { freshDatabase } from '../../support/cluster.js';
+import { installedDatabase } from '../../support/installed-database.js';
 
 const MAJORS = [10, 14, 18] as const;
 
@@ -15,9 +14,8 @@ async function shapeOf(session: Connection, table = 'public.t'): Promise<string>
 test.each(MAJORS)(
   'whatever decides which rows a table takes changes its shape, and rows do not, on %i',
   async (major) => {
-    await using database = await freshDatabase(major, 'shape');
+    await using database = await installedDatabase(major, 'shape');
     await using session = await database.connect();
-    await installSchemas(session);
     await session.execute(`
     create type public.mood as enum ('sad');
     create domain public.small as int check (value < 10);
@@ -52,9 +50,8 @@ test.each(MAJORS)(
 test.each(MAJORS)(
   'a table waits until it changes, and is copied anew when it is another one, on %i',
   async (major) => {
-    await using database = await freshDatabase(major, 'waiting');
+    await using database = await installedDatabase(major, 'waiting');
     await using session = await database.connect();
-    await installSchemas(session);
     await session.execute(`
     create table public.t (id int primary key);
     select pgq_node.register_location('q', n, 'dbname=' || n, false) from unnest('{root,leaf}'::text[]) as n;

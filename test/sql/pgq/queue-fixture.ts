@@ -1,8 +1,7 @@
 import type { Connection, Row } from '../../../src/db/connection.js';
-import { installSchemas } from '../../../src/install/install-schemas.js';
-import { loadSchemaFiles, type SchemaName } from '../../../src/install/schema-files.js';
-import { findSqlRoot } from '../../../src/install/sql-root.js';
-import { type FreshDatabase, freshDatabase } from '../../support/cluster.js';
+import type { SchemaName } from '../../../src/install/schema-files.js';
+import type { FreshDatabase } from '../../support/cluster.js';
+import { installedDatabase } from '../../support/installed-database.js';
 import { waitUntil } from '../../support/wait-until.js';
 
 /** The server versions that every routine is tested on. */
@@ -40,7 +39,7 @@ export async function openQueue(
   major: number,
   schemas: readonly SchemaName[] = ['pgq'],
 ): Promise<QueueFixture> {
-  const database = await freshDatabase(major, 'pgq');
+  const database = await installedDatabase(major, 'pgq', schemas);
   const sessions: Connection[] = [];
   const open = async () => {
     const session = await database.application();
@@ -48,9 +47,6 @@ export async function openQueue(
     return session;
   };
   const session = await open();
-  await installSchemas(session, {
-    schemas: loadSchemaFiles(findSqlRoot()).filter(({ schema }) => schemas.includes(schema)),
-  });
 
   const value = async <T = unknown>(expression: string, values?: readonly unknown[]) =>
     (await session.one<{ value: T }>(`select ${expression} as value`, values)).value;

@@ -1,9 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import type { Connection, Row } from '../../../src/db/connection.js';
-import { installSchemas } from '../../../src/install/install-schemas.js';
-import { loadSchemaFiles } from '../../../src/install/schema-files.js';
-import { findSqlRoot } from '../../../src/install/sql-root.js';
-import { type Cluster, sharedCluster } from '../../support/cluster.js';
+import { installedDatabase } from '../../support/installed-database.js';
 
 /** The server versions that every routine is tested on. */
 export const MAJORS = [10, 18] as const;
@@ -54,32 +50,17 @@ export interface NodeFixture extends AsyncDisposable {
   ): Promise<void>;
 }
 
-const templates = new Map<number, Promise<string>>();
-
-/** The database with the schemas that those of all tests of one file are copied from: an install takes longer. */
-function installedTemplate(cluster: Cluster): Promise<string> {
-  let template = templates.get(cluster.major);
-  if (template === undefined) {
-    template = (async () => {
-      await cluster.createDatabase('node_template');
-      await using session = await cluster.connect('node_template');
-      await installSchemas(session, {
-        schemas: loadSchemaFiles(findSqlRoot()).filter(({ schema }) => schema !== 'pgcascade'),
-      });
-      return 'node_template';
-    })();
-    templates.set(cluster.major, template);
-  }
-  return template;
-}
-
 export async function openNode(major: number): Promise<NodeFixture> {
-  const cluster = await sharedCluster(major);
-  const name = `node_${randomBytes(4).toString('hex')}`;
-  await cluster.query('postgres', `create database ${name} template ${await installedTemplate(cluster)}`);
+  const database = await installedDatabase(major, 'node', [
+    'pgq',
+    'pgq_ext',
+    'pgq_node',
+    'pgq_coop',
+    'londiste',
+  ]);
   const sessions: Connection[] = [];
   const open = async () => {
-    const session = await cluster.application(name);
+    const session = await database.application();
     sessions.push(session);
     return session;
   };
@@ -93,7 +74,7 @@ export async function openNode(major: number): Promise<NodeFixture> {
   };
 
   return {
-    name,
+    name: database.name,
     session,
     open,
     rows: (call, values) => session.query(`select * from ${call}`, values),
@@ -136,7 +117,7 @@ export async function openNode(major: number): Promise<NodeFixture> {
     },
     [Symbol.asyncDispose]: async () => {
       await Promise.all(sessions.map((s) => s.close()));
-      await cluster.dropDatabase(name);
+      await database[Symbol.asyncDispose]();
     },
   };
 }

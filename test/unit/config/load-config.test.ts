@@ -41,7 +41,7 @@ test('what is not set has its default, in milliseconds and bytes', () => {
     exceptionSleepMs: 20_000,
     parallelCopies: 4,
     lockTimeoutMs: 10_000,
-    maxBlockBytes: 2 * 1024 * 1024,
+    maxBlockBytes: 512 * 1024,
     logfile: undefined,
   });
   expect(Object.isFrozen(config)).toBe(true);

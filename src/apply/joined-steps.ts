@@ -1,11 +1,11 @@
-import type { Connection } from '../db/connection.js';
+import type { BatchStatement } from '../db/statement-batch.js';
 import type { Step } from './step.js';
 
-/** A step this small costs less than its round trip. */
+/** A step this small costs less than to be sent by itself. */
 const MAX_STEP_CHARS = 20_000;
-/** Steps of one message: bounds what the server keeps of it. */
+/** Steps of one statement: bounds what the server keeps of it. */
 const MAX_MESSAGE_CHARS = 1_000_000;
-/** A statement that is used so often in one message is planned once; others each time. */
+/** A statement that is used so often is planned once; others each time. */
 const MIN_USES_TO_KEEP_PLAN = 4;
 
 /** True for a step that may be sent with others. */
@@ -14,17 +14,20 @@ export function isSmall(step: Step): boolean {
 }
 
 /**
- * Runs small steps one after the other, as if each were sent alone, with many in one message.
+ * The statements that do small steps one after the other, as if each were sent alone, with many in one.
  *
- * Throws the server's error for the first step that fails; PC402 when a step touches another number of rows than it
- * must. Which step it was is not known: the caller rolls back to a savepoint and runs them one by one to learn it.
+ * They fail with the server's error for the first step that fails, with PC402 when a step touches another number of rows than
+ * it must. Which step it was is not known: the caller rolls back to a savepoint and runs them one by one to learn it.
  */
-export async function runTogether(tx: Connection, steps: readonly Step[]): Promise<void> {
+export function* joinedStatements(steps: readonly Step[]): Generator<BatchStatement> {
   for (const message of messagesOf(steps)) {
     const kept = keptTexts(message);
     // As a setting, and not as a literal: rows do not belong into the server's log of failed statements.
-    await tx.query("select pg_catalog.set_config('pgcascade.steps', $1, true)", [payloadOf(message, kept)]);
-    await tx.execute(blockSql(kept));
+    yield {
+      text: "select pg_catalog.set_config('pgcascade.steps', $1, true)",
+      values: [payloadOf(message, kept)],
+    };
+    yield { text: blockSql(kept) };
   }
 }
 
