@@ -1,21 +1,32 @@
 import type { Connection } from '../db/connection.js';
 import { type Conflict, conflictOf } from './conflict.js';
+import { type LeftOut, presentChanges } from './missing-rows.js';
 import type { PlannedBlock, TableConflict, WritableTable } from './plan-block.js';
-import type { PlannedTable } from './plan-table.js';
-import { runSteps, type StepFailure } from './run-steps.js';
+import { type PlannedTable, planTable } from './plan-table.js';
+import { runPresentSteps, runSteps, type StepFailure } from './run-steps.js';
 import type { Step } from './step.js';
 import { withoutTable, writeFailureOf } from './write-failure.js';
 
 const SAVEPOINT = 'pgc_block';
 const TABLE_SAVEPOINT = 'pgc_table';
 
+/** What a table's block had of changes of rows that are not here. */
+export interface TableLeftOut extends LeftOut {
+  readonly queueTable: string;
+}
+
 export interface BlockOutcome {
-  /** Events that are written now, or were made needless by a later TRUNCATE of the block. */
+  /** Events that are written now, were made needless by a later TRUNCATE of the block, or were left out. */
   readonly applied: number;
   /** Events of tables that are not ours, and of tables in conflict. */
   readonly skipped: number;
   readonly conflicts: readonly TableConflict[];
+  readonly leftOut: readonly TableLeftOut[];
 }
+
+type TableOutcome =
+  | { readonly kind: 'written'; readonly leftOut?: LeftOut | undefined }
+  | { readonly kind: 'conflict'; readonly conflict: Conflict };
 
 /**
  * Writes the planned blocks of one transaction, one after the other, each in one message to the server where nothing fails: so
@@ -33,12 +44,16 @@ export class BlockWriter {
   async write(block: PlannedBlock): Promise<BlockOutcome> {
     const { tables, planned, eventCount } = block;
     const conflicts = [...block.conflicts];
-    if (planned.length > 0) conflicts.push(...(await this.#writeTables(planned)));
+    const leftOut: TableLeftOut[] = [];
+    for (const { queueTable, outcome } of planned.length > 0 ? await this.#writeTables(planned) : []) {
+      if (outcome.kind === 'conflict') conflicts.push({ queueTable, ...outcome.conflict });
+      else if (outcome.leftOut !== undefined) leftOut.push({ queueTable, ...outcome.leftOut });
+    }
     const inConflict = new Set(conflicts.map(({ queueTable }) => queueTable));
     const applied = tables
       .filter(({ writer }) => !inConflict.has(writer.table.queueTable))
       .reduce((sum, changes) => sum + changes.eventCount, 0);
-    return { applied, skipped: eventCount - applied, conflicts };
+    return { applied, skipped: eventCount - applied, conflicts, leftOut };
   }
 
   /** Leaves no savepoint behind, for a transaction that goes on. */
@@ -48,8 +63,10 @@ export class BlockWriter {
     this.#holdsSavepoint = false;
   }
 
-  /** All tables' statements in one go; table by table only when one of them fails. */
-  async #writeTables(tables: readonly WritableTable[]): Promise<TableConflict[]> {
+  /** All tables' statements in one go; table by table only when one of them fails, and only then there are outcomes. */
+  async #writeTables(
+    tables: readonly WritableTable[],
+  ): Promise<{ readonly queueTable: string; readonly outcome: TableOutcome }[]> {
     const steps = tables.flatMap(({ plan }) => plan.steps ?? plan.stepsInOrder());
     const first = this.#holdsSavepoint
       ? [`release savepoint ${SAVEPOINT}`, `savepoint ${SAVEPOINT}`]
@@ -58,33 +75,63 @@ export class BlockWriter {
     if (failure !== undefined) await this.#rollback(SAVEPOINT, failure);
     this.#holdsSavepoint = true;
     if (failure === undefined) return [];
-    const conflicts: TableConflict[] = [];
-    for (const { queueTable, plan } of tables) {
-      const conflict = await this.#writeTable(plan, failure);
-      if (conflict !== undefined) conflicts.push({ queueTable, ...conflict });
+    const outcomes: { queueTable: string; outcome: TableOutcome }[] = [];
+    for (const table of tables) {
+      const hasFailed = failure.kind !== 'unknown-step' && table.plan.steps?.includes(failure.step) === true;
+      outcomes.push({ queueTable: table.queueTable, outcome: await this.#writeTable(table, hasFailed) });
     }
-    return conflicts;
+    return outcomes;
+  }
+
+  /** One table. `hasFailed`: the first way of its plan does not succeed. */
+  async #writeTable(
+    { plan, bulkRows, missingFrom }: WritableTable,
+    hasFailed: boolean,
+  ): Promise<TableOutcome> {
+    if (missingFrom === undefined) return outcomeOf(await this.#writePlan(plan, hasFailed));
+    if (!hasFailed && plan.steps !== undefined && (await this.#attempt(plan.steps)) === undefined) {
+      return { kind: 'written' };
+    }
+    const present = await presentChanges(this.#tx, missingFrom);
+    if (present === undefined) return this.#writePresent(plan);
+    const { changes, leftOut } = present;
+    if (leftOut === undefined) return outcomeOf(await this.#writePlan(plan, true));
+    const rest = planTable(changes, bulkRows);
+    return rest.kind === 'conflict' ? rest : outcomeOf(await this.#writePlan(rest, false), leftOut);
   }
 
   /**
-   * One table: the ways of its plan, until one succeeds. Only the failure of the events one by one is a conflict, and
-   * only that tells which event it is.
+   * The ways of a plan, until one succeeds. Only the failure of the events one by one is a conflict, and only that tells
+   * which event it is.
    */
-  async #writeTable(plan: PlannedTable, before: StepFailure): Promise<Conflict | undefined> {
-    const hasFailed = before.kind !== 'unknown-step' && plan.steps?.includes(before.step);
+  async #writePlan(plan: PlannedTable, hasFailed: boolean): Promise<StepFailure | undefined> {
     if (plan.steps !== undefined && !hasFailed) {
-      if ((await this.#attempt(plan.steps, true)) === undefined) return undefined;
+      if ((await this.#attempt(plan.steps)) === undefined) return undefined;
     }
     const rewrite = plan.rewriteSteps();
-    if (rewrite !== undefined && (await this.#attempt(rewrite, true)) === undefined) return undefined;
+    if (rewrite !== undefined && (await this.#attempt(rewrite)) === undefined) return undefined;
     const inOrder = plan.stepsInOrder();
-    let failure = await this.#attempt(inOrder, true);
-    if (failure?.kind === 'unknown-step') failure = await this.#attempt(inOrder, false);
-    return failure === undefined ? undefined : conflictOf(failure);
+    const failure = await this.#attempt(inOrder);
+    return failure?.kind === 'unknown-step' ? this.#attempt(inOrder, false) : failure;
+  }
+
+  /** One change after the other, without those whose row is not there. */
+  async #writePresent(plan: PlannedTable): Promise<TableOutcome> {
+    const rewrite = plan.rewriteSteps();
+    if (rewrite !== undefined && (await this.#attempt(rewrite)) === undefined) return { kind: 'written' };
+    const missing: Step[] = [];
+    const steps = plan.stepsInOrder();
+    await this.#tx.execute(`savepoint ${TABLE_SAVEPOINT}`);
+    const failure = await runPresentSteps(this.#tx, steps, (step) => missing.push(step));
+    if (failure !== undefined) await this.#rollback(TABLE_SAVEPOINT, failure);
+    await this.#tx.execute(`release savepoint ${TABLE_SAVEPOINT}`);
+    const [first] = missing[0]?.changes ?? [];
+    if (first === undefined) return outcomeOf(failure);
+    return outcomeOf(failure, { count: missing.length, eventId: first.event.id, key: first.key || null });
   }
 
   /** Runs steps; when one fails, none of them has been done. Throws what is not the fault of a table. */
-  async #attempt(steps: readonly Step[], together: boolean): Promise<StepFailure | undefined> {
+  async #attempt(steps: readonly Step[], together = true): Promise<StepFailure | undefined> {
     const first = [`savepoint ${TABLE_SAVEPOINT}`];
     const failure = await runSteps(this.#tx, steps, { first, together });
     if (failure !== undefined) await this.#rollback(TABLE_SAVEPOINT, failure);
@@ -97,4 +144,9 @@ export class BlockWriter {
       throw withoutTable(failure.error);
     await this.#tx.execute(`rollback to savepoint ${savepoint}`);
   }
+}
+
+function outcomeOf(failure: StepFailure | undefined, leftOut?: LeftOut): TableOutcome {
+  if (failure !== undefined) return { kind: 'conflict', conflict: conflictOf(failure) };
+  return { kind: 'written', leftOut };
 }

@@ -19,6 +19,8 @@ export interface PlanBlockPorts {
   rewriteOf?(queueTable: string): RowRewrite | undefined;
   /** From how many rows on a statement takes a form that the server reads faster, and we write slower. */
   readonly bulkRows?: number;
+  /** True when changes of rows that are not here are left out; else such a change is a conflict. */
+  ignoresMissing?(queueTable: string): boolean;
 }
 
 /** Why a table cannot go on. */
@@ -49,7 +51,7 @@ export function planBlock(
 }
 
 function planTables(
-  { bulkRows }: PlanBlockPorts,
+  { bulkRows, ignoresMissing }: PlanBlockPorts,
   tables: readonly TableChanges[],
   events: readonly QueueEvent[],
   before: readonly TableConflict[],
@@ -60,7 +62,10 @@ function planTables(
     const { queueTable } = changes.writer.table;
     const plan = planTable(changes, bulkRows);
     if (plan.kind === 'conflict') conflicts.push({ queueTable, ...plan.conflict });
-    else planned.push({ queueTable, plan });
+    else {
+      const isLenient = ignoresMissing?.(queueTable) === true;
+      planned.push({ queueTable, plan, bulkRows, missingFrom: isLenient ? changes : undefined });
+    }
   }
   return { tables, planned, conflicts, eventCount: events.length };
 }
@@ -137,4 +142,7 @@ async function rewriteTable(ports: PlanBlockPorts, changes: TableChanges): Promi
 export interface WritableTable {
   readonly queueTable: string;
   readonly plan: PlannedTable;
+  readonly bulkRows: number | undefined;
+  /** Its changes, where those of missing rows are to be left out. */
+  readonly missingFrom: TableChanges | undefined;
 }

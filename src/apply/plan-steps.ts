@@ -54,7 +54,12 @@ export function planRewrite(target: SectionTarget, changes: readonly RowChange[]
 
 /** The steps that do what the source did, one change after the other. Pure. */
 export function planInOrder(target: SectionTarget, changes: readonly RowChange[]): Step[] {
-  return changes.flatMap((change) => target.steps(change.operation, [change]));
+  return changes.flatMap((change) => {
+    const steps = target.steps(change.operation, [change]);
+    const [only, ...others] = steps;
+    if (only === undefined || others.length > 0 || target.isPartial) return steps;
+    return [{ ...only, absence: target.absence(change) }];
+  });
 }
 
 function effectsOf({ isPartial }: SectionTarget): EffectTable {

@@ -82,6 +82,7 @@ function sqlSteps(section: SqlSection): Step[] {
     input: NO_INPUT,
     expected: 1,
     changes: [change],
+    absence: change.operation === 'insert' ? undefined : 'itself',
   }));
 }
 

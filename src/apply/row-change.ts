@@ -28,6 +28,7 @@ export interface RowSection {
 /** A change that came as a piece of SQL: it can only be run as it is. */
 export interface SqlChange {
   readonly event: QueueEvent;
+  readonly operation: KeyOperation;
   readonly key: null;
   readonly statement: string;
 }

@@ -154,6 +154,24 @@ export function presentSql(
   return `select 1 from ${onlyNameSql(table)} as t, ${givenSql(form, given)} where ${equalSql(columns, form)}`;
 }
 
+/** For every row of a JSON array whose key is not in the table: its place in the array, from 1. */
+export function missingSql(table: TargetTable, key: readonly TargetColumn[]): string {
+  const definitions = key.map(
+    (column) => `${quoteIdentifier(column.name)} ${recordTypeSql(column)}${column.collateSql}`,
+  );
+  // Other names, for a column of the key may have that of the place.
+  const names = key.map((_, i) => `k${i}`);
+  const equal = key.map((column, i) => {
+    const value = column.isJson ? `x.${names[i]}::${column.typeSql}` : `x.${names[i]}`;
+    return `${columnSql('t', column)} ${column.equalsSql} ${value}`;
+  });
+  return (
+    'select x.place from rows from (pg_catalog.json_to_recordset($1::pg_catalog.json) ' +
+    `as (${definitions.join(', ')})) with ordinality as x(${names.join(', ')}, place) ` +
+    `where not exists (select from ${onlyNameSql(table)} as t where ${equal.join(' and ')}) order by x.place`
+  );
+}
+
 function equalSql(columns: readonly TargetColumn[], form: RowsForm): string {
   return columns.map((column) => equalColumnSql(column, form)).join(' and ');
 }

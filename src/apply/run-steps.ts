@@ -49,6 +49,30 @@ export async function runSteps(
   return undefined;
 }
 
+/**
+ * Runs the steps of single changes one after the other and passes over each UPDATE and DELETE whose row is not there,
+ * which `leftOut` gets. Stops at the first other failure; else as `runSteps`.
+ */
+export async function runPresentSteps(
+  tx: Connection,
+  steps: readonly Step[],
+  leftOut: (step: Step) => void,
+): Promise<StepFailure | undefined> {
+  const run = (step: Step) => runSteps(tx, [step], { first: [], together: false });
+  for (const step of steps) {
+    const failure = await run(step);
+    if (failure === undefined) continue;
+    const { absence } = step;
+    if (failure.kind !== 'count' || failure.count !== 0 || absence === undefined) return failure;
+    if (absence !== 'itself') {
+      const found = await run(absence);
+      if (found !== undefined) return found.kind === 'count' ? failure : found;
+    }
+    leftOut(step);
+  }
+  return undefined;
+}
+
 function failureOf(step: Step | undefined, error: unknown): StepFailure {
   if (sqlstateOf(error) === undefined) throw error;
   return step === undefined ? { kind: 'unknown-step', error } : { kind: 'error', step, error };

@@ -122,6 +122,17 @@ export class SectionTarget {
     return { text, input: json(changes.map(({ row }) => row)), expected: 0, changes };
   }
 
+  /** How it is known that an UPDATE or DELETE by itself that touched no row has none here: see `Step`. */
+  absence(change: RowChange): Step['absence'] {
+    if (change.operation === 'insert') return undefined;
+    if (change.operation === 'delete') return 'itself';
+    // An update looks for the values of these columns too.
+    const isFixed = ({ name, identity }: TargetColumn) =>
+      identity === 'always' && this.key?.columns.some((column) => column.name === name) !== true;
+    if (!this.columns.written.some(isFixed)) return 'itself';
+    return this.key === null ? undefined : this.absentStep(this.key, [change]);
+  }
+
   #canList(columns: readonly TargetColumn[], rowCount: number): boolean {
     if (rowCount < this.#bulkRows || columns.length === 0) return false;
     return columns.length <= MAX_PARAMETERS && columns.every(({ list }) => list !== undefined);

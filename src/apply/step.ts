@@ -19,6 +19,11 @@ export interface Step {
   readonly expected: number | 'any';
   /** What it writes, where that is known: when there is one change only, a failure is that change's failure. */
   readonly changes: readonly { readonly event: QueueEvent; readonly key: string | null }[];
+  /**
+   * Set where one UPDATE or DELETE stands alone: what tells, after it has touched no row, that there was none. `itself` or a
+   * step that then touches none either.
+   */
+  readonly absence?: 'itself' | Step | undefined;
 }
 
 export const NO_INPUT: StepInput = { kind: 'none' };

@@ -67,7 +67,7 @@ export class TableChanges {
   #addSql(event: QueueEvent, operation: KeyOperation, data: string): void {
     const { table } = this.writer;
     const names = { name: table.nameSql, onlyName: onlyNameSql(table) };
-    const change = { event, key: null, statement: partialSqlStatement(operation, names, data) };
+    const change = { event, operation, key: null, statement: partialSqlStatement(operation, names, data) };
     const last = this.sections.at(-1);
     if (last?.kind === 'sql') last.changes.push(change);
     else this.sections.push({ kind: 'sql', changes: [change] });

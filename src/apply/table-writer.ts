@@ -1,6 +1,6 @@
 import { deleteContentSql, updateContentSql } from './keyless-statement.js';
 import { type ColumnSet, RowReader } from './row-reader.js';
-import { copySql, deleteSql, insertSql, presentSql, putSql, updateSql } from './row-statement.js';
+import { copySql, deleteSql, insertSql, missingSql, presentSql, putSql, updateSql } from './row-statement.js';
 import type { TargetColumn, TargetTable } from './target-table.js';
 
 /** What the events' key columns are on the subscriber. */
@@ -31,6 +31,7 @@ export type StatementKind =
   | 'delete'
   | 'delete-lists'
   | 'present'
+  | 'missing'
   | 'update-content'
   | 'delete-content';
 
@@ -82,7 +83,7 @@ export class TableWriter {
 
   /** The text of a statement; which of `columns` and `key` count depends on its kind. */
   text(kind: 'copy' | 'insert' | 'update-content' | 'delete-content', columns: TargetColumns): string;
-  text(kind: 'delete' | 'delete-lists' | 'present', key: TargetKey): string;
+  text(kind: 'delete' | 'delete-lists' | 'present' | 'missing', key: TargetKey): string;
   text(kind: 'update' | 'update-lists' | 'put', columns: TargetColumns, key: TargetKey): string;
   text(kind: StatementKind, subject: TargetColumns | TargetKey, updateKey?: TargetKey): string {
     let texts = this.#texts.get(subject);
@@ -125,6 +126,8 @@ function makeText(
       return deleteSql(table, key, 'lists');
     case 'present':
       return presentSql(table, key);
+    case 'missing':
+      return missingSql(table, key);
     case 'update-content':
       return updateContentSql(table, columns);
     case 'delete-content':

@@ -29,6 +29,7 @@ const MODULES: Readonly<Record<string, () => Promise<CommandModule>>> = {
   seqs: () => import('./commands/seqs.js'),
   'add-table': () => import('./commands/add-table.js'),
   'change-handler': () => import('./commands/change-handler.js'),
+  'change-table': () => import('./commands/change-table.js'),
   'show-handlers': () => import('./commands/show-handlers.js'),
   'remove-table': () => import('./commands/remove-table.js'),
   'add-seq': () => import('./commands/add-seq.js'),

@@ -1,5 +1,14 @@
 /** How the text of a key is read: `seconds` become milliseconds, `path` is made absolute, `list` is split at commas. */
-export type KeyType = 'text' | 'conninfo' | 'path' | 'list' | 'boolean' | 'seconds' | 'count' | 'bytes';
+export type KeyType =
+  | 'text'
+  | 'conninfo'
+  | 'path'
+  | 'list'
+  | 'boolean'
+  | 'seconds'
+  | 'count'
+  | 'bytes'
+  | 'choice';
 
 /** Everything there is to know about one key of an ini file. Parser, errors, `--ini` and man page are made from it. */
 export interface KeyDeclaration {
@@ -12,6 +21,8 @@ export interface KeyDeclaration {
   readonly default?: string;
   /** Lowest value of a number. */
   readonly minimum?: number;
+  /** The words that a choice may be. */
+  readonly choices?: readonly string[];
   /** What a sample file shows for a key without a default. */
   readonly example?: string;
   /** What the key is for. */
@@ -36,13 +47,14 @@ interface ValueTypes {
   readonly seconds: number;
   readonly count: number;
   readonly bytes: number;
+  readonly choice: string;
 }
 
-type FieldValue<Key extends KeyDeclaration> = Key extends
-  | { readonly required: true }
-  | { readonly default: string }
-  ? ValueTypes[Key['type']]
-  : ValueTypes[Key['type']] | undefined;
+type FieldValue<Key extends KeyDeclaration> = Key extends { readonly choices: readonly (infer Word)[] }
+  ? Word
+  : Key extends { readonly required: true } | { readonly default: string }
+    ? ValueTypes[Key['type']]
+    : ValueTypes[Key['type']] | undefined;
 
 /** The typed object that a list of declared keys makes. */
 export type ConfigurationOf<Keys extends readonly KeyDeclaration[]> = {

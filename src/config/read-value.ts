@@ -52,6 +52,11 @@ export function readValue(
       return Math.round(numberOf(key, text, /^\d*\.?\d+$/, 'is not a number of seconds') * 1000);
     case 'count':
       return numberOf(key, text, /^\d+$/, 'is not a whole number');
+    case 'choice':
+      if (key.choices?.includes(text) !== true) {
+        throw wrongValue(key, text, `is none of ${key.choices?.join(', ')}`);
+      }
+      return text;
     case 'bytes': {
       const bytes = parseSize(text);
       if (bytes === undefined) throw wrongValue(key, text, 'is not a size such as 8MB');

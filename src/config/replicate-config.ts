@@ -143,6 +143,14 @@ const KEYS = [
       'From how many rows of one table and kind on they are written by COPY and from arrays, which the server reads faster than JSON.',
   },
   {
+    name: 'conflict',
+    type: 'choice',
+    choices: ['park', 'stop', 'ignore-missing'],
+    default: 'park',
+    sentence:
+      'What the worker does when an event of a table cannot be applied: park sets the table aside, stop ends the worker, ignore-missing leaves out changes of rows that are not here and parks on all else. "change-table --conflict" says it for one table.',
+  },
+  {
     name: 'obfuscator_key',
     type: 'text',
     example: 'a long random text',

@@ -224,6 +224,12 @@ export const ERRORS = {
     advice:
       'Say which queues feed the table: --merge-all (all of this database that have it) or --no-merge (this queue; what others feed already stays).',
   },
+  PC412: {
+    policy: 'stop-node',
+    exitCode: 2,
+    advice:
+      'Make the row (the table) on this node what the event expects and start the worker again; or run "resync TABLE", or "change-table TABLE --conflict=park", before.',
+  },
 
   // 5xx: copy, compare, waiting
   PC500: {

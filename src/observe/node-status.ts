@@ -83,6 +83,8 @@ export interface NodeStatus {
   readonly worker: WorkerSign | null;
   readonly tables: TableCounts;
   readonly parkedTables: readonly ParkedTable[];
+  /** Tables of which changes were left out since they were copied, because their rows are not here. */
+  readonly leftOut: readonly { readonly name: string; readonly changes: bigint }[];
   /** What its worker, or another consumer that writes here, failed with last; the first line. */
   readonly errors: readonly { readonly consumer: string; readonly message: string }[];
   /** Only on a root. */
@@ -130,6 +132,7 @@ export async function readNodeStatus(
       notHere: count('not-here'),
     },
     parkedTables,
+    leftOut: tables.flatMap(({ name, leftOut }) => (leftOut > 0n ? [{ name, changes: leftOut }] : [])),
     errors: await readErrors(connection, queueName),
     ticker: node.nodeType === 'root' ? await readTicker(connection, queueName) : null,
     subscribers: isLeaf ? [] : (await readSubscribers(connection, queueName)).map(({ nodeName }) => nodeName),

@@ -2,7 +2,7 @@ import type { WorkerSign } from '../cascade/worker-sign.js';
 import type { Retention } from '../queue/retention.js';
 import { describeParked } from '../replica/table-state.js';
 import type { Lag } from './lag.js';
-import type { CaptureStatus, RetentionStatus } from './node-status.js';
+import type { CaptureStatus, NodeStatus, RetentionStatus } from './node-status.js';
 import { percentText, sizeText } from './size-text.js';
 import type { StatusEntry, StatusReport } from './status.js';
 
@@ -130,11 +130,20 @@ export function details(entry: StatusEntry, options: TreeOptions = {}): string[]
     `${entry.type === 'root' ? 'Ticker' : 'Lag'}: ${present(position)}`,
     ...describeRetention(entry.retention, options),
     ...describeCapture(entry.capture),
+    ...describeLeftOut(entry.leftOut),
     ...describeWorker(entry.worker),
     ...(ticker?.isLate === true ? ['ERROR: no tick is made; is the ticker running?'] : []),
     ...entry.errors.map(({ consumer, message }) => `ERROR: ${consumer}: ${message}`),
     ...entry.parkedTables.map((table) => `ERROR: ${describeParked(table.name, table)}`),
   ];
+}
+
+function describeLeftOut(leftOut: NodeStatus['leftOut']): string[] {
+  const [first, ...others] = leftOut;
+  if (first === undefined) return [];
+  const changes = leftOut.reduce((sum, table) => sum + table.changes, 0n);
+  const tables = others.length === 0 ? first.name : `${leftOut.length} tables ("tables" shows which)`;
+  return [`Left out, their rows are not here: ${changes} changes of ${tables}. A resync makes it equal.`];
 }
 
 function describeWorker(worker: WorkerSign | null): string[] {

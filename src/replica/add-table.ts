@@ -4,6 +4,7 @@ import { quoteName } from '../db/identifier.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { failpoint } from '../runtime/failpoint.js';
 import { hasStockTrigger, hasTriggerArguments, readCapturePlans } from './capture-plans.js';
+import { type ConflictPolicy, setConflictPolicy } from './conflict-policy.js';
 import { type MergedPart, readOtherParts, readSiblings } from './merged-parts.js';
 import { readTables } from './table-list.js';
 import { createTriggers, type TriggerOptions, type WithTableLock } from './table-triggers.js';
@@ -27,6 +28,8 @@ export interface AddTableOptions {
    */
   readonly merge?: 'all' | 'this' | undefined;
   readonly withTableLock: WithTableLock;
+  /** Undefined: what the worker's ini file says, or what was said before. */
+  readonly conflictPolicy?: ConflictPolicy | undefined;
 }
 
 /**
@@ -49,16 +52,19 @@ export async function addTable(connection: Connection, options: AddTableOptions)
       );
     }
     await completeTable(connection, existing.destTable, options);
+    await setPolicy(connection, options);
     return { kind: 'exists' };
   }
   const destTable = options.destTable ?? tableName;
   if (options.isVirtual) {
     await registerPart(connection, options, { queueName, tableName }, ['virtual_table']);
+    await setPolicy(connection, options);
     return { kind: 'added', otherQueues: [] };
   }
   const otherQueues = await options.withTableLock(destTable, async (tx) => {
     await createTriggers(tx, { ...options, destTable });
     await register(tx, options, destTable);
+    await setPolicy(tx, options);
     const others = await readOtherParts(tx, queueName, tableName);
     if (purpose !== 'none') for (const part of others) await closeToWriters(tx, part, destTable);
     await failpoint('add-table-registered');
@@ -72,6 +78,13 @@ export type AddTableOutcome =
   | { readonly kind: 'exists' }
   /** `otherQueues` feed the table too. */
   | { readonly kind: 'added'; readonly otherQueues: readonly string[] };
+
+async function setPolicy(
+  connection: Connection,
+  { queueName, tableName, conflictPolicy }: AddTableOptions,
+): Promise<void> {
+  if (conflictPolicy !== undefined) await setConflictPolicy(connection, queueName, tableName, conflictPolicy);
+}
 
 /** Registers the table, and with `merge: 'all'` those of the other queues that are not yet. */
 async function register(tx: Connection, options: AddTableOptions, destTable: string): Promise<void> {

@@ -1,5 +1,6 @@
 import { callRoutine } from '../cascade/call-api.js';
 import type { Connection, Row } from '../db/connection.js';
+import { type ConflictPolicy, readConflictPolicy } from './conflict-policy.js';
 import { type TableState, tableState } from './table-state.js';
 
 /** A table of the queue as one node knows it. */
@@ -13,6 +14,10 @@ export interface ReplicatedTable {
   readonly state: TableState;
   /** Urlencoded, as Londiste stores them. */
   readonly attrs: string | null;
+  /** What the worker does when an event cannot be applied; undefined: what its ini file says. */
+  readonly conflictPolicy: ConflictPolicy | undefined;
+  /** How many changes were left out since it was copied, because their rows are not here. */
+  readonly leftOut: bigint;
 }
 
 interface TableRow extends Row {
@@ -23,6 +28,9 @@ interface TableRow extends Row {
   readonly table_attrs: string | null;
   readonly error_code: string | null;
   readonly error_message: string | null;
+  /** Not where the SQL is older. */
+  readonly policy?: string | null;
+  readonly left_out?: bigint;
 }
 
 /** All tables of a queue that this node knows, in order of registration. Works on nodes of the original too. */
@@ -50,5 +58,7 @@ export async function readTables(connection: Connection, queueName: string): Pro
       errorMessage: row.error_message,
     }),
     attrs: row.table_attrs,
+    conflictPolicy: readConflictPolicy(row.policy ?? null),
+    leftOut: row.left_out ?? 0n,
   }));
 }

@@ -1,4 +1,4 @@
-import { type BlockOutcome, BlockWriter } from '../apply/block-writer.js';
+import { type BlockOutcome, BlockWriter, type TableLeftOut } from '../apply/block-writer.js';
 import { type PlannedBlock, planBlock, type TableConflict } from '../apply/plan-block.js';
 import type { RowRewrite } from '../apply/row-rewrite.js';
 import type { TargetTable } from '../apply/target-table.js';
@@ -32,6 +32,8 @@ export interface EventApplierPorts {
   readonly controlEvents: ControlEventContext | undefined;
   /** Called in the transaction for each table that cannot go on. */
   readonly park: (conflict: TableConflict) => Promise<void>;
+  /** Called for each table of which changes were left out, block by block. */
+  readonly noteLeftOut: (leftOut: TableLeftOut) => void;
   /** Called for each script that has come to its place. */
   readonly noteScript: (script: AppliedScript) => void;
 }
@@ -91,7 +93,7 @@ export class EventApplier implements AsyncDisposable {
   /** Waits until all is written. True when a table was parked by what was under way. */
   async settle(): Promise<boolean> {
     if (this.#writing === undefined) return false;
-    const { registry, park } = this.#ports;
+    const { registry, park, noteLeftOut } = this.#ports;
     let outcome: BlockOutcome;
     try {
       outcome = await this.#writing;
@@ -103,6 +105,7 @@ export class EventApplier implements AsyncDisposable {
       registry.forgetTarget(conflict.queueTable);
       await park(conflict);
     }
+    for (const leftOut of outcome.leftOut) noteLeftOut(leftOut);
     await failpoint('worker-block-applied');
     return outcome.conflicts.length > 0;
   }
@@ -210,7 +213,13 @@ export class EventApplier implements AsyncDisposable {
       }
     }
     return planBlock(
-      { tx, bulkRows, tableOf: (name) => targets.get(name), rewriteOf: (name) => rewrites.get(name) },
+      {
+        tx,
+        bulkRows,
+        tableOf: (name) => targets.get(name),
+        rewriteOf: (name) => rewrites.get(name),
+        ignoresMissing: (name) => registry.conflictPolicy(name) === 'ignore-missing',
+      },
       events,
     );
   }

@@ -5,6 +5,7 @@ import { assertNotDropped } from '../queue/dropped-consumer.js';
 import type { TickId } from '../queue/ids.js';
 import { copyConsumerName } from './copy-consumer-name.js';
 import { lockTableState, setTableState } from './copy-data.js';
+import { logLeftOut } from './log-parked.js';
 import { processBatch } from './process-batch.js';
 import { isWaiting, type TableRegistry } from './table-registry.js';
 import { readResumePoint } from './waiting-tables.js';
@@ -76,6 +77,7 @@ export async function catchUp(
       },
       batch,
     );
+    for (const leftOut of outcome.leftOut) logLeftOut(options.log, leftOut);
     const [conflict] = outcome.conflicts;
     if (conflict !== undefined) return { kind: 'parked', conflict };
     const [waiting] = outcome.waiting;

@@ -49,6 +49,8 @@ export class CopyScheduler {
   readonly #failures = new Map<string, number>();
   readonly #onChange: () => void;
   #completedTick = tickId(0n);
+  /** A table beside the worker cannot take an event, and is to stop it then. */
+  #stopping: ReplicateError | undefined;
 
   constructor(options: WorkerOptions, registry: TableRegistry, onChange: () => void) {
     this.#options = options;
@@ -66,9 +68,10 @@ export class CopyScheduler {
 
   /**
    * Called between two batches, with the worker's own connections and a fresh registry. Returns how many tables were
-   * handed over: the registry must be read again before the next batch.
+   * handed over: the registry must be read again before the next batch. Throws PC412.
    */
   async atBoundary(ports: BoundaryPorts): Promise<number> {
+    if (this.#stopping !== undefined) throw this.#stopping;
     this.#completedTick = ports.state.completedTick;
     await this.#reconcile(ports);
     let count = 0;
@@ -237,6 +240,11 @@ export class CopyScheduler {
   /** Never throws: it is the end of a task that nobody waits for. */
   async #fail(tableName: string, error: unknown): Promise<void> {
     const isRemoved = error instanceof ReplicateError && error.code === 'PC400';
+    if (error instanceof ReplicateError && error.code === 'PC412') {
+      // The worker throws it at its next look.
+      this.#stopping = error;
+      return;
+    }
     if (this.#options.signal.aborted || isRemoved) {
       this.#entries.delete(tableName);
       return;

@@ -1,3 +1,4 @@
+import type { TableLeftOut } from '../apply/block-writer.js';
 import type { TableConflict } from '../apply/plan-block.js';
 import type { Logger } from '../runtime/log.js';
 
@@ -10,4 +11,12 @@ export function logParked(log: Logger, kind: 'parked' | 'waiting', conflict: Tab
   } else {
     log.error(facts, `Table waits: ${message} Nothing is lost: it goes on when it fits its events.`);
   }
+}
+
+/** Logs what was passed over of one batch's changes of a table. */
+export function logLeftOut(log: Logger, { queueTable, count, eventId, key }: TableLeftOut): void {
+  log.warn(
+    { table: queueTable, changes: count, event: eventId, key },
+    'Changes left out: their rows are not here',
+  );
 }

@@ -1,3 +1,4 @@
+import type { TableLeftOut } from '../apply/block-writer.js';
 import type { TableConflict } from '../apply/plan-block.js';
 import { WORKER_LOCK_CLASS, workerLockText } from '../cascade/worker-lock-key.js';
 import type { Connection } from '../db/connection.js';
@@ -45,6 +46,8 @@ export interface BatchOutcome {
   /** Tables that wait until they fit. When it is the one that catches up, its consumer has not moved past the batch. */
   readonly waiting: readonly TableConflict[];
   readonly scripts: readonly AppliedScript[];
+  /** Tables of which changes were left out, because their rows are not here. */
+  readonly leftOut: readonly TableLeftOut[];
 }
 
 /**
@@ -52,7 +55,8 @@ export interface BatchOutcome {
  * on the provider. When a table does not fit its events the transaction is rolled back and done again, at most a few times.
  *
  * After a crash before the commit nothing has happened; after the commit the end tick tells that all has, and the
- * repeated call only closes the batch. Throws PC305 when the batch does not follow what the subscriber has.
+ * repeated call only closes the batch. Throws PC305 when the batch does not follow what the subscriber has, PC412 for a
+ * table that is to stop the worker when it cannot take an event: nothing of the batch has happened then.
  */
 export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Promise<BatchOutcome> {
   const shapes = ports.waits && new ShapeConflicts({ ...ports, ...ports.waits }, batch);
@@ -84,6 +88,7 @@ async function tryBatch(
 ): Promise<BatchOutcome> {
   const conflicts: TableConflict[] = [];
   const scripts: AppliedScript[] = [];
+  const missing = new Map<string, TableLeftOut>();
   let eventCount = 0;
   /** Tables whose further events are left out: parked, or to be copied anew. */
   const leftOut = new Set<string>();
@@ -100,6 +105,10 @@ async function tryBatch(
     const park = async (conflict: TableConflict) => {
       await assertNotEmptied(tx, batch.queueName, [conflict.queueTable]);
       leftOut.add(conflict.queueTable);
+      if (ports.registry.conflictPolicy(conflict.queueTable) === 'stop') {
+        // What is held of the table may be out of date: then it is tried once more.
+        if (shapes?.isNew(conflict) !== true) throw stopping(conflict);
+      }
       if (shapes?.note(conflict) === true) return;
       conflicts.push(conflict);
       await tx.query('select pgcascade.park_table($1, $2, $3, $4, $5, $6)', [
@@ -127,6 +136,11 @@ async function tryBatch(
           }
         : undefined,
       park,
+      noteLeftOut: (found: TableLeftOut) => {
+        const before = missing.get(found.queueTable);
+        const count = (before?.count ?? 0) + found.count;
+        missing.set(found.queueTable, { ...(before ?? found), count });
+      },
       noteScript: (script: AppliedScript) => scripts.push(script),
     });
     let isEmpty = true;
@@ -165,6 +179,9 @@ async function tryBatch(
     await taken.finish();
     eventCount = applier.applied;
     shapes?.assertNone();
+    for (const { queueTable, count } of missing.values()) {
+      await tx.query('select pgcascade.count_left_out($1, $2, $3)', [batch.queueName, queueTable, count]);
+    }
     if (written.size > 0) await assertNotEmptied(tx, batch.queueName, [...written]);
     if ((shapes?.waiting.length ?? 0) > 0) await failpoint('wait-before-commit');
     // The one table of a copy's consumer waits: that stays where it is.
@@ -183,7 +200,24 @@ async function tryBatch(
   if (waiting.length > 0) await failpoint('wait-committed');
   if (eventCount > 0) await failpoint('worker-after-commit');
   if (outcome !== 'waits') await finishBatch(ports.provider, batch);
-  return { applied: outcome !== 'known', eventCount, conflicts, waiting, scripts };
+  return {
+    applied: outcome !== 'known',
+    eventCount,
+    conflicts,
+    waiting,
+    scripts,
+    leftOut: [...missing.values()],
+  };
+}
+
+/** Names the row by its key only. */
+function stopping({ queueTable, eventId, key, code, message }: TableConflict): ReplicateError {
+  const row = key === null ? '' : `, key ${key}`;
+  return new ReplicateError(
+    'PC412',
+    `Table ${queueTable} cannot take event ${eventId}${row}, and is to stop the worker then. ${code}: ${message}`,
+    { table: queueTable, eventId, key, conflict: code },
+  );
 }
 
 function isHereOrLeftOut(

@@ -75,13 +75,20 @@ export class ShapeConflicts {
    * also means a row that it cannot take, whatever the table is, and which of its events are done nobody knows.
    */
   note(conflict: TableConflict): boolean {
-    if (conflict.code !== 'PC403' || conflict.isOfHandler === true) return false;
-    const handler = this.#ports.registry.find(conflict.queueTable)?.handler;
-    const isTaken =
-      handler !== undefined && !(handler instanceof ReplicateError) && handler.takeOver !== undefined;
-    if (isTaken) return false;
+    if (!this.#isOfShape(conflict)) return false;
     this.#found.push(conflict);
     return true;
+  }
+
+  #isOfShape({ code, isOfHandler, queueTable }: TableConflict): boolean {
+    if (code !== 'PC403' || isOfHandler === true) return false;
+    const handler = this.#ports.registry.find(queueTable)?.handler;
+    return handler === undefined || handler instanceof ReplicateError || handler.takeOver === undefined;
+  }
+
+  /** True for a conflict that may be over when what is held of the table has been read anew. */
+  isNew(conflict: TableConflict): boolean {
+    return this.#isOfShape(conflict) && !this.#shapes.has(conflict.queueTable);
   }
 
   /** Throws BatchAgain when a conflict was noted in this try. To be called at its end, in its transaction. */

@@ -8,6 +8,7 @@ import { type BoundHandler, NO_HANDLER, tryToBindHandler } from '../handlers/reg
 import { isWholeTable } from '../handlers/row-selection.js';
 import { SelectedRows } from '../handlers/selected-rows.js';
 import { readSourceColumns, type SourceColumn } from '../handlers/source-columns.js';
+import { type ConflictPolicy, readConflictPolicy } from '../replica/conflict-policy.js';
 
 /** One table that is registered on the queue, as this node sees it. */
 export interface RegisteredTable {
@@ -24,6 +25,8 @@ export interface RegisteredTable {
   readonly handler: BoundHandler | ReplicateError;
   /** Set while the table is parked. */
   readonly errorCode: string | null;
+  /** What is done when an event cannot be applied; undefined: what is done with all tables. */
+  readonly conflictPolicy: ConflictPolicy | undefined;
 }
 
 /** True for a table that goes on by itself when it fits its events. */
@@ -39,6 +42,7 @@ export class TableRegistry {
   readonly #queueName: string;
   readonly #settings: HandlerSettings;
   readonly #isMerged: boolean;
+  readonly #conflictPolicy: ConflictPolicy;
   #version = -1n;
   #tables = new Map<string, RegisteredTable>();
   #targets = new Map<string, TargetTable>();
@@ -51,8 +55,13 @@ export class TableRegistry {
   #rewrites = new Map<string, RowRewrite>();
 
   /** `isMerged`: the queue's rows go on into a combined queue, so what is left out here must not be in its events. */
-  constructor(queueName: string, settings: HandlerSettings, isMerged = false) {
+  constructor(
+    queueName: string,
+    settings: HandlerSettings,
+    { isMerged = false, conflictPolicy = 'park' as ConflictPolicy } = {},
+  ) {
     this.#queueName = queueName;
+    this.#conflictPolicy = conflictPolicy;
     this.#settings = settings;
     this.#isMerged = isMerged;
   }
@@ -77,6 +86,7 @@ export class TableRegistry {
       merge_state: string | null;
       table_attrs: string | null;
       error_code: string | null;
+      policy: string | null;
     }>('select * from pgcascade.table_list($1)', [this.#queueName]);
     this.#tables = new Map(
       rows.map((row) => [
@@ -89,6 +99,7 @@ export class TableRegistry {
           attributes: row.table_attrs,
           handler: row.local ? tryToBindHandler(row.table_name, row.table_attrs, this.#settings) : NO_HANDLER,
           errorCode: row.error_code,
+          conflictPolicy: readConflictPolicy(row.policy),
         },
       ]),
     );
@@ -129,6 +140,11 @@ export class TableRegistry {
   isApplied(tableName: string): boolean {
     const table = this.#tables.get(tableName);
     return table?.local === true && table.mergeState === 'ok' && table.errorCode === null;
+  }
+
+  /** What is done when an event of the table cannot be applied. */
+  conflictPolicy(tableName: string): ConflictPolicy {
+    return this.#tables.get(tableName)?.conflictPolicy ?? this.#conflictPolicy;
   }
 
   /** True when its shape is held, and its rows are written as they come. */

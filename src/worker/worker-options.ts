@@ -1,5 +1,6 @@
 import type { Connect } from '../db/connect.js';
 import type { HandlerSettings } from '../handlers/contract.js';
+import type { ConflictPolicy } from '../replica/conflict-policy.js';
 import type { Logger } from '../runtime/log.js';
 
 /** What a worker is told at its start; nothing of it changes while it runs. */
@@ -23,6 +24,8 @@ export interface WorkerOptions {
   readonly maxBlockBytes: number;
   /** See `PlanBlockPorts`. */
   readonly bulkRows: number;
+  /** For tables that were told nothing else. */
+  readonly conflictPolicy: ConflictPolicy;
   readonly localWmPublishPeriodMs: number;
   readonly globalWmPublishPeriodMs: number;
   /** How many values the sequences of a root are published ahead, at least. */

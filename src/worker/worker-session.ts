@@ -13,7 +13,7 @@ import { CopyScheduler } from './copy-scheduler.js';
 import { describeFailure, policyOf } from './failure.js';
 import { followBatch } from './follow-batch.js';
 import { restoreForeignKeys } from './foreign-keys.js';
-import { logParked } from './log-parked.js';
+import { logLeftOut, logParked } from './log-parked.js';
 import { setReplicaRole } from './open-subscriber.js';
 import { type ProcessBatchPorts, processBatch } from './process-batch.js';
 import { ProviderLink } from './provider-link.js';
@@ -91,7 +91,10 @@ export class WorkerSession implements AsyncDisposable {
     this.#combinedType = combinedType;
     this.#options = { ...options, signal: AbortSignal.any([options.signal, this.#ending.signal]) };
     this.#subscriber = subscriber;
-    this.#registry = new TableRegistry(options.queueName, options.handlers, combinedType !== undefined);
+    this.#registry = new TableRegistry(options.queueName, options.handlers, {
+      isMerged: combinedType !== undefined,
+      conflictPolicy: options.conflictPolicy,
+    });
     this.#provider = new ProviderLink(this.#options, this.#wake);
     this.#copies = new CopyScheduler(this.#options, this.#registry, () => {
       this.#staleCheckAt ??= performance.now() + STALE_CHECK_PAUSE_MS;
@@ -314,6 +317,7 @@ export class WorkerSession implements AsyncDisposable {
     }
     for (const conflict of outcome.conflicts) logParked(log, 'parked', conflict);
     for (const conflict of outcome.waiting) logParked(log, 'waiting', conflict);
+    for (const leftOut of outcome.leftOut) logLeftOut(log, leftOut);
     return true;
   }
 

@@ -32,16 +32,27 @@ export function rowByRow(
   table: ModelTable,
   before: readonly Cells[],
   changes: readonly ModelChange[],
-): { readonly rows: readonly Cells[]; readonly failedAt: number | undefined } {
+  { ignoresMissing = false } = {},
+): {
+  readonly rows: readonly Cells[];
+  readonly failedAt: number | undefined;
+  /** The changes whose rows were not there. */
+  readonly leftOut: readonly ModelChange[];
+} {
   let rows = [...before];
+  const leftOut: ModelChange[] = [];
   const truncatedAt = changes.findLastIndex(({ operation }) => operation === 'TRUNCATE');
   for (const [i, change] of changes.entries()) {
     if (i < truncatedAt) continue;
+    if (ignoresMissing && matchesOf(table, rows, change)?.length === 0) {
+      leftOut.push(change);
+      continue;
+    }
     const next = afterChange(table, rows, change);
-    if (next === undefined) return { rows: before, failedAt: i };
+    if (next === undefined) return { rows: before, failedAt: i, leftOut: [] };
     rows = next;
   }
-  return { rows, failedAt: undefined };
+  return { rows, failedAt: undefined, leftOut };
 }
 
 /**
@@ -89,13 +100,39 @@ export function afterChange(
 ): Cells[] | undefined {
   if (operation === 'TRUNCATE') return [];
   if (operation === 'INSERT') return checked(table, [...rows, { ...table.defaults, ...row }]);
-  const matches = rows.filter((known) =>
-    isSameRow(table, known, operation === 'UPDATE' ? row : oldRow, oldRow),
-  );
+  const matches = matchesOf(table, rows, { operation, row, oldRow }) ?? [];
   const [match] = matches;
   if (match === undefined || (table.key.length > 0 && matches.length > 1)) return undefined;
   const others = rows.filter((known) => known !== match);
   return operation === 'DELETE' ? others : checked(table, [...others, { ...match, ...row }]);
+}
+
+/** The rows that an update or delete means; undefined for others. */
+function matchesOf(
+  table: ModelTable,
+  rows: readonly Cells[],
+  { operation, row, oldRow }: ModelChange,
+): Cells[] | undefined {
+  if (operation !== 'UPDATE' && operation !== 'DELETE') return undefined;
+  return rows.filter((known) => isSameRow(table, known, operation === 'UPDATE' ? row : oldRow, oldRow));
+}
+
+/** The changes, without those that mean a row which is not there when they come, whatever becomes of the others. */
+export function ofPresentRows(
+  table: ModelTable,
+  before: readonly Cells[],
+  changes: readonly ModelChange[],
+): ModelChange[] {
+  const keyOf = (row: Cells) => JSON.stringify(table.key.map((column) => row[column]));
+  let present = new Set(before.map(keyOf));
+  return changes.filter(({ operation, row, oldRow }) => {
+    if (operation === 'TRUNCATE') present = new Set();
+    const key = keyOf(operation === 'DELETE' ? oldRow : row);
+    if (operation === 'INSERT') present.add(key);
+    else if (operation !== 'TRUNCATE' && !present.has(key)) return false;
+    if (operation === 'DELETE') present.delete(key);
+    return true;
+  });
 }
 
 function isSameRow(table: ModelTable, known: Cells, row: Cells, oldRow: Cells): boolean {

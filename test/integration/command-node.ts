@@ -140,6 +140,7 @@ const DEFAULTS: Omit<ReplicateConfig, 'db' | 'jobName' | 'consumerName'> = {
   maxBlockRows: 20_000,
   maxBlockBytes: 8_000_000,
   bulkRows: 50,
+  conflict: 'park',
   obfuscatorKey: undefined,
   shardInfoSql: undefined,
   shardHashFunc: undefined,

@@ -130,12 +130,12 @@ $$;
 
 -- Function: pgcascade.clear_table_state(2)
 --
--- Forgets a table's error, where it would have gone on, the progress of its last copy, and that it has no rows here as
+-- Forgets a table's error, where it would have gone on, the progress of its last copy, what was left out, and that it has no rows here as
 -- part of a merged table, before a resync.
 --
 -- Returns: true when the table was parked.
 -- Raises:  nothing.
--- Locks:   the table's rows in pgcascade.table_error, waiting_table, copy_progress and empty_part, and the position of a
+-- Locks:   the table's rows in pgcascade.table_error, waiting_table, copy_progress, left_out and empty_part, and the position of a
 --          waiting table's consumer. May be repeated.
 create or replace function pgcascade.clear_table_state(
     p_queue_name  text,
@@ -165,6 +165,9 @@ begin
     delete from pgcascade.waiting_table as w
      where w.queue_name = p_queue_name
        and w.table_name = p_table_name;
+    delete from pgcascade.left_out as l
+     where l.queue_name = p_queue_name
+       and l.table_name = p_table_name;
     delete from pgcascade.empty_part as m
      where m.queue_name = p_queue_name
        and m.table_name = p_table_name;
@@ -177,7 +180,7 @@ $$;
 
 -- Function: pgcascade.table_list(1)
 --
--- The tables of a queue as the worker needs them: registration, state and error together.
+-- The tables of a queue as the worker needs them: registration, state, error, and what is done on a conflict, together.
 --
 -- Returns: one row per registered table, in order of registration.
 -- Raises:  nothing.
@@ -190,7 +193,9 @@ create or replace function pgcascade.table_list(
     out merge_state    text,
     out table_attrs    text,
     out error_code     text,
-    out error_message  text
+    out error_message  text,
+    out policy         text,
+    out left_out       bigint
 )
 returns setof record
 language sql
@@ -198,9 +203,12 @@ stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select t.table_name, coalesce(t.dest_table, t.table_name), t.local, t.merge_state, t.table_attrs, e.error_code, e.message
+    select t.table_name, coalesce(t.dest_table, t.table_name), t.local, t.merge_state, t.table_attrs, e.error_code, e.message,
+           c.policy, coalesce(l.changes, 0)
       from londiste.table_info as t
       left join pgcascade.table_error as e on e.queue_name = t.queue_name and e.table_name = t.table_name
+      left join pgcascade.conflict_policy as c on c.queue_name = t.queue_name and c.table_name = t.table_name
+      left join pgcascade.left_out as l on l.queue_name = t.queue_name and l.table_name = t.table_name
      where t.queue_name = p_queue_name
      order by t.nr;
 $$;

@@ -19,6 +19,12 @@ import type { TriggerOptions } from '../../replica/table-triggers.js';
 import { chooseNames } from '../choose-names.js';
 import type { CommandContext, CommandSpec } from '../command.js';
 import {
+  CONFLICT_OPTION,
+  checkConflictOption,
+  conflictOption,
+  refuseConflictOnRoot,
+} from '../conflict-option.js';
+import {
   type ChosenHandler,
   chooseHandler,
   chooseTriggers,
@@ -42,6 +48,8 @@ interface AddTableSwitches {
   readonly merge: 'all' | 'this' | undefined;
   readonly handler: HandlerText | undefined;
   readonly triggerArguments: TriggerOptions['triggerArguments'];
+  /** `default` is what a table that is added has anyway. */
+  readonly conflict: ReturnType<typeof conflictOption>;
 }
 
 /** `replicate INI add-table NAME…` */
@@ -68,6 +76,7 @@ export const command: CommandSpec = {
     { flags: '--force', summary: 'Accept names that are not in the list of tables, and single partitions.' },
     ...HANDLER_OPTIONS,
     ...TRIGGER_OPTIONS,
+    CONFLICT_OPTION,
     { flags: '--wait-sync', summary: 'Wait until all tables of this node are in sync.' },
   ],
   async run(context, args, options) {
@@ -81,6 +90,7 @@ export const command: CommandSpec = {
       merge: mergeOf(options),
       handler: handlerOption(options),
       triggerArguments: triggerArguments(options),
+      conflict: conflictOption(options),
     };
     return withLocalNode(context, 'add-table', async (connection, node) => {
       if (switches.merge !== undefined && node.nodeType !== 'leaf') {
@@ -89,6 +99,7 @@ export const command: CommandSpec = {
           `--merge-all and --no-merge are for leaves; node "${node.nodeName}" is a ${node.nodeType}.`,
         );
       }
+      if (switches.conflict !== undefined) refuseConflictOnRoot(node);
       if (node.nodeType === 'root') {
         await addOnRoot(context, connection, node, args, switches);
       } else {
@@ -265,10 +276,13 @@ async function addAll(
     try {
       const before = switches.handler === undefined ? present.get(tableName) : undefined;
       if (before !== undefined) {
-        accepted.set(tableName, unchanged(before));
+        const chosen = unchanged(before);
+        checkConflictOption(tableName, switches.conflict, chosen.bound);
+        accepted.set(tableName, chosen);
         continue;
       }
       const chosen = await check(tableName, destTable ?? tableName);
+      checkConflictOption(tableName, switches.conflict, chosen.bound);
       if (node.nodeType !== 'leaf') {
         await checkTriggerArguments(connection, destTable ?? tableName, switches.triggerArguments ?? []);
       }
@@ -304,6 +318,7 @@ async function addAll(
       merge: switches.merge,
       expectSync: switches.expectSync || handler.bound.needsNoCopy === true,
       isVirtual,
+      conflictPolicy: switches.conflict === 'default' ? undefined : switches.conflict,
       attributes: withHandlerText(switches.skipTruncate ? 'skip_truncate=1' : null, handler.text),
     } as const;
     const outcome = await addTable(connection, table);

@@ -6,7 +6,7 @@ import {
   readCaptureReports,
   readSchemaChanges,
 } from '../../replica/capture-plans.js';
-import { readTables } from '../../replica/table-list.js';
+import { type ReplicatedTable, readTables } from '../../replica/table-list.js';
 import { describeTableState } from '../../replica/table-state.js';
 import type { CommandSpec } from '../command.js';
 import { withLocalNode } from '../local-node.js';
@@ -43,22 +43,37 @@ export const command: CommandSpec = {
         return 0;
       }
       const plans = await readCapturePlans(connection, config.queueName);
-      const rows = tables.map(({ name, destTable, state, attrs }) => {
+      // One policy for all is the usual case, and not worth a column.
+      const hasPolicies = tables.some(
+        ({ conflictPolicy, leftOut }) => conflictPolicy !== undefined || leftOut > 0n,
+      );
+      const rows = tables.map((table) => {
+        const { name, destTable, state, attrs } = table;
         const plan = plans.get(name);
         return [
           destTable === name ? name : `${name} → ${destTable}`,
           describeTableState(state),
+          ...(hasPolicies ? [describeConflicts(table, config.conflict)] : []),
           describeAttributes(attrs),
           plan === undefined ? '' : describePlan(plan),
           plan?.purpose === 'capture' ? plan.reason : '',
         ];
       });
-      printTable(output, ['table', 'state', 'attrs', 'capture', 'why not by statement'], rows);
+      printTable(
+        output,
+        ['table', 'state', ...(hasPolicies ? ['conflict'] : []), 'attrs', 'capture', 'why not by statement'],
+        rows,
+      );
       if (rows.length === 0) output.print('No table is replicated on this node.');
       return 0;
     });
   },
 };
+
+/** What is done on a conflict, and how often a change was left out for that. */
+function describeConflicts({ conflictPolicy, leftOut }: ReplicatedTable, byDefault: string): string {
+  return `${conflictPolicy ?? byDefault}${leftOut > 0n ? ` (${leftOut} left out)` : ''}`;
+}
 
 function describePlan({ purpose, mode }: CapturePlan): string {
   if (mode === 'none') return 'no triggers';

@@ -22,6 +22,7 @@ export const command: CommandSpec = {
         maxBlockRows: config.maxBlockRows,
         maxBlockBytes: config.maxBlockBytes,
         bulkRows: config.bulkRows,
+        conflictPolicy: config.conflict,
         localWmPublishPeriodMs: config.localWmPublishPeriodMs,
         globalWmPublishPeriodMs: config.globalWmPublishPeriodMs,
         seqMargin: config.seqMargin,

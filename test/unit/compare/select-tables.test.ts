@@ -8,6 +8,8 @@ const table = (name: string, fields: Partial<ReplicatedTable> = {}): ReplicatedT
   isLocal: true,
   state: { kind: 'ok' },
   attrs: null,
+  conflictPolicy: undefined,
+  leftOut: 0n,
   ...fields,
 });
 const ELSEWHERE = { isLocal: false, state: { kind: 'not-here' } } as const;

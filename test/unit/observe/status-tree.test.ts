@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { StatusEntry } from '../../../src/observe/status.js';
-import { duration, statusTree } from '../../../src/observe/status-tree.js';
+import { details, duration, statusTree } from '../../../src/observe/status-tree.js';
 import { tickId } from '../../../src/queue/ids.js';
 
 type SeenEntry = Extract<StatusEntry, { kind: 'seen' }>;
@@ -17,6 +17,7 @@ function seen(name: string, provider: string | null, more: Partial<SeenEntry> = 
     worker: 'alive',
     tables: { ok: 2, copying: 0, waiting: 0, parked: 0, notHere: 0 },
     parkedTables: [],
+    leftOut: [],
     errors: [],
     ticker: provider === null ? { secondsSinceTick: 0.4, newEvents: 0n, isLate: false } : null,
     lag: provider === null ? null : { seconds: 0, events: 0n },
@@ -30,6 +31,17 @@ function seen(name: string, provider: string | null, more: Partial<SeenEntry> = 
 function tree(...entries: StatusEntry[]): string[] {
   return statusTree({ queueName: 'q', localNode: 'b', entries, isComplete: true }).slice(2);
 }
+
+test('changes that were left out are told in one line, whatever the number of tables', () => {
+  const leftOut = [{ name: 'public.t', changes: 71n }];
+  expect(details(seen('leaf', 'root', { leftOut }))).toContain(
+    'Left out, their rows are not here: 71 changes of public.t. A resync makes it equal.',
+  );
+  const two = [...leftOut, { name: 'public.u', changes: 1n }];
+  expect(details(seen('leaf', 'root', { leftOut: two }))).toContain(
+    'Left out, their rows are not here: 72 changes of 2 tables ("tables" shows which). A resync makes it equal.',
+  );
+});
 
 test('nodes hang below their providers, the root on top', () => {
   const branch = seen('branch', 'root', { type: 'branch' });
