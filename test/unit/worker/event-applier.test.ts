@@ -68,6 +68,7 @@ function open() {
     },
     rewrite: () => undefined,
     forgetTarget: () => undefined,
+    conflictPolicy: () => 'park',
   };
   const applier = new EventApplier({
     queueName: 'q',
