@@ -128,6 +128,6 @@ function* messagesOf(all: Iterable<Sent>): Generator<readonly Sent[]> {
   if (message.length > 0) yield message;
 }
 
-function sizeOf({ text, values = [], copyData = '' }: BatchStatement): number {
-  return values.reduce((sum, value) => sum + value.length, text.length + copyData.length);
+function sizeOf({ text, values = [], copyData = [] }: BatchStatement): number {
+  return [...values, ...copyData].reduce((sum, { length }) => sum + length, text.length);
 }

@@ -1,4 +1,4 @@
-import { copyData } from './copy-data.js';
+import { copyText } from './copy-text.js';
 import { listLiteral, listLiterals } from './list-literals.js';
 import type { KeyOperation } from './net-effect.js';
 import type { RowChange, RowSection } from './row-change.js';
@@ -96,7 +96,7 @@ export class SectionTarget {
     const { written } = this.columns;
     const { canCopy } = this.#writer.table;
     if (canCopy && expected >= this.#bulkRows && written.length > 0) {
-      const data = copyData(written, located());
+      const data = copyText(written, located());
       if (data !== undefined) {
         const text = this.#writer.text('copy', this.columns);
         return { text, input: { kind: 'copy', data }, expected, changes: [] };

@@ -9,7 +9,7 @@ export type StepInput =
   /** `$1` … `$n`: all values of one column as the literal of an array. */
   | { readonly kind: 'lists'; readonly values: readonly string[] }
   /** What follows a COPY. */
-  | { readonly kind: 'copy'; readonly data: string };
+  | { readonly kind: 'copy'; readonly data: readonly string[] };
 
 /** One statement of apply and what must come of it. */
 export interface Step {

@@ -3,8 +3,8 @@ export interface BatchStatement {
   readonly text: string;
   /** The parameters as texts. */
   readonly values?: readonly string[];
-  /** What follows a `copy … from stdin`, in its text format. */
-  readonly copyData?: string;
+  /** What follows a `copy … from stdin`, in its text format, cut anywhere. */
+  readonly copyData?: readonly string[];
 }
 
 /** What came of statements that were sent together: those from `counts.length` on were not done. */
@@ -54,7 +54,7 @@ export class StatementBatch {
       wire.execute({});
       if (copyData === undefined) continue;
       // No need to wait until the server asks for it: what comes after a COPY that failed is thrown away there.
-      wire.sendCopyFromChunk(Buffer.from(copyData));
+      for (const piece of copyData) wire.sendCopyFromChunk(Buffer.from(piece));
       wire.endCopyFrom();
     }
     wire.sync();

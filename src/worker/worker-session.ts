@@ -22,7 +22,7 @@ import { RootDuties } from './root-duties.js';
 import { SnapshotServer } from './serve-snapshots.js';
 import { Statistics } from './statistics.js';
 import { TableRegistry } from './table-registry.js';
-import { holdWaiting, takeUpChanged } from './waiting-tables.js';
+import { WaitingLook } from './waiting-look.js';
 import { lockWorker } from './worker-lock.js';
 import type { WorkerOptions } from './worker-options.js';
 import { type CombinedNode, readCombinedNode, readWorkerState, type WorkerState } from './worker-state.js';
@@ -34,8 +34,6 @@ const FIRST_PAUSE_MS = 100;
 const HOLD_POLL_MS = 20;
 /** Many tables may change their state one after the other; the provider is asked once for all of them. */
 const STALE_CHECK_PAUSE_MS = 2_000;
-/** How often the worker looks whether a waiting table has changed. */
-const WAITING_CHECK_PAUSE_MS = 2_000;
 /** A worker that found so many batches one after the other without a pause is behind. */
 const BATCHES_OF_A_BACKLOG = 3;
 /**
@@ -43,8 +41,6 @@ const BATCHES_OF_A_BACKLOG = 3;
  * ticks that nobody can have made a moment ago to meet the worker there.
  */
 const BACKLOG_BATCH: BatchLimits = { minLagMs: 2_000, minIntervalMs: 1_000, minCount: 20_000 };
-/** How often it looks whether the provider still holds the events of waiting tables. */
-const HOLD_CHECK_PAUSE_MS = 30_000;
 
 /**
  * The worker between two losses of a connection: holds the node's lock and goes from batch to batch.
@@ -68,15 +64,12 @@ export class WorkerSession implements AsyncDisposable {
   readonly #snapshots: SnapshotServer;
   readonly #rootDuties: RootDuties;
   readonly #resurrectedKeys: ResurrectedKeys;
+  readonly #waitingLook: WaitingLook;
   readonly #statistics: Statistics;
   readonly #ending = new AbortController();
   #restoring: Promise<void> | undefined;
   /** Before this time the provider's copy consumers are not looked at; undefined when there is no reason to. */
   #staleCheckAt: number | undefined = 0;
-  #waitingCheckAt = 0;
-  #holdCheckAt = 0;
-  /** The provider's session for which the look at `#holdCheckAt` was made. */
-  #heldOn: Connection | undefined;
   #failures = 0;
   /** Batches since the worker had nothing to do. */
   #batchesInARow = 0;
@@ -112,6 +105,7 @@ export class WorkerSession implements AsyncDisposable {
     });
     this.#rootDuties = new RootDuties(this.#options);
     this.#resurrectedKeys = new ResurrectedKeys(options.queueName);
+    this.#waitingLook = new WaitingLook(this.#options, this.#registry);
     this.#statistics = new Statistics(options.log, options.statisticsPeriodMs);
   }
 
@@ -238,7 +232,7 @@ export class WorkerSession implements AsyncDisposable {
       await this.#provider.publishWatermark(provider, this.#subscriber, state);
       return this.#carryBatch(provider, state, combined);
     }
-    if (await this.#lookAtWaiting(provider, state)) return true;
+    if (await this.#waitingLook.look(provider, this.#subscriber, state)) return true;
     if ((await this.#copies.atBoundary({ provider, subscriber: this.#subscriber, state })) > 0) {
       this.#restoreForeignKeys();
       return true;
@@ -335,29 +329,6 @@ export class WorkerSession implements AsyncDisposable {
       this.#resurrectedKeys.isEmpty &&
       !(await this.#snapshots.isAwaited())
     );
-  }
-
-  /** True when a waiting table is taken up, or is not to wait any more: the registry must be read again. */
-  async #lookAtWaiting(provider: Connection, state: WorkerState): Promise<boolean> {
-    if (this.#registry.waiting.length === 0) return false;
-    const { log } = this.#options;
-    if (this.#heldOn !== provider || performance.now() >= this.#holdCheckAt) {
-      const ports = { provider, subscriber: this.#subscriber, registry: this.#registry };
-      const lost = await holdWaiting(ports, this.#options, state);
-      this.#heldOn = provider;
-      this.#holdCheckAt = performance.now() + HOLD_CHECK_PAUSE_MS;
-      for (const { tableName, outcome } of lost) {
-        log.warn({ table: tableName, outcome }, 'The provider does not hold the events of a waiting table');
-      }
-      if (lost.length > 0) return true;
-    }
-    if (performance.now() < this.#waitingCheckAt) return false;
-    const changed = await takeUpChanged(this.#subscriber, this.#options.queueName);
-    this.#waitingCheckAt = performance.now() + WAITING_CHECK_PAUSE_MS;
-    for (const { table_name: table, is_anew: isAnew } of changed) {
-      log.info({ table, isAnew }, 'Waiting table has changed and is taken up again');
-    }
-    return changed.length > 0;
   }
 
   #queueToFill(combined: CombinedNode | undefined): ProcessBatchPorts['openQueue'] {

@@ -22,10 +22,10 @@ describe.each([10, 18])('statements in one message to PostgreSQL %i', (major) =>
     await session.transaction(async (tx) => {
       const outcome = await tx.executeTogether([
         { text: 'savepoint s' },
-        { text: 'copy t (id, v) from stdin', copyData: '1\ta\n2\t\\N\n' },
+        { text: 'copy t (id, v) from stdin', copyData: ['1\ta\n2', '\t\\N\n'] },
         { text: 'update t set v = $1 where id = any ($2::int[])', values: ['x', '{1,2,3}'] },
         { text: 'select 1 from t' },
-        { text: 'copy t (id) from stdin', copyData: '' },
+        { text: 'copy t (id) from stdin', copyData: [''] },
         { text: 'delete from t where id = $1', values: ['2'] },
       ]);
       expect(outcome).toEqual({ counts: [0, 2, 2, 2, 0, 1], error: undefined });
@@ -34,8 +34,12 @@ describe.each([10, 18])('statements in one message to PostgreSQL %i', (major) =>
   });
 
   test.each([
-    ['a COPY that cannot begin', { text: 'copy nowhere from stdin', copyData: '1\n' }, '42P01'],
-    ['a COPY whose second row fails', { text: 'copy t from stdin', copyData: '7\ta\n1\tb\n8\tc\n' }, '23505'],
+    ['a COPY that cannot begin', { text: 'copy nowhere from stdin', copyData: ['1\n'] }, '42P01'],
+    [
+      'a COPY whose second row fails',
+      { text: 'copy t from stdin', copyData: ['7\ta\n1\tb\n8\tc\n'] },
+      '23505',
+    ],
     ['a parameter that is none', { text: 'insert into t values ($1::int)', values: ['x'] }, '22P02'],
     ['a statement that is none', { text: 'nonsense' }, '42601'],
   ])('%s ends the message, and the session goes on', async (_, failing, state) => {
@@ -44,7 +48,7 @@ describe.each([10, 18])('statements in one message to PostgreSQL %i', (major) =>
         { text: 'savepoint s' },
         { text: "insert into t values (5, 'before')" },
         failing,
-        { text: 'copy t from stdin', copyData: '6\tafter\n' },
+        { text: 'copy t from stdin', copyData: ['6\tafter\n'] },
         { text: "insert into t values (9, 'after')" },
       ]);
       expect(counts).toEqual([0, 1]);
@@ -66,7 +70,7 @@ describe.each([10, 18])('statements in one message to PostgreSQL %i', (major) =>
       lost.executeTogether([
         { text: 'savepoint s' },
         { text: 'select pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid())' },
-        { text: 'copy t from stdin', copyData: '6\tafter\n' },
+        { text: 'copy t from stdin', copyData: ['6\tafter\n'] },
       ]),
     ).rejects.toMatchObject({ code: 'PC203' });
   });

@@ -7,22 +7,39 @@ const LETTER_N = 110;
 const LETTER_U = 117;
 const NEEDS_ESCAPE = /[\\\b\f\n\r\t\v]/g;
 
+/** Lines of a piece. Small pieces are small objects, which Node.js takes away at once when they are done with. */
+const PIECE_LINES = 128;
+
 /**
- * The rows as `copy … (columns) from stdin` reads them in its text format; undefined where only the server can tell what a
- * value is: an array, an object, a string that is no text. Pure.
+ * The rows as `copy … (columns) from stdin` reads them in its text format, in pieces; undefined where only the server can tell
+ * what a value is: an array, an object, a string that is no text. Pure.
  */
-export function copyData(columns: readonly TargetColumn[], rows: readonly LocatedRow[]): string | undefined {
-  const lines: string[] = [];
+export function copyText(
+  columns: readonly TargetColumn[],
+  rows: readonly LocatedRow[],
+): readonly string[] | undefined {
+  const pieces: string[] = [];
+  let lines: string[] = [];
   const fields: string[] = [];
   const last = columns.length - 1;
   const isDone = eachValue(columns, rows, (json, column) => {
     const field = copyField(json);
     if (field === undefined) return false;
     fields[column] = field;
-    if (column === last) lines.push(fields.join('\t'));
+    if (column < last) return true;
+    lines.push(fields.join('\t'));
+    if (lines.length === PIECE_LINES) {
+      pieces.push(pieceOf(lines));
+      lines = [];
+    }
     return true;
   });
-  return isDone ? `${lines.join('\n')}\n` : undefined;
+  if (lines.length > 0) pieces.push(pieceOf(lines));
+  return isDone ? pieces : undefined;
+}
+
+function pieceOf(lines: readonly string[]): string {
+  return `${lines.join('\n')}\n`;
 }
 
 function copyField(json: string): string | undefined {

@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { copyData } from '../../../src/apply/copy-data.js';
+import { copyText } from '../../../src/apply/copy-text.js';
 import { listLiteral, listLiterals } from '../../../src/apply/list-literals.js';
-import { RowReader } from '../../../src/apply/row-reader.js';
+import { type LocatedRow, RowReader } from '../../../src/apply/row-reader.js';
 import type { TargetColumn } from '../../../src/apply/target-table.js';
 
 const columns = ['b', 'a'].map((name) => ({ name })) as unknown as readonly TargetColumn[];
+
+const copied = (rows: readonly LocatedRow[]) => copyText(columns, rows)?.join('');
 
 function located(rows: readonly (object | string)[]) {
   const reader = new RowReader();
@@ -14,8 +16,7 @@ function located(rows: readonly (object | string)[]) {
 describe('the data of a COPY', () => {
   test('fields stand in the order of the columns, whatever the order in the row', () => {
     expect(
-      copyData(
-        columns,
+      copied(
         located([
           { a: 1, b: 'x' },
           { b: true, a: null },
@@ -37,7 +38,7 @@ describe('the data of a COPY', () => {
       '\\.',
       'a/b',
     ];
-    const data = copyData(columns, located(texts.map((text) => ({ a: 0, b: text }))));
+    const data = copied(located(texts.map((text) => ({ a: 0, b: text }))));
     expect(
       data
         ?.split('\n')
@@ -59,10 +60,15 @@ describe('the data of a COPY', () => {
     ]);
   });
 
+  test('pieces put together are all rows', () => {
+    const rows = Array.from({ length: 300 }, (_, i) => ({ a: i, b: 'x' }));
+    expect(copyText(columns, located(rows))?.length).toBeGreaterThan(1);
+    expect(copied(located(rows))).toBe(rows.map(({ a }) => `x\t${a}\n`).join(''));
+    expect(copyText(columns, located([...rows, { a: [], b: 'x' }]))).toBeUndefined();
+  });
+
   test('JSON may write a character in more ways than one', () => {
-    expect(copyData(columns, located([String.raw`{"a":0,"b":"\/\u0041\u000a\u005c"}`]))).toBe(
-      '/A\\n\\\\\t0\n',
-    );
+    expect(copied(located([String.raw`{"a":0,"b":"\/\u0041\u000a\u005c"}`]))).toBe('/A\\n\\\\\t0\n');
   });
 
   test.each([
@@ -72,7 +78,7 @@ describe('the data of a COPY', () => {
     ['{"a":"\\ud83d","b":0}'],
     [{ a: 1 }],
   ])('the server has to look at %j', (row) => {
-    expect(copyData(columns, located([row]))).toBeUndefined();
+    expect(copied(located([row]))).toBeUndefined();
     expect(listLiterals(columns, located([row]))).toBeUndefined();
   });
 });
