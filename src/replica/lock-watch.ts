@@ -45,6 +45,12 @@ export class LockWatch implements AsyncDisposable {
     await this.#connection.close();
   }
 
+  /** A wait that ends while it is looked at has no holders any more; those that were seen before tell more. */
+  #note(tableName: string, holders: string | null): void {
+    if (holders === null && this.#seen?.tableName === tableName) return;
+    this.#seen = { tableName, holders: holders ?? 'a session that has ended' };
+  }
+
   /** Never throws: without a watch the message says less, and the order of the locks stays. */
   async #watch(pid: number): Promise<void> {
     try {
@@ -52,8 +58,7 @@ export class LockWatch implements AsyncDisposable {
         const [row] = await this.#connection.query<{ table_name: string; holders: string | null }>(WAIT_SQL, [
           pid,
         ]);
-        if (row !== undefined)
-          this.#seen = { tableName: row.table_name, holders: row.holders ?? 'who has ended' };
+        if (row !== undefined) this.#note(row.table_name, row.holders);
       } while (await sleep(POLL_MS, this.#stopping.signal));
     } catch {
       this.#seen = undefined;
