@@ -2,6 +2,7 @@ import { ReplicateError } from '../errors/replicate-error.js';
 import { CSV_DELIMITER, CSV_QUOTE, type CsvRow, splitCsvLine } from './csv-rows.js';
 import type { QueueEvent } from './event.js';
 import { eventId } from './ids.js';
+import { ownCopy } from './own-copy.js';
 
 type Head = Pick<QueueEvent, 'type' | 'extra1' | 'extra2' | 'extra4'>;
 
@@ -49,11 +50,12 @@ export class RowEvents {
     const text = line.slice(0, end);
     let head = this.#heads.get(text);
     if (head === undefined) {
-      const [type, extra1, extra2, extra4] = splitCsvLine(text);
+      const kept = ownCopy(text);
+      const [type, extra1, extra2, extra4] = splitCsvLine(kept);
       if (type == null) throw noEvent(splitCsvLine(line));
       head = { type, extra1: extra1 ?? null, extra2: extra2 ?? null, extra4: extra4 ?? null };
       // An old row is in no other event.
-      if (extra2 === null) this.#keep(text, head);
+      if (extra2 === null) this.#keep(kept, head);
     }
     this.#lastText = text;
     this.#last = head;

@@ -1,3 +1,5 @@
+import { ownCopy } from '../own-copy.js';
+
 /** What a row event does to its row. */
 export type RowOperation = 'insert' | 'update' | 'delete' | 'truncate';
 
@@ -42,7 +44,7 @@ export function parseRowEventType(type: string): RowEventType | undefined {
   if (parsed === undefined && !known.has(type)) {
     parsed = type.startsWith('{') ? parseJsonType(type) : parseLetterType(type);
     if (known.size >= MAX_KNOWN_TYPES) known.clear();
-    known.set(type, parsed);
+    known.set(ownCopy(type), parsed);
   }
   last = { type, parsed };
   return parsed;
