@@ -3,7 +3,7 @@ import { type Conflict, conflictOf } from './conflict.js';
 import { type LeftOut, presentChanges } from './missing-rows.js';
 import type { PlannedBlock, TableConflict, WritableTable } from './plan-block.js';
 import { type PlannedTable, planTable } from './plan-table.js';
-import { runPresentSteps, runSteps, type StepFailure } from './run-steps.js';
+import { runPresentSteps, runSteps, type StepFailure, sendSteps } from './run-steps.js';
 import type { Step } from './step.js';
 import { withoutTable, writeFailureOf } from './write-failure.js';
 
@@ -22,6 +22,8 @@ export interface BlockOutcome {
   readonly skipped: number;
   readonly conflicts: readonly TableConflict[];
   readonly leftOut: readonly TableLeftOut[];
+  /** The server refused the block as it was sent first. */
+  readonly isRedone: boolean;
 }
 
 type TableOutcome =
@@ -29,23 +31,89 @@ type TableOutcome =
   | { readonly kind: 'conflict'; readonly conflict: Conflict };
 
 /**
+ * A block touched another number of rows than it must when the next one had been written already: the transaction is to be rolled
+ * back and done again, one block at a time.
+ */
+export class WrittenAhead extends Error {}
+
+/** A block that has been sent. */
+interface SentBlock {
+  /** The next may be sent behind it before it is answered. */
+  readonly canBeFollowed: boolean;
+  /** What the server says of it. */
+  readonly failure: Promise<StepFailure | undefined>;
+  /** The block that was sent behind it. */
+  next?: SentBlock;
+}
+
+/**
  * Writes the planned blocks of one transaction, one after the other, each in one message to the server where nothing fails: so
  * the savepoint of a block is released with the message of the next, or by the end of the transaction.
+ *
+ * The next block may be sent while one is under way, for the server not to wait. Nothing of it is done when the one before is
+ * refused, as the transaction is in error then: the one before is written in another way, and the next is sent again.
  */
 export class BlockWriter {
   readonly #tx: Connection;
   #holdsSavepoint = false;
+  #sent: SentBlock | undefined;
 
   constructor(tx: Connection) {
     this.#tx = tx;
   }
 
-  /** Writes a block that was planned for this transaction. See `applyBlock`. */
+  /** True while a block is under way that `writeBehind` may follow. */
+  get canBeFollowed(): boolean {
+    return this.#sent?.canBeFollowed === true;
+  }
+
+  /**
+   * Writes a block that was planned for this transaction, when the one before is done. See `applyBlock`. Throws `WrittenAhead` when
+   * `writeBehind` has written another since, and this one needs to be written in another way.
+   */
   async write(block: PlannedBlock): Promise<BlockOutcome> {
+    return this.#finish(block, this.#send(block));
+  }
+
+  /** As `write`, behind a block that `canBeFollowed`; undefined when that one was refused: nothing of this one is done then. */
+  async writeBehind(block: PlannedBlock): Promise<BlockOutcome | undefined> {
+    const before = this.#sent;
+    const sent = this.#send(block);
+    if (before !== undefined && sent !== undefined) {
+      before.next = sent;
+      await sent.failure;
+      if ((await before.failure) !== undefined) {
+        this.#sent = undefined;
+        return undefined;
+      }
+    }
+    return this.#finish(block, sent);
+  }
+
+  /** Undefined when there is nothing to write. */
+  #send(block: PlannedBlock): SentBlock | undefined {
+    const { planned, conflicts } = block;
+    if (planned.length === 0) return undefined;
+    const steps = planned.flatMap(({ plan }) => plan.steps ?? plan.stepsInOrder());
+    const first = this.#holdsSavepoint
+      ? [`release savepoint ${SAVEPOINT}`, `savepoint ${SAVEPOINT}`]
+      : [`savepoint ${SAVEPOINT}`];
+    const { isWhole, failure } = sendSteps(this.#tx, steps, { first, together: true });
+    this.#holdsSavepoint = true;
+    // What becomes of a table in conflict, or of missing rows, has to be known before the next block is planned.
+    const isCertain = conflicts.length === 0 && planned.every(({ missingFrom }) => missingFrom === undefined);
+    const sent = { canBeFollowed: isWhole && isCertain, failure };
+    this.#sent = sent;
+    return sent;
+  }
+
+  async #finish(block: PlannedBlock, sent: SentBlock | undefined): Promise<BlockOutcome> {
     const { tables, planned, eventCount } = block;
     const conflicts = [...block.conflicts];
     const leftOut: TableLeftOut[] = [];
-    for (const { queueTable, outcome } of planned.length > 0 ? await this.#writeTables(planned) : []) {
+    const failure = await sent?.failure;
+    const isRedone = sent !== undefined && failure !== undefined;
+    for (const { queueTable, outcome } of isRedone ? await this.#redo(planned, sent, failure) : []) {
       if (outcome.kind === 'conflict') conflicts.push({ queueTable, ...outcome.conflict });
       else if (outcome.leftOut !== undefined) leftOut.push({ queueTable, ...outcome.leftOut });
     }
@@ -53,7 +121,7 @@ export class BlockWriter {
     const applied = tables
       .filter(({ writer }) => !inConflict.has(writer.table.queueTable))
       .reduce((sum, changes) => sum + changes.eventCount, 0);
-    return { applied, skipped: eventCount - applied, conflicts, leftOut };
+    return { applied, skipped: eventCount - applied, conflicts, leftOut, isRedone };
   }
 
   /** Leaves no savepoint behind, for a transaction that goes on. */
@@ -63,18 +131,19 @@ export class BlockWriter {
     this.#holdsSavepoint = false;
   }
 
-  /** All tables' statements in one go; table by table only when one of them fails, and only then there are outcomes. */
-  async #writeTables(
+  /** Table by table, and only then there are outcomes. */
+  async #redo(
     tables: readonly WritableTable[],
+    sent: SentBlock,
+    failure: StepFailure,
   ): Promise<{ readonly queueTable: string; readonly outcome: TableOutcome }[]> {
-    const steps = tables.flatMap(({ plan }) => plan.steps ?? plan.stepsInOrder());
-    const first = this.#holdsSavepoint
-      ? [`release savepoint ${SAVEPOINT}`, `savepoint ${SAVEPOINT}`]
-      : [`savepoint ${SAVEPOINT}`];
-    const failure = await runSteps(this.#tx, steps, { first, together: true });
-    if (failure !== undefined) await this.#rollback(SAVEPOINT, failure);
-    this.#holdsSavepoint = true;
-    if (failure === undefined) return [];
+    this.#sent = undefined;
+    if (sent.next !== undefined) {
+      if (failure.kind === 'count') throw new WrittenAhead();
+      // The server has refused it, as the transaction was in error.
+      await sent.next.failure;
+    }
+    await this.#rollback(SAVEPOINT, failure);
     const outcomes: { queueTable: string; outcome: TableOutcome }[] = [];
     for (const table of tables) {
       const hasFailed = failure.kind !== 'unknown-step' && table.plan.steps?.includes(failure.step) === true;

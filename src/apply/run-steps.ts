@@ -35,9 +35,44 @@ interface Sent {
 export async function runSteps(
   tx: Connection,
   steps: readonly Step[],
-  { first, together }: { readonly first: readonly string[]; readonly together: boolean },
+  options: RunStepsOptions,
 ): Promise<StepFailure | undefined> {
-  for (const message of messagesOf([...first.map(asSent), ...sentOf(steps, together)])) {
+  return sendSteps(tx, steps, options).failure;
+}
+
+export interface RunStepsOptions {
+  readonly first: readonly string[];
+  readonly together: boolean;
+}
+
+export interface SentSteps {
+  /** All of them are on their way already: what is sent next comes right behind them. */
+  readonly isWhole: boolean;
+  readonly failure: Promise<StepFailure | undefined>;
+}
+
+/** As `runSteps`, without the wait. */
+export function sendSteps(
+  tx: Connection,
+  steps: readonly Step[],
+  { first, together }: RunStepsOptions,
+): SentSteps {
+  const messages = messagesOf([...first.map(asSent), ...sentOf(steps, together)]);
+  const one = messages.next();
+  const two = one.done === true ? one : messages.next();
+  const rest = function* () {
+    if (one.done !== true) yield one.value;
+    if (two.done !== true) yield two.value;
+    yield* messages;
+  };
+  return { isWhole: two.done === true, failure: answered(tx, rest()) };
+}
+
+async function answered(
+  tx: Connection,
+  messages: Iterable<readonly Sent[]>,
+): Promise<StepFailure | undefined> {
+  for (const message of messages) {
     const { counts, error } = await tx.executeTogether(message.map(({ statement }) => statement));
     for (const [i, { step }] of message.entries()) {
       const count = counts[i];

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { isConnectionLoss } from './sqlstate.js';
-import { type BatchOutcome, type BatchStatement, StatementBatch } from './statement-batch.js';
+import { type BatchOutcome, type BatchStatement, StatementBatch, type Wire } from './statement-batch.js';
 
 /** One row by column name. int8 arrives as bigint; date and time types, numeric and json as PostgreSQL's own text. */
 export type Row = Record<string, unknown>;
@@ -28,6 +28,8 @@ export class Connection implements AsyncDisposable {
   #closed = false;
   #lost: Error | undefined;
   #depth = 0;
+  /** The last call, when it was of statements that are sent together. */
+  #lastBatch: StatementBatch | undefined;
 
   /** Use `connect`. */
   constructor(client: pg.Client, target: string, serverVersion: number) {
@@ -115,17 +117,24 @@ export class Connection implements AsyncDisposable {
   /** The stream into `copy … from stdin`: end it, then wait for 'finish'. */
   copyFrom(text: string): Writable {
     this.#assertOpen();
+    this.#lastBatch = undefined;
     return this.#client.query(copyFrom(text)) as unknown as Duplex;
   }
 
   /**
    * Runs statements one after the other, and none after one that fails; they are sent in one go. What the server refuses is
    * told in the outcome. Inside of a transaction only: outside, one that fails takes those before it back.
+   *
+   * Called again before the answer, it sends the next statements at once: the server goes on with them without a pause, also when
+   * one of those before has failed (then the transaction is in error, and these fail too).
    */
   async executeTogether(statements: readonly BatchStatement[]): Promise<BatchOutcome> {
     this.#assertOpen();
     const outcome = await new Promise<BatchOutcome>((resolve) => {
-      this.#client.query(new StatementBatch(statements, resolve) as unknown as pg.Submittable);
+      const batch = new StatementBatch(statements, resolve);
+      if (this.#lastBatch?.isUnderWay === true) batch.send(this.#wire);
+      this.#lastBatch = batch;
+      this.#client.query(batch as unknown as pg.Submittable);
     });
     if (outcome.error === undefined) return outcome;
     const error = this.#told(outcome.error);
@@ -136,6 +145,7 @@ export class Connection implements AsyncDisposable {
   /** The stream out of `copy … to stdout`. Read it to its end before the next call on this connection. */
   copyTo(text: string): Readable {
     this.#assertOpen();
+    this.#lastBatch = undefined;
     return this.#client.query(copyTo(text)) as unknown as Readable;
   }
 
@@ -163,7 +173,7 @@ export class Connection implements AsyncDisposable {
   /** Cuts the connection at once, without waiting for a running statement. */
   destroy(): void {
     this.#closed = true;
-    (this.#client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+    this.#wire.stream.destroy();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -181,8 +191,16 @@ export class Connection implements AsyncDisposable {
     }
   }
 
+  /** What `pg` sends its messages by. */
+  get #wire(): Wire & { readonly stream: { destroy(): void } } {
+    return (
+      this.#client as unknown as { readonly connection: Wire & { readonly stream: { destroy(): void } } }
+    ).connection;
+  }
+
   async #run(config: pg.QueryConfig & { rowMode?: 'array' }): Promise<pg.QueryResult> {
     this.#assertOpen();
+    this.#lastBatch = undefined;
     try {
       return await this.#client.query(config);
     } catch (error) {

@@ -16,7 +16,7 @@ export interface BatchOutcome {
 }
 
 /** The messages that `pg` sends for us; its own queries and pg-cursor use the same calls. */
-interface Wire {
+export interface Wire {
   readonly stream: { cork?(): void; uncork?(): void };
   parse(message: { text: string }): void;
   bind(message: { values: readonly string[] }): void;
@@ -36,6 +36,8 @@ export class StatementBatch {
   readonly #statements: readonly BatchStatement[];
   readonly #settle: (outcome: BatchOutcome) => void;
   readonly #counts: number[] = [];
+  #isSent = false;
+  #isOver = false;
   /** `pg` looks at these two of every query. */
   readonly name = '';
   readonly text: string;
@@ -46,7 +48,21 @@ export class StatementBatch {
     this.text = statements[0]?.text ?? '';
   }
 
+  /** True when the server has got it or gets it before anything that is sent now, and has not answered to the end. */
+  get isUnderWay(): boolean {
+    return this.#isSent && !this.#isOver;
+  }
+
   submit(wire: Wire): undefined {
+    if (!this.#isSent) this.send(wire);
+  }
+
+  /**
+   * Sends it before its turn, for the server to go on with it without a pause. Only while the query before it is a batch that is
+   * under way, and with nothing else between the two.
+   */
+  send(wire: Wire): void {
+    this.#isSent = true;
     wire.stream.cork?.();
     for (const { text, values = [], copyData } of this.#statements) {
       wire.parse({ text });
@@ -66,10 +82,12 @@ export class StatementBatch {
   }
 
   handleError(error: unknown): void {
+    this.#isOver = true;
     this.#settle({ counts: this.#counts, error });
   }
 
   handleReadyForQuery(): void {
+    this.#isOver = true;
     this.#settle({ counts: this.#counts, error: undefined });
   }
 

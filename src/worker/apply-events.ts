@@ -26,6 +26,8 @@ export interface EventApplierPorts {
   readonly tx: Connection;
   readonly registry: TableRegistry;
   readonly bulkRows: number;
+  /** False when every block waits for the one before, as after `WrittenAhead`. */
+  readonly overlaps: boolean;
   /** Which tables' events are applied here: all that are in sync, or the one that catches up. */
   readonly isApplied: (tableName: string) => boolean;
   /** The tables whose handlers take their events over. */
@@ -52,6 +54,8 @@ export class EventApplier implements AsyncDisposable {
   readonly #ports: EventApplierPorts;
   readonly #writer: BlockWriter;
   #writing: Promise<BlockOutcome> | undefined;
+  /** A block that was sent while the one before was under way. */
+  #behind: Promise<BlockOutcome | undefined> | undefined;
   #applied = 0;
   #meanwhile: (() => Promise<void>) | undefined;
 
@@ -100,7 +104,12 @@ export class EventApplier implements AsyncDisposable {
 
   /** Waits until all is written. True when a table was parked by what was under way. */
   async settle(): Promise<boolean> {
-    if (this.#writing === undefined) return false;
+    return (await this.#settled())?.isParked === true;
+  }
+
+  /** Undefined when nothing was under way. */
+  async #settled(): Promise<{ readonly isParked: boolean; readonly isRedone: boolean } | undefined> {
+    if (this.#writing === undefined) return undefined;
     const { registry, park, noteLeftOut } = this.#ports;
     let outcome: BlockOutcome;
     try {
@@ -115,13 +124,14 @@ export class EventApplier implements AsyncDisposable {
     }
     for (const leftOut of outcome.leftOut) noteLeftOut(leftOut);
     await failpoint('worker-block-applied');
-    return outcome.conflicts.length > 0;
+    return { isParked: outcome.conflicts.length > 0, isRedone: outcome.isRedone };
   }
 
   /** What is under way ends before the transaction does: it would go on outside of it. */
   async [Symbol.asyncDispose](): Promise<void> {
     // Whoever leaves without `settle` has a reason of its own to give.
     await this.#writing?.catch(() => undefined);
+    await this.#behind?.catch(() => undefined);
   }
 
   /** Waits until the transaction is free for other things, and does what is to be done meanwhile. */
@@ -187,10 +197,45 @@ export class EventApplier implements AsyncDisposable {
     if (!this.#canPlanAhead(rows) && (await this.settle())) rows = stillApplied(rows);
     if (rows.length === 0) return;
     let planned = await this.#plan(rows);
-    if (await this.#free()) planned = await this.#plan(stillApplied(rows));
+    if (this.#canOverlap) {
+      if (await this.#writeBehind(planned)) return;
+      planned = await this.#plan(stillApplied(rows));
+    } else if (await this.#free()) {
+      planned = await this.#plan(stillApplied(rows));
+    }
     this.#writing = this.#writer.write(planned);
     // Its failure is told by `settle`.
     this.#writing.catch(() => undefined);
+  }
+
+  /** True when the next block can be sent before it is known what becomes of the one that is under way. */
+  get #canOverlap(): boolean {
+    return (
+      this.#ports.overlaps &&
+      this.#writing !== undefined &&
+      this.#meanwhile === undefined &&
+      this.#writer.canBeFollowed
+    );
+  }
+
+  /** Sends a block behind the one that is under way, which is then waited for. False when the server did not take it for that one's sake. */
+  async #writeBehind(planned: PlannedBlock): Promise<boolean> {
+    const behind = this.#writer.writeBehind(planned);
+    this.#behind = behind;
+    behind.catch(() => undefined);
+    const before = await this.#settled();
+    if (before?.isRedone === true) {
+      await behind;
+      return false;
+    }
+    this.#writing = behind.then((outcome) => {
+      if (outcome === undefined)
+        throw new RangeError('A block was refused for the sake of one that was not.');
+      return outcome;
+    });
+    this.#writing.catch(() => undefined);
+    this.#behind = undefined;
+    return true;
   }
 
   async #applyLarge(event: QueueEvent): Promise<void> {

@@ -1,4 +1,4 @@
-import type { TableLeftOut } from '../apply/block-writer.js';
+import { type TableLeftOut, WrittenAhead } from '../apply/block-writer.js';
 import type { TableConflict } from '../apply/plan-block.js';
 import { WORKER_LOCK_CLASS, workerLockText } from '../cascade/worker-lock-key.js';
 import type { Connection } from '../db/connection.js';
@@ -28,6 +28,8 @@ export interface ProcessBatchPorts {
   readonly registry: TableRegistry;
   readonly reading: ReadEventsOptions;
   readonly bulkRows: number;
+  /** False when a block is sent only when the one before is done. */
+  readonly overlaps?: false;
   readonly isApplied: (tableName: string) => boolean;
   readonly controlEvents: boolean;
   /** Events that are not applied here, though their table is: see ResurrectedKeys. */
@@ -68,12 +70,20 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
     try {
       return await tryBatch(ports, batch, shapes);
     } catch (error) {
+      if (error instanceof WrittenAhead && ports.overlaps !== false) return oneByOne(ports, batch);
       if (!(error instanceof BatchAgain) || shapes === undefined) throw error;
       ports.signal.throwIfAborted();
       await shapes.prepareNextTry();
       await readTablesAnew(ports, shapes.found);
     }
   }
+}
+
+/** The batch anew, on another session: the one that it was read by has been cut in the middle. */
+async function oneByOne(ports: ProcessBatchPorts, batch: Batch): Promise<BatchOutcome> {
+  ports.signal.throwIfAborted();
+  await using provider = await ports.openProvider();
+  return await processBatch({ ...ports, provider, overlaps: false }, batch);
 }
 
 /** What is held of the tables is out of date, or comes from the transaction that was rolled back. */
@@ -131,6 +141,7 @@ async function tryBatch(
       queueName: batch.queueName,
       tx,
       bulkRows: ports.bulkRows,
+      overlaps: ports.overlaps !== false,
       registry: ports.registry,
       taken,
       largeRows,

@@ -1,4 +1,5 @@
-import { expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { WrittenAhead } from '../../../src/apply/block-writer.js';
 import type { TargetColumn, TargetTable } from '../../../src/apply/target-table.js';
 import type { Connection } from '../../../src/db/connection.js';
 import type { BatchOutcome, BatchStatement } from '../../../src/db/statement-batch.js';
@@ -48,7 +49,7 @@ function insert(table: string, n: number): QueueEvent {
   };
 }
 
-function open() {
+function open({ overlaps = false } = {}) {
   const messages: Message[] = [];
   const parked = new Set<string>();
   const tables = new Map<string, TargetTable>();
@@ -75,6 +76,7 @@ function open() {
     tx,
     registry,
     bulkRows: 50,
+    overlaps,
     isApplied: (name: string) => !parked.has(name),
     taken: { has: () => false, write: () => Promise.resolve(0), finish: () => Promise.resolve() },
     controlEvents: undefined,
@@ -155,4 +157,66 @@ test('what is to be done meanwhile has the transaction for itself', async () => 
   allDone(messages[1]);
   await empty;
   expect(done).toEqual(['second', 'third']);
+});
+
+describe('a block that is sent while the one before is under way', () => {
+  const REFUSED = Object.assign(new Error('duplicate'), { code: '23505' });
+  const IN_ERROR = Object.assign(new Error('current transaction is aborted'), { code: '25P02' });
+  const answered = async (messages: readonly Message[], count: number) => {
+    await vi.waitFor(() => expect(messages.length).toBeGreaterThanOrEqual(count));
+  };
+
+  test('is written when that one is', async () => {
+    const { applier, messages } = open({ overlaps: true });
+    await applier.apply([insert('public.a', 1)]);
+    const second = applier.apply([insert('public.a', 2)]);
+    await answered(messages, 2);
+    expect(messages[1]?.statements.map(({ text }) => text).slice(0, 2)).toEqual([
+      'release savepoint pgc_block',
+      'savepoint pgc_block',
+    ]);
+    allDone(messages[0]);
+    await second;
+    expect(applier.applied).toBe(1);
+    allDone(messages[1]);
+    await applier.settle();
+    expect(applier.applied).toBe(2);
+  });
+
+  test('is sent again, without the table that is parked, when that one was refused', async () => {
+    const { applier, messages, parked } = open({ overlaps: true });
+    await applier.apply([insert('public.a', 1), insert('public.b', 2)]);
+    const second = applier.apply([insert('public.a', 3), insert('public.b', 4)]);
+    await answered(messages, 2);
+    messages[0]?.answer({ counts: [0], error: REFUSED });
+    messages[1]?.answer({ counts: [], error: IN_ERROR });
+    for (let at = 2; !parked.has('public.a'); at++) {
+      await answered(messages, at + 1);
+      const message = messages[at] as Message;
+      if (inserted(message).some((rows) => rows?.includes('"id":1') === true)) {
+        message.answer({ counts: [0], error: REFUSED });
+      } else {
+        allDone(message);
+      }
+      await new Promise((done) => setImmediate(done));
+    }
+    await vi.waitFor(() => expect(messages.map(inserted).at(-1)).toEqual(['[{"id":4}]']));
+    allDone(messages.at(-1));
+    await second;
+    await applier.settle();
+    expect(applier.applied).toBe(2);
+    expect([...parked]).toEqual(['public.a']);
+  });
+
+  test('is rolled back with that one when that one touched too few rows', async () => {
+    const { applier, messages } = open({ overlaps: true });
+    await applier.apply([insert('public.a', 1)]);
+    const second = applier.apply([insert('public.a', 2)]);
+    await answered(messages, 2);
+    messages[0]?.answer({ counts: [0, 0], error: undefined });
+    await expect(second).rejects.toBeInstanceOf(WrittenAhead);
+    allDone(messages[1]);
+    await applier[Symbol.asyncDispose]();
+    expect(messages).toHaveLength(2);
+  });
 });
