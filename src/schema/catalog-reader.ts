@@ -61,7 +61,7 @@ export class CatalogReader {
     const { acl, owner, type } = columns;
     const rows = await this.rows<PrivilegeRow>(
       `with object as (
-         select o.oid, o.${acl} as acl, acldefault((${type})::"char", o.${owner}) as usual, (${type})::"char" as type
+         select o.oid, o.${acl} as acl, acldefault((${type})::"char", o.${owner}) as usual
            from ${catalog} as o
           where o.${acl} is not null and ${columns.where ?? 'true'}
        ), held as (
@@ -72,17 +72,10 @@ export class CatalogReader {
          select 'grant' as action, g.* from (select * from held except select * from usual) as g
          union all
          select 'revoke', r.* from (select * from usual except select * from held) as r
-       ), known as (
-         select t.type, count(distinct x.privilege_type) as count
-           from (select distinct type from object) as t, aclexplode(acldefault(t.type, 10)) as x
-          where x.grantee = 10
-          group by t.type
        )
        select d.oid, d.action, ${roleName('d.grantor')} as grantor, ${roleName('d.grantee')} as grantee, d.is_grantable,
-              array_agg(d.privilege_type::text order by d.privilege_type) as privileges,
-              count(*) = (select k.count from known as k where k.type = min(o.type::text)::"char") as all
+              array_agg(d.privilege_type::text order by d.privilege_type) as privileges
          from different as d
-         join object as o on o.oid = d.oid
         group by d.oid, d.action, d.grantor, d.grantee, d.is_grantable
         order by d.oid, d.action desc, grantee, d.is_grantable`,
     );
@@ -108,7 +101,6 @@ interface PrivilegeRow extends Row {
   readonly grantee: string;
   readonly is_grantable: boolean;
   readonly privileges: string[];
-  readonly all: boolean;
 }
 
 export function roleName(oid: string): string {
@@ -122,7 +114,6 @@ function privilegesOf(row: PrivilegeRow): Privilege[] {
     grantee: row.grantee,
     grantable: row.is_grantable,
   };
-  if (row.all) return [{ ...common, privilege: 'ALL' }];
   return row.privileges.map((privilege) => ({ ...common, privilege }));
 }
 

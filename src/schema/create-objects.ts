@@ -55,14 +55,14 @@ function problemOf(
 ): string | undefined {
   if (state === 'refused') return made.refused;
   if (state === 'different') return 'something else of this name is there; drop or rename it, or leave it';
-  if (state === 'equal') return undefined;
+  if (state === 'equal' || state === 'alike') return undefined;
   const missing = [...(needs.get(object.key) ?? [])].filter((key) => failed.has(key));
   return missing.length === 0 ? undefined : `it needs ${missing.join(', ')}`;
 }
 
 /** Returns why it could not be made. */
 async function createOne(tx: Connection, { made, state }: PlannedObject): Promise<string | undefined> {
-  if (state === 'equal') return undefined;
+  if (state !== 'missing') return undefined;
   const statements = allStatements(made);
   if (statements.length === 0) return undefined;
   await tx.execute('savepoint object');

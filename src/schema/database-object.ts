@@ -6,7 +6,7 @@ export interface Privilege {
   readonly grantor: string;
   /** A role, or `PUBLIC`. */
   readonly grantee: string;
-  /** `SELECT`, …; `ALL` when it is everything that the server knows for such an object. */
+  /** `SELECT`, … */
   readonly privilege: string;
   readonly grantable: boolean;
   /** Set for a right on one column. */
@@ -197,6 +197,8 @@ export interface ConstraintObject extends PartBase {
   readonly name: string;
   /** Without the name: `CHECK ((a > 0))`. */
   readonly definition: string;
+  /** Storage options of the index behind it: the definition is without them. */
+  readonly options: readonly string[];
   /** On this table only: its partitions have their own. */
   readonly isPartitioned: boolean;
   /** The index behind it is the one that the table is clustered by, or identified by. */

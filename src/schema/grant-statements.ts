@@ -36,8 +36,15 @@ export function grantStatements(
     const group = JSON.stringify([action, grantee, grantor, grantable, column ?? null]);
     groups.set(group, [...(groups.get(group) ?? []), privilege]);
   }
-  const statements = [...groups.values()].flatMap((group) => statementsOf(object, group, owner, target));
+  // Who grants for another has been given the right to before.
+  const ownersFirst = [...groups.values()].sort((a, b) => rank(a, owner) - rank(b, owner));
+  const statements = ownersFirst.flatMap((group) => statementsOf(object, group, owner, target));
   return { statements, notes: [...notes] };
+}
+
+function rank([first]: readonly Privilege[], owner: string | null): number {
+  if (first?.action === 'revoke') return 0;
+  return first?.grantor === owner ? 1 : 2;
 }
 
 function statementsOf(

@@ -1,5 +1,10 @@
 import { quoteIdentifier, quoteLiteral } from '../db/identifier.js';
-import type { DatabaseObject, DefaultPrivilegesObject, EventTriggerObject, ViewObject } from './database-object.js';
+import type {
+  DatabaseObject,
+  DefaultPrivilegesObject,
+  EventTriggerObject,
+  ViewObject,
+} from './database-object.js';
 import { grantStatements, roleText } from './grant-statements.js';
 import { partStatements } from './part-statements.js';
 import { commentStatements, Lacks, type ObjectStatements, sqlName, sqlOption } from './statements.js';
@@ -139,7 +144,8 @@ function make(object: DatabaseObject, target: Target): Made {
     case 'function':
     case 'procedure':
     case 'aggregate':
-      if (object.kind === 'procedure' && lacks.before(11)) return refused('PostgreSQL before 11 has no procedures');
+      if (object.kind === 'procedure' && lacks.before(11))
+        return refused('PostgreSQL before 11 has no procedures');
       return {
         create: [object.definition],
         ...everywhere(`${object.kind.toUpperCase()} ${object.signature}`),

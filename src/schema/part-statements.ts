@@ -10,7 +10,8 @@ import type {
   TriggerObject,
 } from './database-object.js';
 import { roleText } from './grant-statements.js';
-import { commentStatements, Lacks, sqlName } from './statements.js';
+import { commentStatements, Lacks, sqlName, sqlOption } from './statements.js';
+import { knownOptions } from './table-statements.js';
 import type { Target } from './target.js';
 
 export interface PartStatements {
@@ -92,6 +93,7 @@ function constraintStatements(part: ConstraintObject, table: string, lacks: Lack
   return {
     create: [
       `ALTER TABLE ONLY ${table} ADD CONSTRAINT ${name} ${definition}`,
+      ...indexOptions(part, lacks),
       ...indexState(part, table, lacks),
     ],
     commented,
@@ -101,11 +103,19 @@ function constraintStatements(part: ConstraintObject, table: string, lacks: Lack
 /** What stands in a key's or an index's definition, without what the target does not know. */
 function knownIndexText(definition: string, what: string, lacks: Lacks): string {
   let text = definition;
-  if (INCLUDE.test(text) && lacks.before(11, `INCLUDE of ${what} is left out`)) text = text.replace(INCLUDE, '');
+  if (INCLUDE.test(text) && lacks.before(11, `INCLUDE of ${what} is left out`))
+    text = text.replace(INCLUDE, '');
   if (/ NULLS NOT DISTINCT\b/.test(text) && lacks.before(15, `NULLS NOT DISTINCT of ${what} is left out`)) {
     text = text.replace(/ NULLS NOT DISTINCT\b/, '');
   }
   return text;
+}
+
+function indexOptions(part: ConstraintObject, lacks: Lacks): string[] {
+  const options = knownOptions(part.options, lacks);
+  if (options.length === 0) return [];
+  const index = sqlName({ schema: part.table.schema, name: part.name });
+  return [`ALTER INDEX ${index} SET (${options.map(sqlOption).join(', ')})`];
 }
 
 function indexState(part: ConstraintObject | IndexObject, table: string, lacks: Lacks): string[] {

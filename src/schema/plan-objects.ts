@@ -13,6 +13,8 @@ export interface PlannedObject {
     | 'missing'
     /** It is there as it is to be. */
     | 'equal'
+    /** It is there, and its text differs only as two versions write the same. */
+    | 'alike'
     /** Something of the same name is there. */
     | 'different'
     /** It cannot be made: `made.refused` says why. */
@@ -59,17 +61,35 @@ async function stateOf(
   if (object.kind === 'schema' && object.name === 'public') {
     return isEqual(made, objectStatements(other, target)) ? 'equal' : 'missing';
   }
-  if (isEqual(made, objectStatements(other, target))) return 'equal';
-  if (object.kind !== 'view' && object.kind !== 'materialized view') return 'different';
+  const found = objectStatements(asOldAs(object, other), target);
+  if (isEqual(made, found)) return 'equal';
+  if (object.kind !== 'view' && object.kind !== 'materialized view') {
+    return isEqual(made, found, loosely) ? 'alike' : 'different';
+  }
   const definition = await canonicalView(object.definition);
   if (definition === undefined) return 'different';
   const same = { ...object, definition };
   return isEqual(objectStatements(same, target), objectStatements(other, target)) ? 'equal' : 'different';
 }
 
+/** What a newer server has given the object by itself is not compared. */
+function asOldAs(object: DatabaseObject, other: DatabaseObject): DatabaseObject {
+  if (object.kind !== 'range' || object.multirange !== null || other.kind !== 'range') return other;
+  return { ...other, multirange: null };
+}
+
+/** Two versions write the same expression with other parentheses and casts to text. */
+function loosely(text: string): string {
+  return text.replaceAll(/[\s()]|::text\b/g, '');
+}
+
 /** An owner that the target cannot have is not looked for. */
-function isEqual(wanted: ObjectStatements, found: ObjectStatements): boolean {
-  const text = (statements: readonly string[]): string => [...statements].sort().join('\n');
+function isEqual(
+  wanted: ObjectStatements,
+  found: ObjectStatements,
+  written: (text: string) => string = (text) => text,
+): boolean {
+  const text = (statements: readonly string[]): string => statements.map(written).sort().join('\n');
   return (
     text(wanted.create) === text(found.create) &&
     text(wanted.comments) === text(found.comments) &&

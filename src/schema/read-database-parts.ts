@@ -148,7 +148,13 @@ async function readDefaultPrivileges(reader: CatalogReader): Promise<DatabaseObj
 }
 
 /** What we know of and do not make: catalog, what it is called, its name, why. */
-const UNSUPPORTED: readonly (readonly [catalog: string, what: string, name: string, condition: string, reason: string])[] = [
+const UNSUPPORTED: readonly (readonly [
+  catalog: string,
+  what: string,
+  name: string,
+  condition: string,
+  reason: string,
+])[] = [
   [
     'pg_type',
     'base type',
@@ -156,14 +162,26 @@ const UNSUPPORTED: readonly (readonly [catalog: string, what: string, name: stri
     `o.typtype = 'b' and o.typelem = 0 and o.typnamespace = n.oid`,
     'its functions are in C, which comes with the software that uses it',
   ],
-  ['pg_operator', 'operator', `n.nspname || '.' || o.oprname || ' (' || format_type(o.oprleft, null) || ', ' || format_type(o.oprright, null) || ')'`, 'o.oprnamespace = n.oid', ''],
+  [
+    'pg_operator',
+    'operator',
+    `n.nspname || '.' || o.oprname || ' (' || format_type(o.oprleft, null) || ', ' || format_type(o.oprright, null) || ')'`,
+    'o.oprnamespace = n.oid',
+    '',
+  ],
   ['pg_opclass', 'operator class', `n.nspname || '.' || o.opcname`, 'o.opcnamespace = n.oid', ''],
   ['pg_opfamily', 'operator family', `n.nspname || '.' || o.opfname`, 'o.opfnamespace = n.oid', ''],
   ['pg_conversion', 'conversion', `n.nspname || '.' || o.conname`, 'o.connamespace = n.oid', ''],
   ['pg_ts_parser', 'text search parser', `n.nspname || '.' || o.prsname`, 'o.prsnamespace = n.oid', ''],
   ['pg_ts_dict', 'text search dictionary', `n.nspname || '.' || o.dictname`, 'o.dictnamespace = n.oid', ''],
   ['pg_ts_template', 'text search template', `n.nspname || '.' || o.tmplname`, 'o.tmplnamespace = n.oid', ''],
-  ['pg_ts_config', 'text search configuration', `n.nspname || '.' || o.cfgname`, 'o.cfgnamespace = n.oid', ''],
+  [
+    'pg_ts_config',
+    'text search configuration',
+    `n.nspname || '.' || o.cfgname`,
+    'o.cfgnamespace = n.oid',
+    '',
+  ],
   [
     'pg_class',
     'foreign table',
@@ -173,7 +191,12 @@ const UNSUPPORTED: readonly (readonly [catalog: string, what: string, name: stri
   ],
 ];
 
-const UNSUPPORTED_WITHOUT_SCHEMA: readonly (readonly [catalog: string, what: string, name: string, reason: string])[] = [
+const UNSUPPORTED_WITHOUT_SCHEMA: readonly (readonly [
+  catalog: string,
+  what: string,
+  name: string,
+  reason: string,
+])[] = [
   ['pg_cast', 'cast', `format_type(o.castsource, null) || ' as ' || format_type(o.casttarget, null)`, ''],
   ['pg_am', 'access method', 'o.amname::text', ''],
   ['pg_language', 'language', 'o.lanname::text', ''],
@@ -205,12 +228,14 @@ export async function readUnsupported(reader: CatalogReader): Promise<DatabaseOb
     ),
     ...UNSUPPORTED_WITHOUT_SCHEMA.map(
       ([catalog, what, name, reason]) =>
-        `select '${catalog}:' || o.oid, '${what}', ${name}, '${reason}' from ${catalog} as o where ${isOwn(catalog)}`,
+        `select '${catalog}:' || o.oid, '${what}', ${name}, '${reason}' from ${catalog} as o where ${isOwn(catalog)}
+           -- A cast of a range comes with it.
+           and not exists (select from pg_depend as i where i.classid = '${catalog}'::regclass and i.objid = o.oid and i.deptype = 'i')`,
     ),
   ];
-  const rows = await reader.rows<
-    Row & { address: string; what: string; name: string; reason: string }
-  >(`${queries.join('\nunion all\n')}\norder by 2, 3`);
+  const rows = await reader.rows<Row & { address: string; what: string; name: string; reason: string }>(
+    `${queries.join('\nunion all\n')}\norder by 2, 3`,
+  );
   return rows.map(({ address, what, name, reason }) => ({
     kind: 'unsupported',
     key: `${what} ${name}`,

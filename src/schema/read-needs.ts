@@ -52,10 +52,12 @@ function addOurs(objects: readonly DatabaseObject[], add: Add): void {
   };
   for (const object of objects) {
     if ('table' in object) add(object.key, relation(object.table));
-    if (object.kind === 'sequence owner') add(object.key, `sequence ${object.sequence.schema}.${object.sequence.name}`);
+    if (object.kind === 'sequence owner')
+      add(object.key, `sequence ${object.sequence.schema}.${object.sequence.name}`);
     if (object.kind === 'check') push(checks, relation(object.table), object.key);
     if (object.kind === 'partition') push(partitions, relation(object.parent), object.key);
-    if (object.kind === 'default privileges' && object.schema !== null) add(object.key, `schema ${object.schema}`);
+    if (object.kind === 'default privileges' && object.schema !== null)
+      add(object.key, `schema ${object.schema}`);
   }
   for (const object of objects) {
     if (object.kind === 'partition') {
@@ -66,7 +68,11 @@ function addOurs(objects: readonly DatabaseObject[], add: Add): void {
       }
     }
     // A partition that is attached would get an index of its own for each of its parent's.
-    if ((object.kind === 'index' || 'isPartitioned' in object) && object.isPartitioned && object.kind !== 'check') {
+    if (
+      (object.kind === 'index' || 'isPartitioned' in object) &&
+      object.isPartitioned &&
+      object.kind !== 'check'
+    ) {
       for (const partition of partitions.get(relation(object.table)) ?? []) add(object.key, partition);
     }
     if (object.kind === 'trigger' && object.isInherited) {

@@ -248,7 +248,7 @@ function tableOf(
     isPartition: row.is_partition,
     parents: (row.parents ?? []).map(([schema = '', name = '']) => ({ schema, name })),
     ofType: row.of_type,
-    options: [...(row.options ?? [])].sort(),
+    options: row.options ?? [],
     accessMethod: row.access_method,
     tablespace: row.tablespace,
     rowSecurity: row.row_security,
@@ -276,8 +276,7 @@ function columnOf(
             sequence: { schema: sequence.schema, name: sequence.name },
             options: sequenceOptionsOf(sequence),
           },
-    generated:
-      row.expression === null ? null : { expression: row.expression, stored: row.generated === 's' },
+    generated: row.expression === null ? null : { expression: row.expression, stored: row.generated === 's' },
     // A partition is made by itself and attached then.
     isLocal: row.is_local || relation.is_partition,
     storage: row.storage === null ? null : (STORAGE[row.storage] ?? null),
@@ -329,7 +328,7 @@ function viewOf(
     comment: reader.comment(CLASS, row.oid),
     privileges,
     definition: (row.definition ?? '').replace(/;\s*$/, ''),
-    options: [...(row.options ?? [])].sort(),
+    options: row.options ?? [],
     columns: columns.map(({ row: column }) => ({
       name: column.name,
       comment: reader.comment(CLASS, row.oid, column.position),

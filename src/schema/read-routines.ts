@@ -75,10 +75,20 @@ const MODIFY: Readonly<Record<string, string>> = {
 /** What stands between the parentheses of CREATE AGGREGATE. */
 async function readAggregates(reader: CatalogReader): Promise<Map<number, string>> {
   const routine = (column: string) => `nullif(a.${column}::oid::int8, 0)::oid::regproc::text as ${column}`;
-  const type = (column: string) => `case when a.${column} <> 0 then format_type(a.${column}, null) end as ${column}`;
+  const type = (column: string) =>
+    `case when a.${column} <> 0 then format_type(a.${column}, null) end as ${column}`;
   const rows = await reader.rows<AggregateRow>(
     `select a.aggfnoid::oid as oid, a.aggkind::text as kind, ${type('aggtranstype')}, ${type('aggmtranstype')},
-            ${['aggtransfn', 'aggfinalfn', 'aggcombinefn', 'aggserialfn', 'aggdeserialfn', 'aggmtransfn', 'aggminvtransfn', 'aggmfinalfn']
+            ${[
+              'aggtransfn',
+              'aggfinalfn',
+              'aggcombinefn',
+              'aggserialfn',
+              'aggdeserialfn',
+              'aggmtransfn',
+              'aggminvtransfn',
+              'aggmfinalfn',
+            ]
               .map(routine)
               .join(', ')},
             a.aggtransspace as sspace, a.aggmtransspace as msspace, a.agginitval as initcond, a.aggminitval as minitcond,

@@ -107,9 +107,7 @@ async function readPartitions(reader: CatalogReader): Promise<DatabaseObject[]> 
 }
 
 async function readSequenceOwners(reader: CatalogReader): Promise<DatabaseObject[]> {
-  const rows = await reader.rows<
-    PartRow & { table_schema: string; table_name: string; column: string }
-  >(
+  const rows = await reader.rows<PartRow & { table_schema: string; table_name: string; column: string }>(
     `select o.oid, ${TABLE}, null as columns, tn.nspname::text as table_schema, t.relname::text as table_name, a.attname::text as column
        from pg_depend as d
        join pg_class as o on o.oid = d.objid
@@ -154,6 +152,7 @@ interface ConstraintRow extends PartRow {
   readonly partitioned: boolean;
   readonly clustered: boolean;
   readonly identity: boolean;
+  readonly options: string[] | null;
   readonly other_schema: string | null;
   readonly other: string | null;
   readonly parent_schema: string | null;
@@ -177,6 +176,7 @@ async function readConstraints(reader: CatalogReader): Promise<ConstraintObject[
   const rows = await reader.rows<ConstraintRow>(
     `select k.oid, ${TABLE}, k.conname::text as name, k.contype::text as type, pg_get_constraintdef(k.oid) as definition,
             o.relkind = 'p' as partitioned, coalesce(x.indisclustered, false) as clustered, coalesce(x.indisreplident, false) as identity,
+            (select i.reloptions from pg_class as i where i.oid = x.indexrelid) as options,
             fn.nspname::text as other_schema, f.relname::text as other, ipn.nspname::text as parent_schema, ip.relname::text as parent,
             coalesce((select array_agg(a.attname::text) from pg_attribute as a where a.attrelid = o.oid and a.attnum = any (k.conkey)), '{}')
               || coalesce((select array_agg(a.attname::text) from pg_attribute as a where a.attrelid = x.indrelid and a.attnum = any (x.indkey::int2[])), '{}') as columns
@@ -199,6 +199,7 @@ async function readConstraints(reader: CatalogReader): Promise<ConstraintObject[
       kind,
       name: row.name,
       definition: row.definition,
+      options: row.options ?? [],
       isPartitioned: row.partitioned,
       isClustered: row.clustered,
       isReplicaIdentity: row.identity,

@@ -62,10 +62,7 @@ async function readEnums(reader: CatalogReader, privileges: Privileges): Promise
   }));
 }
 
-async function readComposites(
-  reader: CatalogReader,
-  privileges: Privileges,
-): Promise<DatabaseObject[]> {
+async function readComposites(reader: CatalogReader, privileges: Privileges): Promise<DatabaseObject[]> {
   const rows = await reader.rows<NamedRow & { relation: number }>(
     `select ${NAMED}, c.oid as relation
        from pg_type as o

@@ -38,7 +38,9 @@ function createStatement(
 ): string {
   const parts = [`CREATE ${table.isUnlogged ? 'UNLOGGED ' : ''}TABLE ${sqlName(table.name)}`];
   if (table.ofType === null) {
-    const own = columns.filter(({ isLocal }) => isLocal).map((column) => columnText(table, column, lacks));
+    const own = columns.flatMap((column) =>
+      column.isLocal ? columnText(table, column, lacks) : inheritedText(column, lacks),
+    );
     parts.push(own.length === 0 ? '()' : `(\n    ${own.join(',\n    ')}\n)`);
   } else {
     parts.push(`OF ${table.ofType}`);
@@ -51,7 +53,8 @@ function createStatement(
   const options = knownOptions(table.options, lacks);
   if (options.length > 0) parts.push(`WITH (${options.map(sqlOption).join(', ')})`);
   if (table.tablespace !== null) {
-    if (target.tablespaces.has(table.tablespace)) parts.push(`TABLESPACE ${quoteIdentifier(table.tablespace)}`);
+    if (target.tablespaces.has(table.tablespace))
+      parts.push(`TABLESPACE ${quoteIdentifier(table.tablespace)}`);
     else lacks.notes.push(`tablespace "${table.tablespace}" does not exist there: the default one is used`);
   }
   return parts.join(' ');
@@ -62,6 +65,7 @@ const OPTIONS_SINCE: Readonly<Record<string, number>> = {
   toast_tuple_target: 11,
   vacuum_index_cleanup: 12,
   vacuum_truncate: 12,
+  deduplicate_items: 13,
   autovacuum_vacuum_insert_threshold: 13,
   autovacuum_vacuum_insert_scale_factor: 13,
   security_invoker: 15,
@@ -95,6 +99,13 @@ function columnText(table: TableObject, column: TableColumn, lacks: Lacks): stri
   return parts.join(' ');
 }
 
+/** Of a column that a parent has: NOT NULL of its own, which is a constraint since PostgreSQL 18. */
+function inheritedText({ name, notNull }: TableColumn, lacks: Lacks): string[] {
+  if (notNull?.isValid !== true || lacks.before(18)) return [];
+  const constraint = notNull.name === null ? '' : `CONSTRAINT ${quoteIdentifier(notNull.name)} `;
+  return [`${constraint}NOT NULL ${quoteIdentifier(name)}${notNull.noInherit ? ' NO INHERIT' : ''}`];
+}
+
 function notNullText(notNull: NonNullable<TableColumn['notNull']>, lacks: Lacks): string {
   // Its name changes nothing, and it has none before PostgreSQL 18.
   const name =
@@ -112,7 +123,8 @@ function columnStatements(name: string, table: TableObject, column: TableColumn,
     statements.push(`${alter} SET COMPRESSION ${column.compression}`);
   }
   if (column.statistics !== null) statements.push(`${alter} SET STATISTICS ${column.statistics}`);
-  if (column.options.length > 0) statements.push(`${alter} SET (${column.options.map(sqlOption).join(', ')})`);
+  if (column.options.length > 0)
+    statements.push(`${alter} SET (${column.options.map(sqlOption).join(', ')})`);
   return statements;
 }
 
@@ -126,7 +138,7 @@ function notNullStatements(name: string, table: TableObject, column: TableColumn
     const constraint = notNull.name ?? `${table.name.name}_${column.name}_not_null`;
     return [`ALTER TABLE ${name} ADD CONSTRAINT ${quoteIdentifier(constraint)} NOT NULL ${quoted} NOT VALID`];
   }
-  if (column.isLocal && table.ofType === null) return [];
+  if (table.ofType === null && (column.isLocal || !lacks.before(18))) return [];
   if (notNull.name !== null && !lacks.before(18)) {
     return [`ALTER TABLE ONLY ${name} ADD CONSTRAINT ${quoteIdentifier(notNull.name)} NOT NULL ${quoted}`];
   }
