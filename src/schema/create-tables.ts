@@ -41,6 +41,7 @@ export interface PendingForeignKey {
   readonly toTable: string;
   readonly name: string;
   readonly definition: string;
+  readonly comment: string | null;
 }
 
 /**
@@ -130,7 +131,13 @@ function pendingOf(key: ConstraintObject, target: Target): PendingForeignKey | s
   const [definition] = made.create;
   if (definition === undefined) return `foreign key ${key.name} is left out: ${made.refused ?? ''}`;
   const { schema, name } = key.otherTable as QualifiedName;
-  return { fromTable: nameOf(key.table), toTable: nameOf({ schema, name }), name: key.name, definition };
+  return {
+    fromTable: nameOf(key.table),
+    toTable: nameOf({ schema, name }),
+    name: key.name,
+    definition,
+    comment: key.comment,
+  };
 }
 
 /** The names of all that a table could be in the way of. */
@@ -179,15 +186,21 @@ async function runStep(tx: Connection, step: TablePlan['steps'][number]): Promis
 
 /** The worker puts them on when both tables are in sync, as those that it took off for a copy. */
 async function saveForeignKeys(tx: Connection, keys: readonly PendingForeignKey[]): Promise<void> {
-  for (const { fromTable, toTable, name, definition } of keys) {
+  for (const { fromTable, toTable, name, definition, comment } of keys) {
     await tx.query(
       `insert into londiste.pending_fkeys (from_table, to_table, fkey_name, fkey_def)
-       select $1, $2, $3, $4
+       select $1::text, $2::text, $3::text, $4::text
         where not exists (
           select from pg_constraint as k join pg_class as c on c.oid = k.conrelid join pg_namespace as n on n.oid = c.relnamespace
-           where k.contype = 'f' and k.conname = $3 and n.nspname || '.' || c.relname = $1)
+           where k.contype = 'f' and k.conname = $3::text and n.nspname || '.' || c.relname = $1)
        on conflict do nothing`,
       [fromTable, toTable, name, definition],
+    );
+    if (comment === null) continue;
+    await tx.query(
+      `insert into pgcascade.foreign_key_comment as s (from_table, fkey_name, comment) values ($1, $2, $3)
+       on conflict (from_table, fkey_name) do update set comment = excluded.comment`,
+      [fromTable, name, comment],
     );
   }
 }
