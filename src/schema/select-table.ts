@@ -87,8 +87,10 @@ class Selection {
     const tables = this.#tree(table);
     const chosen = new Map<string, DatabaseObject>();
     for (const one of tables.values()) chosen.set(one.key, this.#shape(one));
+    // What the columns themselves need comes in any case.
+    const coming = new Set(this.#closure([...chosen.keys()]).map(({ key }) => key));
     for (const part of this.#parts(tables)) {
-      if (this.#hasColumns(part) && this.#hasNeeds(part, tables)) chosen.set(part.key, part);
+      if (this.#hasColumns(part) && this.#hasNeeds(part, tables, coming)) chosen.set(part.key, part);
     }
     for (const object of this.#closure([...chosen.keys()])) chosen.set(object.key, object);
     return {
@@ -223,12 +225,18 @@ class Selection {
   }
 
   /** Whether what a part needs is there, is made, or can be made with it. */
-  #hasNeeds(part: DatabaseObject, tables: ReadonlyMap<string, TableObject>): boolean {
+  #hasNeeds(
+    part: DatabaseObject,
+    tables: ReadonlyMap<string, TableObject>,
+    coming: ReadonlySet<string>,
+  ): boolean {
     for (const key of this.#source.needs.get(part.key) ?? []) {
       const needed = this.#byKey.get(key);
-      if (needed === undefined || this.#isPresent(needed)) continue;
+      if (needed === undefined || this.#isPresent(needed) || coming.has(key)) continue;
       if (needed.kind === 'table' && tables.has(nameOf(needed.name))) continue;
       if ('table' in needed && tables.has(nameOf(needed.table))) continue;
+      // The parent's index, of which that of a partition is a part: by itself it is none.
+      if ('parentIndex' in needed && 'parentIndex' in part && part.kind !== 'foreign key') continue;
       // A default is for rows that are inserted here: only --create-full brings what it needs.
       const canCome = MADE_WITH_IT.has(needed.kind) && (this.#request.full || part.kind !== 'default');
       if (canCome) continue;
