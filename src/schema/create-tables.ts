@@ -7,13 +7,8 @@ import { objectStatements } from './object-statements.js';
 import { orderObjects } from './order-objects.js';
 import { readSchema } from './read-schema.js';
 import { renameTable } from './rename-table.js';
-import {
-  nameOf,
-  type PresentObjects,
-  type SelectedTable,
-  selectTable,
-  type TableRequest,
-} from './select-table.js';
+import { nameOf, SchemaIndex } from './schema-index.js';
+import { type PresentObjects, type SelectedTable, selectTable, type TableRequest } from './select-table.js';
 import { allStatements } from './statements.js';
 import { readTarget, type Target } from './target.js';
 
@@ -89,8 +84,9 @@ function joinPlans(
   const objects = new Map<string, DatabaseObject>();
   const foreignKeys = new Map<string, PendingForeignKey>();
   const notes = new Set<string>();
+  const index = new SchemaIndex(source);
   for (const table of tables) {
-    const selected = select(source, { keys: present.keys, relations }, table, full);
+    const selected = select(index, { keys: present.keys, relations }, table, full);
     if (selected === undefined) {
       throw new ReplicateError('PC406', `Table ${table.sourceTable} does not exist at ${provider}.`, {
         table: table.tableName,
@@ -116,7 +112,7 @@ function joinPlans(
 }
 
 function select(
-  source: DatabaseSchema,
+  source: SchemaIndex,
   present: PresentObjects,
   table: TableToCreate,
   full: boolean,

@@ -209,7 +209,7 @@ function viewStatements(view: ViewObject, lacks: Lacks): Made {
     comments: view.columns.flatMap((column) =>
       commentStatements(`COLUMN ${name}.${quoteIdentifier(column.name)}`, column.comment),
     ),
-    notes: lacks.notes,
+    notes: view.kind === 'view' ? lacks.notes : [...lacks.notes, 'it has no rows until it is refreshed'],
     owned: `${what} ${name}`,
     commented: `${what} ${name}`,
     granted: `TABLE ${name}`,

@@ -55,7 +55,9 @@ export function orderObjects(
     for (const need of needs.get(key) ?? []) {
       const other = position.get(need);
       if (other === undefined || other === at) continue;
-      neededBy.set(other, [...(neededBy.get(other) ?? []), at]);
+      const list = neededBy.get(other);
+      if (list === undefined) neededBy.set(other, [at]);
+      else list.push(at);
       count++;
     }
     return count;

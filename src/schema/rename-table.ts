@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { type QualifiedName, quoteLiteral } from '../db/identifier.js';
 import type { ConstraintObject, DatabaseObject, TableColumn, TableObject } from './database-object.js';
+import { nameOf } from './schema-index.js';
 import type { SelectedTable } from './select-table.js';
-import { nameOf } from './select-table.js';
+
 import { sqlName } from './statements.js';
 
 const MAX_NAME_BYTES = 63;

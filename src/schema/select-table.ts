@@ -1,11 +1,6 @@
 import type { QualifiedName } from '../db/identifier.js';
-import type {
-  ConstraintObject,
-  DatabaseObject,
-  DatabaseSchema,
-  PartBase,
-  TableObject,
-} from './database-object.js';
+import type { ConstraintObject, DatabaseObject, PartBase, TableObject } from './database-object.js';
+import { nameOf, type SchemaIndex } from './schema-index.js';
 
 /** A table that is to be made in another database. */
 export interface TableRequest {
@@ -51,15 +46,11 @@ const MADE_WITH_IT = new Set<DatabaseObject['kind']>([
   'sequence',
 ]);
 
-export function nameOf({ schema, name }: QualifiedName): string {
-  return `${schema}.${name}`;
-}
-
 /**
  * Chooses the objects of the source that make one table somewhere else. Undefined when the source has no such table. Pure.
  */
 export function selectTable(
-  source: DatabaseSchema,
+  source: SchemaIndex,
   present: PresentObjects,
   request: TableRequest,
 ): SelectedTable | undefined {
@@ -68,21 +59,19 @@ export function selectTable(
 }
 
 class Selection {
-  readonly #source: DatabaseSchema;
+  readonly #source: SchemaIndex;
   readonly #present: PresentObjects;
   readonly #request: TableRequest;
-  readonly #byKey: ReadonlyMap<string, DatabaseObject>;
   readonly #notes: string[] = [];
 
-  constructor(source: DatabaseSchema, present: PresentObjects, request: TableRequest) {
+  constructor(source: SchemaIndex, present: PresentObjects, request: TableRequest) {
     this.#source = source;
     this.#present = present;
     this.#request = request;
-    this.#byKey = new Map(source.objects.map((object) => [object.key, object]));
   }
 
   run(): SelectedTable | undefined {
-    const table = this.#table(this.#request.name);
+    const table = this.#source.table(this.#request.name);
     if (table === undefined) return undefined;
     const tables = this.#tree(table);
     const chosen = new Map<string, DatabaseObject>();
@@ -101,24 +90,14 @@ class Selection {
     };
   }
 
-  #table(name: QualifiedName): TableObject | undefined {
-    const object = this.#byKey.get(`table ${nameOf(name)}`);
-    return object?.kind === 'table' ? object : undefined;
-  }
-
   /** The table and its partitions, by name. */
   #tree(table: TableObject): Map<string, TableObject> {
     const tree = new Map([[nameOf(table.name), table]]);
-    let found = true;
-    while (found) {
-      found = false;
-      for (const object of this.#source.objects) {
-        if (object.kind !== 'partition' || !tree.has(nameOf(object.parent)) || tree.has(nameOf(object.table)))
-          continue;
-        const partition = this.#table(object.table);
-        if (partition === undefined) continue;
-        tree.set(nameOf(object.table), partition);
-        found = true;
+    // What is added on the way is gone through too.
+    for (const name of tree.keys()) {
+      for (const partition of this.#source.partitions.get(name) ?? []) {
+        const below = this.#source.table(partition.table);
+        if (below !== undefined) tree.set(nameOf(partition.table), below);
       }
     }
     return tree;
@@ -169,7 +148,7 @@ class Selection {
         ? 'it inherits from no table: it is to have some of the columns only'
         : `it inherits from no table: ${names} is not there`,
     );
-    const parents = table.parents.map((parent) => this.#table(parent));
+    const parents = table.parents.map((parent) => this.#source.table(parent));
     return {
       ...table,
       parents: [],
@@ -185,16 +164,16 @@ class Selection {
 
   #parts(tables: ReadonlyMap<string, TableObject>): DatabaseObject[] {
     const { full } = this.#request;
-    return this.#source.objects
+    const parts = [...tables.keys()].flatMap((name) => this.#source.parts.get(name) ?? []);
+    return parts
       .filter((object) => {
-        if (object.kind === 'sequence owner') return full && tables.has(nameOf(object.table));
-        if (!('table' in object) || !tables.has(nameOf(object.table)) || object.kind === 'foreign key')
-          return false;
+        if (object.kind === 'sequence owner') return full;
         if (object.kind === 'partition') {
           return (
             tables.has(nameOf(object.parent)) || (full && this.#present.relations.has(nameOf(object.parent)))
           );
         }
+        if (object.kind === 'foreign key') return false;
         return full || object.kind === 'primary key' || object.kind === 'default';
       })
       .map((object) => this.#standalone(object, tables));
@@ -203,14 +182,11 @@ class Selection {
   /** An index is no part of another that is not there. */
   #standalone(object: DatabaseObject, tables: ReadonlyMap<string, TableObject>): DatabaseObject {
     if (!('parentIndex' in object) || object.parentIndex === null) return object;
-    const { parentIndex } = object;
-    const isMade = this.#source.objects.some(
-      (other) =>
-        'parentIndex' in other &&
-        nameOf({ schema: other.table.schema, name: other.name }) === nameOf(parentIndex) &&
-        (this.#request.full || other.kind === 'primary key') &&
-        (tables.has(nameOf(other.table)) || this.#present.relations.has(nameOf(parentIndex))),
-    );
+    const parent = this.#source.indexes.get(nameOf(object.parentIndex));
+    const isMade =
+      parent !== undefined &&
+      (this.#request.full || parent.kind === 'primary key') &&
+      (tables.has(nameOf(parent.table)) || this.#present.relations.has(nameOf(object.parentIndex)));
     return isMade ? object : { ...object, parentIndex: null };
   }
 
@@ -230,8 +206,8 @@ class Selection {
     tables: ReadonlyMap<string, TableObject>,
     coming: ReadonlySet<string>,
   ): boolean {
-    for (const key of this.#source.needs.get(part.key) ?? []) {
-      const needed = this.#byKey.get(key);
+    for (const key of this.#source.source.needs.get(part.key) ?? []) {
+      const needed = this.#source.byKey.get(key);
       if (needed === undefined || this.#isPresent(needed) || coming.has(key)) continue;
       if (needed.kind === 'table' && tables.has(nameOf(needed.name))) continue;
       if ('table' in needed && tables.has(nameOf(needed.table))) continue;
@@ -259,11 +235,14 @@ class Selection {
     const found: DatabaseObject[] = [];
     const open = [...keys];
     for (let key = open.pop(); key !== undefined; key = open.pop()) {
-      const needs = [...(this.#source.needs.get(key) ?? [])];
-      const domain = this.#byKey.get(key);
-      if (domain?.kind === 'domain') needs.push(...this.#domainConstraints(domain.name));
+      const needs = [...(this.#source.source.needs.get(key) ?? [])];
+      const domain = this.#source.byKey.get(key);
+      if (domain?.kind === 'domain') {
+        const constraints = this.#source.domainConstraints.get(nameOf(domain.name)) ?? [];
+        needs.push(...constraints.map((constraint) => constraint.key));
+      }
       for (const need of needs) {
-        const object = this.#byKey.get(need);
+        const object = this.#source.byKey.get(need);
         if (seen.has(need) || object === undefined) continue;
         seen.add(need);
         if (!MADE_WITH_IT.has(object.kind) || this.#isPresent(object)) continue;
@@ -274,25 +253,24 @@ class Selection {
     return found;
   }
 
-  #domainConstraints(domain: QualifiedName): string[] {
-    return this.#source.objects
-      .filter((object) => object.kind === 'domain constraint' && nameOf(object.domain) === nameOf(domain))
-      .map(({ key }) => key);
-  }
-
   /** Foreign keys both of whose tables are there then. */
   #foreignKeys(tables: ReadonlyMap<string, TableObject>): ConstraintObject[] {
     const isThere = (name: QualifiedName | null): boolean =>
       name !== null && (tables.has(nameOf(name)) || this.#present.relations.has(nameOf(name)));
-    return this.#source.objects.filter((object): object is ConstraintObject => {
-      if (object.kind !== 'foreign key' || object.otherTable === null) return false;
-      const isOfTree = tables.has(nameOf(object.table));
-      if (!isOfTree && !tables.has(nameOf(object.otherTable))) return false;
-      if (isOfTree && !this.#hasColumns(object)) return false;
-      if (isThere(object.table) && isThere(object.otherTable)) return true;
+    const keys = new Set(
+      [...tables.keys()].flatMap((name) => [
+        ...(this.#source.parts.get(name) ?? []).filter((part) => part.kind === 'foreign key'),
+        ...(this.#source.references.get(name) ?? []),
+      ]),
+    );
+    return [...keys].filter((key): key is ConstraintObject => {
+      if (key.kind !== 'foreign key' || key.otherTable === null) return false;
+      const isOfTree = tables.has(nameOf(key.table));
+      if (isOfTree && !this.#hasColumns(key)) return false;
+      if (isThere(key.table) && isThere(key.otherTable)) return true;
       if (isOfTree) {
         this.#notes.push(
-          `foreign key ${object.name} is left out until ${nameOf(object.otherTable)} is made with --create-full too`,
+          `foreign key ${key.name} is left out until ${nameOf(key.otherTable)} is made with --create-full too`,
         );
       }
       return false;

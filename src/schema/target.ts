@@ -12,8 +12,10 @@ export interface Target {
 }
 
 export async function readTarget(connection: Connection): Promise<Target> {
+  // Since PostgreSQL 16 a member may be kept from giving away what is its own.
+  const right = connection.serverVersion >= 160_000 ? 'SET' : 'MEMBER';
   const roles = await connection.query<Row & { name: string; ours: boolean; superuser: boolean }>(
-    `select r.rolname::text as name, pg_has_role(r.oid, 'MEMBER') as ours,
+    `select r.rolname::text as name, pg_has_role(r.oid, '${right}') as ours,
             (select u.rolsuper from pg_roles as u where u.rolname = current_user) as superuser
        from pg_roles as r`,
   );
