@@ -4,10 +4,10 @@ import { ReplicateError } from '../errors/replicate-error.js';
 import { CREATE_SETTINGS } from './create-objects.js';
 import type { ConstraintObject, DatabaseObject, DatabaseSchema } from './database-object.js';
 import { objectStatements } from './object-statements.js';
+import { nameOf, ObjectsByName } from './objects-by-name.js';
 import { orderObjects } from './order-objects.js';
 import { readSchema } from './read-schema.js';
 import { renameTable } from './rename-table.js';
-import { nameOf, SchemaIndex } from './schema-index.js';
 import { type PresentObjects, type SelectedTable, selectTable, type TableRequest } from './select-table.js';
 import { allStatements } from './statements.js';
 import { readTarget, type Target } from './target.js';
@@ -84,7 +84,7 @@ function joinPlans(
   const objects = new Map<string, DatabaseObject>();
   const foreignKeys = new Map<string, PendingForeignKey>();
   const notes = new Set<string>();
-  const index = new SchemaIndex(source);
+  const index = new ObjectsByName(source);
   for (const table of tables) {
     const selected = select(index, { keys: present.keys, relations }, table, full);
     if (selected === undefined) {
@@ -112,7 +112,7 @@ function joinPlans(
 }
 
 function select(
-  source: SchemaIndex,
+  source: ObjectsByName,
   present: PresentObjects,
   table: TableToCreate,
   full: boolean,

@@ -233,6 +233,15 @@ export async function readUnsupported(reader: CatalogReader): Promise<DatabaseOb
            and not exists (select from pg_depend as i where i.classid = '${catalog}'::regclass and i.objid = o.oid and i.deptype = 'i')`,
     ),
   ];
+  // The oid of a subscription is not for everybody to read.
+  queries.push(
+    `select 'pg_subscription:' || s.subname, 'subscription', s.subname::text, 'it would apply the rows a second time'
+       from pg_subscription as s
+      where s.subdbid = (select b.oid from pg_database as b where b.datname = current_database())`,
+    `select 'pg_seclabel:' || l.classoid || ':' || l.objoid || ':' || l.objsubid, 'security label',
+            l.provider || ' on ' || pg_describe_object(l.classoid, l.objoid, l.objsubid), '' from pg_seclabel as l
+      where l.objoid >= 16384`,
+  );
   const rows = await reader.rows<Row & { address: string; what: string; name: string; reason: string }>(
     `${queries.join('\nunion all\n')}\norder by 2, 3`,
   );

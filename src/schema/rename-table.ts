@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type QualifiedName, quoteLiteral } from '../db/identifier.js';
 import type { ConstraintObject, DatabaseObject, TableColumn, TableObject } from './database-object.js';
-import { nameOf } from './schema-index.js';
+import { nameOf } from './objects-by-name.js';
 import type { SelectedTable } from './select-table.js';
 
 import { sqlName } from './statements.js';

@@ -1,6 +1,6 @@
 import type { QualifiedName } from '../db/identifier.js';
 import type { ConstraintObject, DatabaseObject, PartBase, TableObject } from './database-object.js';
-import { nameOf, type SchemaIndex } from './schema-index.js';
+import { nameOf, type ObjectsByName } from './objects-by-name.js';
 
 /** A table that is to be made in another database. */
 export interface TableRequest {
@@ -50,7 +50,7 @@ const MADE_WITH_IT = new Set<DatabaseObject['kind']>([
  * Chooses the objects of the source that make one table somewhere else. Undefined when the source has no such table. Pure.
  */
 export function selectTable(
-  source: SchemaIndex,
+  source: ObjectsByName,
   present: PresentObjects,
   request: TableRequest,
 ): SelectedTable | undefined {
@@ -59,12 +59,12 @@ export function selectTable(
 }
 
 class Selection {
-  readonly #source: SchemaIndex;
+  readonly #source: ObjectsByName;
   readonly #present: PresentObjects;
   readonly #request: TableRequest;
   readonly #notes: string[] = [];
 
-  constructor(source: SchemaIndex, present: PresentObjects, request: TableRequest) {
+  constructor(source: ObjectsByName, present: PresentObjects, request: TableRequest) {
     this.#source = source;
     this.#present = present;
     this.#request = request;

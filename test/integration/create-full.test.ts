@@ -1,9 +1,10 @@
 import { pino } from 'pino';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { restoreForeignKeys } from '../../src/worker/foreign-keys.js';
 import { sharedCluster } from '../support/cluster.js';
+import { installedDatabase } from '../support/installed-database.js';
 import { pgDumpSchema, whyNoPgDump } from '../support/pg-dump.js';
-import { type CommandNode, openPair } from './command-node.js';
+import { CommandNode, openPair } from './command-node.js';
 import { EVERY_KIND_OF_10, EVERY_KIND_OF_18, ROLES } from './every-kind.js';
 
 const noPgDump = await whyNoPgDump();
@@ -62,8 +63,23 @@ async function putForeignKeysBack(leaf: CommandNode): Promise<void> {
   expect(await leaf.query('select * from londiste.pending_fkeys')).toEqual([]);
 }
 
-/** A root with objects of every kind that both versions know, and an empty leaf. */
-async function openShop(from: number, to: number) {
+type Pair = Awaited<ReturnType<typeof openPair>>;
+
+const shops = new Map<string, Promise<Pair>>();
+
+/** A root with objects of every kind that both versions know, and an empty leaf: the same for all tests. */
+function shopOf(from: number, to: number): Promise<Pair> {
+  const key = `${from} ${to}`;
+  const shop = shops.get(key) ?? openShop(from, to);
+  shops.set(key, shop);
+  return shop;
+}
+
+afterAll(async () => {
+  for (const shop of shops.values()) await (await shop)[Symbol.asyncDispose]();
+});
+
+async function openShop(from: number, to: number): Promise<Pair> {
   await makeRoles(from);
   await makeRoles(to);
   const pair = await openPair(from, to);
@@ -99,16 +115,18 @@ describe(noPgDump === undefined ? 'pg_dump -s' : `pg_dump -s: SKIPPED, ${noPgDum
     [10, 18],
     [18, 18],
   ] as const)('of the tables is the same after add-table --create-full from %i to %i', async ([from, to]) => {
-    await using shop = await openShop(from, to);
-    await shop.root.must('add-table', [], { all: true });
-    await shop.leaf.must('add-table', [], { all: true, createFull: true });
-    await putForeignKeysBack(shop.leaf);
+    const { root } = await shopOf(from, to);
+    await using leaf = new CommandNode('second', await installedDatabase(to, 'second'));
+    await leaf.must('create-leaf', ['second', leaf.conninfo], { provider: root.conninfo });
+    await root.must('add-table', [], { all: true });
+    await leaf.must('add-table', [], { all: true, createFull: true });
+    await putForeignKeysBack(leaf);
     // Views are not made, and pg_dump orders tables by the views on them.
-    await shop.root.query('drop materialized view shop.totals; drop view shop.names, shop.grouped cascade');
-    if (from === 18) await shop.root.query('drop view shop.careful');
-    const tables = await tableArguments(shop.root);
-    const source = await pgDumpSchema(shop.root.database, tables);
-    const made = await pgDumpSchema(shop.leaf.database, tables);
+    await root.query('drop materialized view shop.totals; drop view shop.names, shop.grouped cascade');
+    if (from === 18) await root.query('drop view shop.careful');
+    const tables = await tableArguments(root);
+    const source = await pgDumpSchema(root.database, tables);
+    const made = await pgDumpSchema(leaf.database, tables);
     expect(source).toContain('CREATE POLICY narrow ON shop.customer');
     expect(comparable(made)).toBe(comparable(source));
   });

@@ -13,7 +13,7 @@ export function nameOf({ schema, name }: QualifiedName): string {
 }
 
 /** What stands behind a name: looked up once for many tables. All names are `schema.name`. */
-export class SchemaIndex {
+export class ObjectsByName {
   readonly source: DatabaseSchema;
   readonly byKey: ReadonlyMap<string, DatabaseObject>;
   /** By the table that they belong to, sequence owners among them. */
