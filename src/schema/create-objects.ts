@@ -39,13 +39,18 @@ export async function createObjects(
       await tx.execute(CREATE_SETTINGS);
       for (const one of some) {
         const problem = problemOf(one, needs, failed) ?? (await createOne(tx, one));
-        if (problem !== undefined) failed.add(one.object.key);
+        if (problem !== undefined && !isOnlyAbove(one)) failed.add(one.object.key);
         created.push({ planned: one, problem });
       }
     });
     await failpoint('create-schema-part');
   }
   return created;
+}
+
+/** A version without partitioned indexes takes those of the partitions by themselves. */
+function isOnlyAbove({ object, state }: PlannedObject): boolean {
+  return state === 'refused' && 'parentIndex' in object && object.isPartitioned;
 }
 
 function problemOf(

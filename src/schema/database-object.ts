@@ -49,6 +49,8 @@ export interface TableColumn {
   /** Quoted; null: that of the type. */
   readonly collation: string | null;
   readonly notNull: NotNull | null;
+  /** A parent's column is not null either, which before PostgreSQL 18 is all that is to be known of a child's. */
+  readonly isNotNullAbove: boolean;
   /** `a` always, `d` by default. */
   readonly identity: null | {
     readonly always: boolean;

@@ -268,6 +268,7 @@ function columnOf(
     type: row.type,
     collation: row.collation,
     notNull: notNullOf(reader, relation, row, notNull),
+    isNotNullAbove: row.parent_not_null,
     identity:
       row.identity === '' || sequence === undefined
         ? null

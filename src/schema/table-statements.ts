@@ -138,7 +138,7 @@ function notNullStatements(name: string, table: TableObject, column: TableColumn
     const constraint = notNull.name ?? `${table.name.name}_${column.name}_not_null`;
     return [`ALTER TABLE ${name} ADD CONSTRAINT ${quoteIdentifier(constraint)} NOT NULL ${quoted} NOT VALID`];
   }
-  if (table.ofType === null && (column.isLocal || !lacks.before(18))) return [];
+  if (table.ofType === null && (column.isLocal || !lacks.before(18) || column.isNotNullAbove)) return [];
   if (notNull.name !== null && !lacks.before(18)) {
     return [`ALTER TABLE ONLY ${name} ADD CONSTRAINT ${quoteIdentifier(notNull.name)} NOT NULL ${quoted}`];
   }
