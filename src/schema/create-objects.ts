@@ -18,8 +18,12 @@ export interface CreateOptions {
 /** Locks are held until a transaction ends, and a server holds only so many. */
 const OBJECTS_PER_TRANSACTION = 100;
 
-/** The settings under which objects are made: bodies of functions may name what comes later. */
-export const CREATE_SETTINGS = 'set local check_function_bodies = off; set local client_min_messages = error';
+/**
+ * The settings under which objects are made: bodies of functions may name what comes later, and a foreign key of a table
+ * whose policies hold for its owner too can be made; there are no rows that could be overlooked.
+ */
+export const CREATE_SETTINGS =
+  'set local check_function_bodies = off; set local client_min_messages = error; set local row_security = on';
 
 /**
  * Makes the planned objects that are missing, each whole or not at all; one that fails is told in the outcome, and those that need it are

@@ -83,7 +83,7 @@ function loosely(text: string): string {
   return text.replaceAll(/[\s()]|::text\b/g, '');
 }
 
-/** An owner that the target cannot have is not looked for. */
+/** An owner that the target cannot have is not looked for, nor are the rights that came from him. */
 function isEqual(
   wanted: ObjectStatements,
   found: ObjectStatements,
@@ -93,8 +93,8 @@ function isEqual(
   return (
     text(wanted.create) === text(found.create) &&
     text(wanted.comments) === text(found.comments) &&
-    (wanted.owner.length === 0 || text(wanted.owner) === text(found.owner)) &&
-    text(wanted.grants) === text(found.grants)
+    (wanted.owner.length === 0 ||
+      (text(wanted.owner) === text(found.owner) && text(wanted.grants) === text(found.grants)))
   );
 }
 
