@@ -168,6 +168,22 @@ test('a root makes no tables', async () => {
   expect(await leaf.run('add-table', ['customer'], { dryRun: true })).toMatchObject({ code: 'PC100' });
 });
 
+test('add-seq --create makes the sequences that are missing, with their schema', async () => {
+  await root.query('create schema seen; create sequence seen.ticket as int increment 5 start 20 cycle');
+  await root.must('add-seq', ['seen.ticket', 'customer_id_seq']);
+  await leaf.query('create sequence public.customer_id_seq');
+  expect(await leaf.must('add-seq', [], { all: true, create: true })).toEqual(
+    expect.arrayContaining(['made seen.ticket', 'added seen.ticket', 'added public.customer_id_seq']),
+  );
+  expect(
+    await leaf.query(
+      'select seqstart, seqincrement, seqcycle from pg_sequence where seqrelid = $1::regclass',
+      ['seen.ticket'],
+    ),
+  ).toEqual([{ seqstart: 20n, seqincrement: 5n, seqcycle: true }]);
+  expect(await root.run('add-seq', ['seen.ticket'], { create: true })).toMatchObject({ code: 'PC303' });
+});
+
 test('create-schema goes on where it was stopped, names what it cannot make and what needs that', async () => {
   await using other = await openPair(18, 18);
   await other.root.query(`${SHOP}
