@@ -24,6 +24,7 @@ const MODULES: Readonly<Record<string, () => Promise<CommandModule>>> = {
   'drop-node': () => import('./commands/drop-node.js'),
   'tag-dead': () => import('./commands/tag-dead.js'),
   'tag-alive': () => import('./commands/tag-alive.js'),
+  'create-schema': () => import('./commands/create-schema.js'),
   missing: () => import('./commands/missing.js'),
   tables: () => import('./commands/tables.js'),
   seqs: () => import('./commands/seqs.js'),

@@ -230,6 +230,18 @@ export const ERRORS = {
     advice:
       'Make the row (the table) on this node what the event expects and start the worker again; or run "resync TABLE", or "change-table TABLE --conflict=park", before.',
   },
+  PC413: {
+    policy: 'refuse',
+    exitCode: 1,
+    advice:
+      'To replicate it as it is, leave out --create and --create-full; to have it made anew, drop it here first, or give --dest-table another name.',
+  },
+  PC414: {
+    policy: 'refuse',
+    exitCode: 1,
+    advice:
+      'Nothing was added. "--dry-run" prints the statements; make by hand what the message names, or use --create, which leaves more out.',
+  },
 
   // 5xx: copy, compare, waiting
   PC500: {

@@ -1,6 +1,6 @@
 import { withTableLock } from '../capture/with-table-lock.js';
 import type { Connection } from '../db/connection.js';
-import { quoteName } from '../db/identifier.js';
+import { quoteIdentifier, quoteLiteral, quoteName } from '../db/identifier.js';
 import type { Logger } from '../runtime/log.js';
 
 const LOCK_PATIENCE_MS = 60_000;
@@ -24,11 +24,21 @@ export async function dropForeignKeys(subscriber: Connection, tableName: string)
     await withTableLock(subscriber, locking, async (tx) => {
       // The copy of the table at the key's other end may drop it too: who has the lock sees whether it is still there.
       await tx.execute(`lock table ${quoteName(key.from_table)} in access exclusive mode`);
+      await tx.query(SAVE_COMMENT, [quoteName(key.from_table), key.from_table, key.fkey_name]);
       await tx.query('select londiste.drop_table_fkey($1, $2)', [key.from_table, key.fkey_name]);
     });
   }
   return keys.length;
 }
+
+/** londiste.pending_fkeys has no place for it. */
+const SAVE_COMMENT = `
+    insert into pgcascade.foreign_key_comment as s (from_table, fkey_name, comment)
+    select $2::text, $3::text, d.description
+      from pg_constraint as k
+      join pg_description as d on d.classoid = 'pg_constraint'::regclass and d.objoid = k.oid
+     where k.conrelid = $1::regclass and k.conname = $3::text and k.contype = 'f'
+    on conflict (from_table, fkey_name) do update set comment = excluded.comment`;
 
 /** Saved foreign keys none of whose tables waits for its copy: in sync, or not replicated (any more). */
 const RESTORABLE_KEYS = `
@@ -91,9 +101,21 @@ async function restore(subscriber: Connection, key: ForeignKey): Promise<void> {
           [key.from_table, key.fkey_name],
         );
         if (sql !== '') await tx.execute(sql);
+        else await restoreComment(tx, key);
         return sql === '';
       },
     );
     if (done) return;
   }
+}
+
+/** In the transaction that forgets the foreign key. */
+async function restoreComment(tx: Connection, key: ForeignKey): Promise<void> {
+  const [saved] = await tx.query<{ comment: string }>(
+    'delete from pgcascade.foreign_key_comment where from_table = $1 and fkey_name = $2 returning comment',
+    [key.from_table, key.fkey_name],
+  );
+  if (saved === undefined) return;
+  const constraint = `${quoteIdentifier(key.fkey_name)} on ${quoteName(key.from_table)}`;
+  await tx.execute(`comment on constraint ${constraint} is ${quoteLiteral(saved.comment)}`);
 }

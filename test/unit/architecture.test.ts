@@ -8,7 +8,7 @@ const SRC = fileURLToPath(new URL('../../src/', import.meta.url));
 const BASE = ['errors', 'runtime', 'db'];
 const TO_CASCADE = [...BASE, 'queue', 'cascade'];
 const TO_CAPTURE = [...TO_CASCADE, 'replica', 'capture'];
-const ENGINE = [...TO_CAPTURE, 'install', 'ticker', 'apply', 'handlers', 'copy', 'compare'];
+const ENGINE = [...TO_CAPTURE, 'install', 'schema', 'ticker', 'apply', 'handlers', 'copy', 'compare'];
 const ALL = [...ENGINE, 'config', 'worker', 'switchover', 'observe', 'demo', 'cli'];
 
 /** The table of layout.md: what the files of a folder may import besides their own folder. */
@@ -19,6 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   db: ['errors', 'runtime'],
   install: BASE,
   queue: BASE,
+  schema: BASE,
   ticker: [...BASE, 'queue'],
   cascade: [...BASE, 'queue'],
   replica: TO_CASCADE,

@@ -6,6 +6,7 @@ import { syncNames } from '../../replica/copy-names.js';
 import { readMissing } from '../../replica/missing.js';
 import { readSequences } from '../../replica/sequence-list.js';
 import { addSequence } from '../../replica/sequences.js';
+import { createSequences } from '../../schema/create-sequences.js';
 import { chooseNames } from '../choose-names.js';
 import type { CommandContext, CommandSpec } from '../command.js';
 import { withLocalNode, withProvider } from '../local-node.js';
@@ -23,6 +24,7 @@ export const command: CommandSpec = {
   ],
   options: [
     { flags: '--all', summary: 'All sequences that can be added on this node.' },
+    { flags: '--create', summary: 'Make those that are missing first, as on the provider (not on a root).' },
     {
       flags: '--skip-non-existing',
       summary: 'Warn about sequences that cannot be added, and add the others.',
@@ -31,6 +33,12 @@ export const command: CommandSpec = {
   ],
   async run(context, args, options) {
     return withLocalNode(context, 'add-seq', async (connection, node) => {
+      if (options['create'] === true && node.nodeType === 'root') {
+        throw new ReplicateError(
+          'PC303',
+          `--create makes sequences as they are on the provider; node "${node.nodeName}" is the root and has none.`,
+        );
+      }
       await learnNames(context, connection, node);
       const { output, config, signal } = context;
       const { sequences: missing } = await readMissing(connection, config.queueName);
@@ -44,6 +52,12 @@ export const command: CommandSpec = {
         skipUnknown: options['skipNonExisting'] === true,
       });
       const present = new Set(known.filter(({ isLocal }) => isLocal).map(({ name }) => name));
+      if (options['create'] === true) {
+        const made = await withProvider(context, node, 'add-seq', (provider) =>
+          createSequences(connection, provider, names),
+        );
+        for (const name of made) output.print(`made ${name}`);
+      }
       for (const name of names) {
         signal.throwIfAborted();
         output.print(await addOne(connection, config.queueName, name, present, options));

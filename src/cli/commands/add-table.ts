@@ -24,6 +24,7 @@ import {
   conflictOption,
   refuseConflictOnRoot,
 } from '../conflict-option.js';
+import { createMissingTables } from '../create-missing-tables.js';
 import {
   type ChosenHandler,
   chooseHandler,
@@ -48,6 +49,9 @@ interface AddTableSwitches {
   readonly merge: 'all' | 'this' | undefined;
   readonly handler: HandlerText | undefined;
   readonly triggerArguments: TriggerOptions['triggerArguments'];
+  /** The tables are made first, from the provider's: with what belongs to them, or columns and keys only. */
+  readonly create: 'full' | 'plain' | undefined;
+  readonly dryRun: boolean;
   /** `default` is what a table that is added has anyway. */
   readonly conflict: ReturnType<typeof conflictOption>;
 }
@@ -64,6 +68,19 @@ export const command: CommandSpec = {
     { flags: '--expect-sync', summary: 'The rows are here already: do not copy.' },
     { flags: '--skip-truncate', summary: 'Copy without removing the rows that are here.' },
     { flags: '--dest-table <name>', summary: 'Name of the table in this database, when it is another one.' },
+    {
+      flags: '--create',
+      summary: 'Make the table first, as on the provider: columns, defaults and primary key (not on a root).',
+    },
+    {
+      flags: '--create-full',
+      summary:
+        'The same with all that belongs to it: constraints, indexes, foreign keys, triggers, rules, policies, rights, owner, comments.',
+    },
+    {
+      flags: '--dry-run',
+      summary: 'With --create or --create-full: print the SQL, and change nothing.',
+    },
     {
       flags: '--merge-all',
       summary: 'On a leaf: take the rows of all queues of this database that have the table, into one table.',
@@ -90,13 +107,24 @@ export const command: CommandSpec = {
       merge: mergeOf(options),
       handler: handlerOption(options),
       triggerArguments: triggerArguments(options),
+      create: createOf(options),
+      dryRun: options['dryRun'] === true,
       conflict: conflictOption(options),
     };
+    if (switches.dryRun && switches.create === undefined) {
+      throw new ReplicateError('PC100', '--dry-run goes with --create or --create-full.');
+    }
     return withLocalNode(context, 'add-table', async (connection, node) => {
       if (switches.merge !== undefined && node.nodeType !== 'leaf') {
         throw new ReplicateError(
           'PC303',
           `--merge-all and --no-merge are for leaves; node "${node.nodeName}" is a ${node.nodeType}.`,
+        );
+      }
+      if (switches.create !== undefined && node.nodeType === 'root') {
+        throw new ReplicateError(
+          'PC303',
+          `--create makes tables as they are on the provider; node "${node.nodeName}" is the root and has none.`,
         );
       }
       if (switches.conflict !== undefined) refuseConflictOnRoot(node);
@@ -107,10 +135,16 @@ export const command: CommandSpec = {
           addOnSubscriber(context, connection, node, provider, args, switches),
         );
       }
+      if (switches.dryRun) return 0;
       return options['waitSync'] === true ? showWaitSync(context, connection, node.workerName, undefined) : 0;
     });
   },
 };
+
+function createOf(options: Readonly<Record<string, unknown>>): AddTableSwitches['create'] {
+  if (options['createFull'] === true) return 'full';
+  return options['create'] === true ? 'plain' : undefined;
+}
 
 /** Of "--no-merge" commander makes `merge: false`, and `merge: true` of its absence. */
 function mergeOf(options: Readonly<Record<string, unknown>>): AddTableSwitches['merge'] {
@@ -206,12 +240,26 @@ async function addOnSubscriber(
   });
   await refuseBesideCombined(connection, node, names);
   const above = { connection: provider, nodeName: node.providerNode, tables: providerTables };
+  const chosen = (tableName: string, destTable: string): Promise<ChosenHandler> => {
+    const source = providerTables.find(({ name, isLocal }) => name === tableName && isLocal);
+    const attributes = source?.attrs ?? null;
+    return choose(context, connection, node, tableName, destTable, switches, {
+      nodeType: upstream.nodeType,
+      attributes,
+    });
+  };
+  if (switches.create !== undefined) {
+    const create = {
+      full: switches.create === 'full',
+      dryRun: switches.dryRun,
+      destTable: switches.destTable,
+    };
+    await createMissingTables(context, connection, above, names, create, chosen);
+    if (switches.dryRun) return;
+  }
   await addAll(context, connection, node, names, switches, async (tableName, destTable) => {
     const source = providerTables.find(({ name, isLocal }) => name === tableName && isLocal);
-    const handler = await choose(context, connection, node, tableName, destTable, switches, {
-      nodeType: upstream.nodeType,
-      attributes: source?.attrs ?? null,
-    });
+    const handler = await chosen(tableName, destTable);
     const { needsNoTable, needsNoCopy, selection, columnHere } = handler.bound;
     if (needsNoTable === true) return handler;
     await checkSubscriberTable(

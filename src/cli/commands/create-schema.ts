@@ -1,0 +1,87 @@
+import type { Connection } from '../../db/connection.js';
+import type { ExitCode } from '../../errors/catalogue.js';
+import { ReplicateError } from '../../errors/replicate-error.js';
+import { type CreatedObject, createObjects } from '../../schema/create-objects.js';
+import { canonicalView, type PlannedObject, planObjects } from '../../schema/plan-objects.js';
+import { readSchema } from '../../schema/read-schema.js';
+import { allStatements } from '../../schema/statements.js';
+import { readTarget } from '../../schema/target.js';
+import type { CommandContext, CommandSpec } from '../command.js';
+import { withLocalNode, withProvider } from '../local-node.js';
+
+/** `replicate INI create-schema` */
+export const command: CommandSpec = {
+  name: 'create-schema',
+  summary: "Make all objects of the provider's database that are missing in this one; rows are not copied.",
+  options: [{ flags: '--dry-run', summary: 'Print the SQL, and change nothing.' }],
+  async run(context, _args, options) {
+    return withLocalNode(context, 'create-schema', async (local, node) => {
+      if (node.nodeType === 'root') {
+        throw new ReplicateError(
+          'PC303',
+          `create-schema makes what the provider has; node "${node.nodeName}" is the root and has none.`,
+        );
+      }
+      return withProvider(context, node, 'create-schema', (provider) =>
+        createSchema(context, local, provider, options['dryRun'] === true),
+      );
+    });
+  },
+};
+
+async function createSchema(
+  context: CommandContext,
+  local: Connection,
+  provider: Connection,
+  dryRun: boolean,
+): Promise<ExitCode> {
+  const { output, signal } = context;
+  const source = await readSchema(provider);
+  const planned = await planObjects(source, await readSchema(local), await readTarget(local), {
+    canonicalView: (definition) => canonicalView(local, definition),
+  });
+  if (dryRun) {
+    for (const line of planned.flatMap(scriptLines)) output.print(line);
+    return planned.some(({ state }) => state === 'refused' || state === 'different') ? 2 : 0;
+  }
+  const created = await createObjects(local, planned, { needs: source.needs, signal });
+  for (const one of created) for (const line of resultLines(one)) output.print(line);
+  const failed = created.filter(({ problem }) => problem !== undefined).length;
+  const made = planned.filter(({ state }) => state === 'missing').length;
+  const equal = planned.filter(({ state }) => state === 'equal' || state === 'alike').length;
+  const failedHere = created.filter(
+    ({ planned: { state }, problem }) => state === 'missing' && problem !== undefined,
+  );
+  output.print(
+    `${made - failedHere.length} made, ${equal} there already, ${failed} not made; ${planned.length} in all`,
+  );
+  return failed === 0 ? 0 : 2;
+}
+
+function scriptLines({ object, made, state }: PlannedObject): string[] {
+  switch (state) {
+    case 'equal':
+    case 'alike':
+      return [];
+    case 'different':
+      return [`-- ${object.key}: not made, something else of this name is there`];
+    case 'refused':
+      return [`-- ${object.key}: not made, ${made.refused}`];
+    case 'missing':
+      return [
+        `-- ${object.key}`,
+        ...made.notes.map((note) => `-- ${note}`),
+        ...allStatements(made).map((sql) => `${sql};`),
+      ];
+  }
+}
+
+/** What an operator should know of one object; nothing of one that is as it is to be. */
+function resultLines({ planned, problem }: CreatedObject): string[] {
+  const { object, made, state } = planned;
+  if (problem !== undefined) return [`${object.key}: not made, ${problem}`];
+  if (state === 'alike')
+    return [`${object.key}: there already; its text differs as two versions write the same`];
+  if (state !== 'missing') return [];
+  return made.notes.map((note) => `${object.key}: ${note}`);
+}
