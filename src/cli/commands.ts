@@ -40,6 +40,7 @@ const MODULES: Readonly<Record<string, () => Promise<CommandModule>>> = {
   'wait-root': () => import('./commands/wait-root.js'),
   'wait-provider': () => import('./commands/wait-provider.js'),
   compare: () => import('./commands/compare.js'),
+  repair: () => import('./commands/repair.js'),
 };
 
 export const VERBS: readonly string[] = Object.keys(MODULES);

@@ -14,7 +14,7 @@ import {
   totalOf,
 } from './buckets.js';
 import type { Sides } from './canonical-value.js';
-import { narrow } from './narrow.js';
+import { narrow, type WantedDifferences } from './narrow.js';
 import { PIECE_PAGES } from './pieces.js';
 import type { ReaderPool } from './reader-pool.js';
 import type { RowDifferences } from './row-differences.js';
@@ -50,6 +50,8 @@ export interface CompareTableOptions {
   /** Of a table that several queues feed: its other sources. The subscriber must have the union of all. */
   readonly otherSources?: readonly { readonly plan: SidePlan; readonly readers: ReaderPool }[] | undefined;
   readonly countOnly: boolean;
+  /** Who is told of every difference; undefined: the first keys are enough. */
+  readonly differences?: WantedDifferences | undefined;
   /** Rows in a bucket, on average. */
   readonly chunkRows: number;
   /** Pages that one statement reads; for tests. */
@@ -91,7 +93,8 @@ export async function compareTable(plan: TablePlan, options: CompareTableOptions
     const { totals, different } = scanned;
     const isSame = isSameChecksum(totals.provider, totals.subscriber) && different.length === 0;
     if (isSame && plan.missingColumns.length === 0) return done(totals, { kind: 'equal' });
-    const differences = different.length === 0 ? undefined : await narrow(sides, different);
+    const differences =
+      different.length === 0 ? undefined : await narrow(sides, different, options.differences);
     return done(totals, { kind: 'different', missingColumns: plan.missingColumns, differences });
   } catch (error) {
     options.signal?.throwIfAborted();

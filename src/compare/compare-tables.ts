@@ -4,6 +4,7 @@ import type { MergedPart } from '../replica/merged-parts.js';
 import { runInLanes } from '../runtime/lanes.js';
 import { compareTable, type TableComparison } from './compare-table.js';
 import { planTables, type UnionPlan } from './plan-tables.js';
+import type { RowDifference } from './row-differences.js';
 import { openSnapshotPair, type SnapshotPair, type SnapshotPorts } from './snapshot-pair.js';
 
 export interface CompareOptions {
@@ -15,6 +16,10 @@ export interface CompareOptions {
   /** What the ini file tells the handlers of the tables. */
   readonly handlers: HandlerSettings;
   readonly countOnly: boolean;
+  /** Who is told of every difference; undefined: the first keys are enough. */
+  readonly differences?: TableDifferences | undefined;
+  /** Parked tables are looked at as well: their rows are those of an earlier tick. */
+  readonly takesParked?: boolean | undefined;
   /** Connections that read on each side. */
   readonly jobs: number;
   readonly chunkRows: number;
@@ -23,6 +28,12 @@ export interface CompareOptions {
   readonly timeoutMs: number;
   readonly lockTimeoutMs: number;
   readonly signal: AbortSignal;
+}
+
+export interface TableDifferences {
+  readonly sink: (tableName: string, differences: readonly RowDifference[]) => Promise<void>;
+  /** Keys of one table that are taken at most. */
+  readonly most: number;
 }
 
 /** Told of what happens, as it happens. */
@@ -81,11 +92,15 @@ async function comparePlanned(
   observer: CompareObserver,
   signal: AbortSignal,
 ): Promise<TableComparison> {
-  const { countOnly, chunkRows, piecePages } = options;
+  const { countOnly, chunkRows, piecePages, differences } = options;
   return compareTable(plan, {
     readers: pair.readers,
     otherSources: plan.otherSources,
     countOnly,
+    differences: differences && {
+      most: differences.most,
+      sink: (found) => differences.sink(plan.tableName, found),
+    },
     chunkRows,
     piecePages,
     signal,

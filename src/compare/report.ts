@@ -3,7 +3,7 @@ import type { ExitCode } from '../errors/catalogue.js';
 import type { Checksum } from './buckets.js';
 import type { TableComparison, TableVerdict } from './compare-table.js';
 import type { Comparison } from './compare-tables.js';
-import type { RowList } from './row-differences.js';
+import type { RowKey, RowList } from './row-differences.js';
 
 /** The result of one table as lines for a person; the first one begins with the table's name. */
 export function tableLines(comparison: TableComparison, countOnly: boolean): string[] {
@@ -97,9 +97,15 @@ function rowListText(list: RowList): string {
   return `${rows}, key ${list.keys.map(keyText).join(', ')}${more}`;
 }
 
+const KEY_TEXT_LENGTH = 100;
+
 /** JSON quotes what would not be seen, such as a space at the end. */
-function keyText(key: readonly string[]): string {
-  const parts = key.map((text) => (/^[\w.:+-]+$/.test(text) ? text : JSON.stringify(text)));
+export function keyText(key: RowKey): string {
+  const parts = key.map((text) => {
+    if (text === null) return 'null';
+    const short = text.length > KEY_TEXT_LENGTH ? `${text.slice(0, KEY_TEXT_LENGTH)}…` : text;
+    return /^[\w.:+-]+$/.test(short) ? short : JSON.stringify(short);
+  });
   return parts.length === 1 ? (parts[0] as string) : `(${parts.join(', ')})`;
 }
 

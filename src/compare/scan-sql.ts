@@ -1,7 +1,7 @@
 import { quoteName } from '../db/identifier.js';
 import { isWholeTable, selectedSql } from '../handlers/row-selection.js';
 import type { Interval } from './buckets.js';
-import { rowBytes } from './canonical-value.js';
+import { outputText, rowBytes } from './canonical-value.js';
 import type { SidePlan, TablePlan } from './table-plan.js';
 import { kindOfValue } from './value-type.js';
 
@@ -39,7 +39,7 @@ export function countSql(side: SidePlan, piece: Piece): string {
 }
 
 /**
- * The rows of some intervals: id (tells rows of one key), row_hash, key (texts for a person, cut short), rows (how many
+ * The rows of some intervals: id (tells rows of one key), row_hash, key (texts of its columns), rows (how many
  * are alike). At most `limit` of them, lowest positions first.
  */
 export function rowsSql(
@@ -48,7 +48,7 @@ export function rowsSql(
   intervals: readonly Interval[],
   limit: number,
 ): string {
-  const keyTexts = side.keyReferences.map((key) => `left(${key}::text, ${KEY_TEXT_LENGTH})`);
+  const keyTexts = side.keyReferences.map(outputText);
   const extra = [
     `${keyTexts.length === 0 ? 'null::text[]' : `array[${keyTexts.join(', ')}]`} as key`,
     `${keyTexts.length === 0 ? 'null::text' : `md5(${rowBytes(side.keyValues)})`} as id`,
@@ -66,8 +66,6 @@ export function keyBoundsSql(side: SidePlan): string {
   const [key] = side.keyReferences;
   return `select min(${key})::int8 as low, max(${key})::int8 as high from ${source(side)}`;
 }
-
-const KEY_TEXT_LENGTH = 100;
 
 function positionedRows(
   side: SidePlan,
@@ -127,15 +125,16 @@ function within(intervals: readonly Interval[]): string {
   return ` where ${parts.join(' or ')}`;
 }
 
-function source(side: SidePlan): string {
+/** What is read of the table, as `t`. */
+export function source(side: SidePlan, extra: readonly string[] = []): string {
   const { selection, shape } = side;
-  if (isWholeTable(selection)) {
+  if (isWholeTable(selection) && extra.length === 0) {
     return `${shape.isPartitioned ? '' : 'only '}${quoteName(shape.destTable)} as t`;
   }
   const columns = shape.columns.map(({ name, type }) => ({ name, kind: kindOfValue(type) }));
   const table = { name: shape.destTable, isPartitioned: shape.isPartitioned };
   // The server merges it with the query around it, so that indexes and ranges of addresses are used all the same.
-  return `(${selectedSql(selection, columns, table, ['ctid'])}) as t`;
+  return `(${selectedSql(selection, columns, table, ['ctid', ...extra])}) as t`;
 }
 
 function conditions(where: readonly Piece[]): string {

@@ -4,6 +4,7 @@ import { useSettings } from '../handlers/selection-settings.js';
 import { type BucketSums, type Checksum, type Interval, mergeBuckets } from './buckets.js';
 import { cutIntoPieces } from './pieces.js';
 import type { ReaderPool } from './reader-pool.js';
+import type { RowKey } from './row-differences.js';
 import { bucketSql, countSql, keyBoundsSql, type Piece, type Position, rowsSql } from './scan-sql.js';
 import type { SidePlan } from './table-plan.js';
 import { hasItsFiles, readTableSize, type TableSize } from './table-shape.js';
@@ -24,8 +25,8 @@ export interface ScanSide {
 export interface FoundRow {
   readonly id: string;
   readonly rowHash: string;
-  /** Texts of the key's columns; null without a key. */
-  readonly key: readonly string[] | null;
+  /** Texts of the key's columns, as the types' output functions give them; null without a key. */
+  readonly key: RowKey | null;
   readonly rows: bigint;
 }
 
@@ -141,6 +142,6 @@ interface BucketRow extends Row {
 interface FoundRowRow extends Row {
   readonly id: string;
   readonly row_hash: string;
-  readonly key: readonly string[] | null;
+  readonly key: RowKey | null;
   readonly rows: bigint;
 }

@@ -19,6 +19,8 @@ function side(fields: { isPartitioned?: boolean; keyCorrelation?: number } = {})
     selection: WHOLE_TABLE,
     values: [],
     keyValues: ['t."id"::int8'],
+    references: [],
+    keyTypes: ['integer'],
     keyReferences: ['t."id"'],
     keyCorrelation: fields.keyCorrelation ?? 1,
   };
