@@ -7,6 +7,7 @@ import type { CommandContext, CommandSpec } from '../command.js';
 import { CompareDisplay } from '../compare-display.js';
 import { chooseTables, findMerged, requireProvider, snapshotPorts } from '../compare-ports.js';
 import { countOption } from '../count-option.js';
+import { DifferencesFile } from '../differences-file.js';
 import { handlerSettings } from '../handler-settings.js';
 import { withLocalNode } from '../local-node.js';
 import { TIMEOUT_FLAGS, timeoutMs } from '../timeout-option.js';
@@ -33,6 +34,16 @@ export const command: CommandSpec = {
       summary: 'Rows in a chunk: what is looked at again where chunks differ.',
       default: '10000',
     },
+    {
+      flags: '--differences <file>',
+      summary:
+        'Write the keys of all rows that differ into a file, one JSON object a line: "repair" takes it.',
+    },
+    {
+      flags: '--max-differences <number>',
+      summary: 'Keys of one table in that file at most.',
+      default: '100000',
+    },
     { flags: TIMEOUT_FLAGS, summary: 'Longest wait until the worker has the tick; 60 by default.' },
     { flags: '--json', summary: 'Print the result as one JSON document.' },
   ],
@@ -54,7 +65,10 @@ export const command: CommandSpec = {
       const { queueName, lockTimeoutMs } = context.config;
       const mergedTables = await findMerged(connection, queueName, tableNames);
       const ports = await snapshotPorts(context, 'compare', connection, node, mergedTables);
-      return show(context, options, (observer) =>
+      const maxDifferences = countOption(options, 'maxDifferences', 1_000_000_000);
+      const path = options['differences'] as string | undefined;
+      await using file = path === undefined ? undefined : await DifferencesFile.create(path);
+      return await show(context, options, (observer) =>
         compareTables(
           ports,
           {
@@ -63,6 +77,10 @@ export const command: CommandSpec = {
             mergedTables,
             handlers: handlerSettings(context.config),
             countOnly: options['countOnly'] === true,
+            differences: file && {
+              most: maxDifferences,
+              sink: (tableName, found) => file.write(tableName, found),
+            },
             jobs,
             chunkRows,
             timeoutMs: waitMs,
