@@ -17,6 +17,16 @@ export class CompareDisplay implements CompareObserver {
     this.#linesOf = linesOf;
   }
 
+  /** The same without the tables, which are told of later. */
+  withoutTables(): CompareObserver {
+    return {
+      onTick: () => this.onTick(),
+      onStart: (rows) => this.onStart(rows),
+      onRows: (rows) => this.onRows(rows),
+      onTable: () => undefined,
+    };
+  }
+
   onTick(): void {}
 
   onStart(rows: number): void {

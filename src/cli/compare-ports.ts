@@ -7,7 +7,9 @@ import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { ELSEWHERE } from '../handlers/contract.js';
 import { tryToBindHandler } from '../handlers/registry.js';
+import { expandNames } from '../replica/expand-names.js';
 import { type MergedPart, readMergedTables } from '../replica/merged-parts.js';
+import { readSequences } from '../replica/sequence-list.js';
 import { type ReplicatedTable, readTables } from '../replica/table-list.js';
 import type { CommandContext } from './command.js';
 import { providerLocation } from './local-node.js';
@@ -30,6 +32,39 @@ export async function chooseTables(
   const tables = await readTables(connection, config.queueName);
   // A name without a table is nothing that could be equal; who names it is told so.
   return selectTables(args, args.length > 0 ? tables : tables.filter((table) => !isName(table)));
+}
+
+/**
+ * The tables and sequences that a person means; without arguments all that are replicated here. Throws PC400 for an
+ * argument that names neither.
+ */
+export async function chooseCompared(
+  context: CommandContext,
+  connection: Connection,
+  args: readonly string[],
+): Promise<{ readonly tableNames: readonly string[]; readonly sequenceNames: readonly string[] }> {
+  const { queueName } = context.config;
+  const local = (await readSequences(connection, queueName)).filter(({ isLocal }) => isLocal);
+  const allSequences = local.map(({ name }) => name);
+  if (args.length === 0) {
+    return { tableNames: await chooseTables(context, connection, []), sequenceNames: allSequences };
+  }
+  const found = args.map((arg) => ({ arg, sequences: expandNames([arg], allSequences) }));
+  const tables = await readTables(connection, queueName);
+  const isTable = (arg: string) =>
+    expandNames(
+      [arg],
+      tables.map(({ name }) => name),
+    ).unknown.length === 0;
+  // A pattern may mean both; what means no sequence is for the tables to find or refuse.
+  const ofTables = found
+    .filter(({ arg, sequences }) => sequences.unknown.length > 0 || isTable(arg))
+    .map(({ arg }) => arg);
+  const sequenceNames = [
+    ...new Set(found.flatMap(({ sequences }) => (sequences.unknown.length > 0 ? [] : sequences.names))),
+  ];
+  const tableNames = ofTables.length === 0 ? [] : await chooseTables(context, connection, ofTables);
+  return { tableNames, sequenceNames };
 }
 
 /** True for a table of which only the name is on this node. */

@@ -35,7 +35,7 @@ export function bucketSql(
 }
 
 export function countSql(side: SidePlan, piece: Piece): string {
-  return `select count(*) as rows from ${source(side)}${conditions([piece])}`;
+  return `select count(*) as rows from ${source(side)}${conditions([...side.filters, piece])}`;
 }
 
 /**
@@ -79,7 +79,7 @@ function positionedRows(
   if (extra.length > 0) names.push('h.key', 'h.id');
   // "offset 0" keeps the server from computing an md5 once for each place where it is used.
   return `select ${names.join(', ')}
-            from (select ${columns.join(', ')} from ${source(side)}${conditions(where)} offset 0) as h`;
+            from (select ${columns.join(', ')} from ${source(side)}${conditions([...side.filters, ...where])} offset 0) as h`;
 }
 
 /** What the position is made of, so that nothing is computed twice. */

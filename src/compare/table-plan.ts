@@ -1,5 +1,6 @@
 import { quoteIdentifier } from '../db/identifier.js';
 import { hasColumn, type RowSelection, WHOLE_TABLE } from '../handlers/row-selection.js';
+import type { Interval } from './buckets.js';
 import { canonicalValues, isInteger, type Sides } from './canonical-value.js';
 import type { ColumnShape, TableShape } from './table-shape.js';
 import { kindOfValue, typeOfKind } from './value-type.js';
@@ -9,6 +10,8 @@ export interface SidePlan {
   readonly shape: TableShape;
   /** What of the table is looked at: on the subscriber all, for there nothing else may be. */
   readonly selection: RowSelection;
+  /** Conditions over `t` without which a row is not looked at. */
+  readonly filters: readonly string[];
   /** Canonical values of the compared columns. */
   readonly values: readonly string[];
   /** The compared columns themselves. */
@@ -44,6 +47,15 @@ export interface TablePlan {
   readonly missingColumns: readonly string[];
   /** Columns of the provider that are not compared because no event has them. */
   readonly ignoredColumns: readonly string[];
+  /** Only these keys of the table, where it is compared in several groups. */
+  readonly range?: KeyRange | undefined;
+}
+
+/** Some of the integer keys of a table. */
+export interface KeyRange {
+  readonly interval: Interval;
+  /** About what part of the rows have them, 0 to 1. */
+  readonly part: number;
 }
 
 /**
@@ -125,6 +137,7 @@ function planSide(
   return {
     shape,
     selection,
+    filters: [],
     values: pairs.map((pair) => canonicalColumn(pair, side)),
     references: pairs.map((pair) => columnReference(pair.provider.name)),
     keyValues: keyPairs.map((pair) => canonicalColumn(pair, side)),
