@@ -2,7 +2,8 @@ import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import type { RepairItem } from '../compare/repair-rows.js';
-import type { RowDifference, RowKey } from '../compare/row-differences.js';
+import type { RowDifference } from '../compare/row-differences.js';
+import type { RowKey } from '../compare/row-key.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 
 /** A file of differences: one JSON object a line. Lines are whole; whoever reads while it is written sees a part of them. */

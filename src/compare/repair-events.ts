@@ -1,7 +1,7 @@
 import type { QueueEvent } from '../queue/event.js';
 import { eventId } from '../queue/ids.js';
 import type { Sides } from './canonical-value.js';
-import type { RowKey } from './row-differences.js';
+import type { RowKey } from './row-key.js';
 import type { NamedRow, RowName } from './rows-by-key.js';
 import type { TablePlan } from './table-plan.js';
 

@@ -110,6 +110,7 @@ async function writeAt(
     tick,
     attrs,
     handlers,
+    applyToTable: ports.applyToTable,
     seen: new Set(),
   });
   if (written.refusals.length > 0) throw new Refused(written.refusals);

@@ -1,6 +1,3 @@
-import { applyBlock } from '../apply/apply-block.js';
-import { loadTargetTable } from '../apply/load-target-table.js';
-import type { TargetTable } from '../apply/target-table.js';
 import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import type { HandlerSettings } from '../handlers/contract.js';
@@ -84,7 +81,16 @@ async function readProvider(
   return rows.flat();
 }
 
+/** `applyToTable` of src/apply. */
+export type ApplyToTable = (
+  tx: Connection,
+  queueTable: string,
+  destTable: string,
+  events: readonly QueueEvent[],
+) => Promise<string | undefined>;
+
 export interface WriteRepairsPorts {
+  readonly applyToTable: ApplyToTable;
   /** The open transaction on the subscriber, whose session is a replica. */
   readonly tx: Connection;
   readonly queueName: string;
@@ -100,7 +106,6 @@ export interface WriteRepairsPorts {
 export class RepairWriter {
   readonly #ports: WriteRepairsPorts;
   readonly #plan: UnionPlan;
-  #target: TargetTable | undefined;
   readonly #done = { inserted: 0, updated: 0, deleted: 0 };
   readonly #refusals: string[] = [];
 
@@ -132,14 +137,12 @@ export class RepairWriter {
 
   /** Undefined when all is written. */
   async #try(events: readonly QueueEvent[]): Promise<string | undefined> {
-    const { tx, attrs, handlers, queueName, tick } = this.#ports;
+    const { tx, attrs, handlers, queueName, tick, applyToTable } = this.#ports;
     const { tableName, sides } = this.#plan;
     const { destTable } = sides.subscriber.shape;
     const { takeOver } = bindHandler(tableName, attrs, handlers);
     if (takeOver === undefined) {
-      this.#target ??= await loadTargetTable(tx, tableName, destTable);
-      const { conflicts } = await applyBlock({ tx, tableOf: () => this.#target }, events);
-      return conflicts[0]?.message;
+      return applyToTable(tx, tableName, destTable, events);
     }
     await tx.execute('savepoint pgc_repair');
     try {

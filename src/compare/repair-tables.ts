@@ -9,6 +9,7 @@ import { sleep } from '../runtime/sleep.js';
 import { foreignKeyOrder } from './foreign-key-order.js';
 import { planTables, type UnionPlan } from './plan-tables.js';
 import {
+  type ApplyToTable,
   type RepairItem,
   RepairWriter,
   readRepairs,
@@ -27,6 +28,8 @@ const READERS = 2;
 export interface RepairPorts extends SnapshotPorts {
   /** A session on the subscriber in which neither triggers nor foreign keys fire. The repair closes it. */
   readonly openWriter: () => Promise<Connection>;
+  /** How rows are written: that belongs to replication as well, so it is handed in. */
+  readonly applyToTable: ApplyToTable;
 }
 
 export interface RepairOptions {
@@ -157,6 +160,7 @@ async function repairAt(
         tick: pair.tick,
         attrs: attrs.get(tableName) ?? null,
         handlers,
+        applyToTable: ports.applyToTable,
         seen,
       });
       written.set(tableName, together(written.get(tableName), repaired));

@@ -4,7 +4,8 @@ import type { Checksum } from './buckets.js';
 import type { SequenceComparison } from './compare-sequences.js';
 import type { TableComparison, TableVerdict } from './compare-table.js';
 import type { Comparison } from './compare-tables.js';
-import type { RowKey, RowList } from './row-differences.js';
+import type { RowList } from './row-differences.js';
+import type { RowKey } from './row-key.js';
 
 /** The result of one table as lines for a person; the first one begins with the table's name. */
 export function tableLines(comparison: TableComparison, countOnly: boolean): string[] {

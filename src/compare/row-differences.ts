@@ -1,10 +1,8 @@
 import { smallerOf } from './buckets.js';
+import type { RowKey } from './row-key.js';
 import type { FoundRow } from './scan-table.js';
 
 const KEPT_KEYS = 10;
-
-/** The key of a row: its columns as the types' output functions give them; null only where the subscriber has no key. */
-export type RowKey = readonly (string | null)[];
 
 /** Rows that differ in one way. */
 export interface RowList {

@@ -2,7 +2,7 @@ import type { Connection, Row } from '../db/connection.js';
 import { quoteLiteral } from '../db/identifier.js';
 import { useSettings } from '../handlers/selection-settings.js';
 import { outputText, rowBytes } from './canonical-value.js';
-import type { RowKey } from './row-differences.js';
+import type { RowKey } from './row-key.js';
 import { source } from './scan-sql.js';
 import type { SidePlan, TablePlan } from './table-plan.js';
 

@@ -5,7 +5,7 @@ import { type BucketSums, type Checksum, type Interval, mergeBuckets } from './b
 import { cutIntoPieces } from './pieces.js';
 import type { ReadPace } from './read-pace.js';
 import type { ReaderPool } from './reader-pool.js';
-import type { RowKey } from './row-differences.js';
+import type { RowKey } from './row-key.js';
 import { bucketSql, countSql, keyBoundsSql, type Piece, type Position, rowsSql } from './scan-sql.js';
 import type { KeyRange, SidePlan } from './table-plan.js';
 import { hasItsFiles, readTableSize, type TableSize } from './table-shape.js';

@@ -160,7 +160,7 @@ const KEYS = [
   {
     name: 'compare_fmt',
     type: 'text',
-    example: '%(cnt)d rows, checksum=%(chksum)s',
+    example: '%%(cnt)d rows, checksum=%%(chksum)s',
     sentence: 'How compare prints the result of compare_sql.',
   },
   {

@@ -1,3 +1,4 @@
+import { applyToTable } from '../../apply/apply-to-table.js';
 import { requireMergingLeaf } from '../../cascade/combined-queue.js';
 import type { NodeInfo } from '../../cascade/node-info.js';
 import { compareTables } from '../../compare/compare-tables.js';
@@ -108,7 +109,11 @@ async function prepare(
   return {
     context,
     connection,
-    ports: { ...snapshots, openWriter: () => openSubscriber(connect, config.db, application, signal) },
+    ports: {
+      ...snapshots,
+      openWriter: () => openSubscriber(connect, config.db, application, signal),
+      applyToTable,
+    },
     options: {
       queueName,
       mergedTables,
