@@ -24,7 +24,8 @@ export interface SequenceComparison {
 export interface CompareSequencesOptions {
   readonly queueName: string;
   readonly sequenceNames?: readonly string[] | undefined;
-  readonly timeoutMs: number;
+  /** How long a sequence that is behind is waited for. */
+  readonly sequencePatienceMs?: number | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -34,7 +35,7 @@ export interface CompareSequencesOptions {
  */
 export async function compareSequences(
   pair: SnapshotPair,
-  { queueName, sequenceNames = [], timeoutMs, signal }: CompareSequencesOptions,
+  { queueName, sequenceNames = [], sequencePatienceMs = PATIENCE_MS, signal }: CompareSequencesOptions,
 ): Promise<SequenceComparison[]> {
   if (sequenceNames.length === 0) return [];
   const wanted = await pair.readers.provider.use(async (reader) => {
@@ -43,7 +44,7 @@ export async function compareSequences(
     );
     return readEach(sequenceNames, (name) => readSequence(reader, name, published.get(name)));
   });
-  const deadline = performance.now() + Math.min(timeoutMs, PATIENCE_MS);
+  const deadline = performance.now() + sequencePatienceMs;
   for (;;) {
     const here = await pair.readers.subscriber.use((reader) =>
       readEach(sequenceNames, (name) => readSequence(reader, name)),

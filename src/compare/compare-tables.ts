@@ -24,6 +24,8 @@ export interface CompareOptions {
   readonly tableNames: readonly string[];
   /** Sequences of the queue that are compared too. */
   readonly sequenceNames?: readonly string[] | undefined;
+  /** How long a sequence that is behind is waited for; for tests. */
+  readonly sequencePatienceMs?: number | undefined;
   /** Names → the other queues that feed the table, all of them among the other sources of the ports. */
   readonly mergedTables?: ReadonlyMap<string, readonly MergedPart[]> | undefined;
   /** What the ini file tells the handlers of the tables. */

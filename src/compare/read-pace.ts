@@ -4,6 +4,7 @@ import { sleep } from '../runtime/sleep.js';
 export class ReadPace {
   readonly #rowsPerSecond: number;
   #nextAt = 0;
+  #turn: Promise<void> = Promise.resolve();
 
   constructor(rowsPerSecond: number) {
     this.#rowsPerSecond = rowsPerSecond;
@@ -11,11 +12,21 @@ export class ReadPace {
 
   /** Waits until so many rows may be read. Throws when it is told to stop. */
   async take(rows: number, signal: AbortSignal | undefined): Promise<void> {
-    const now = performance.now();
-    const startAt = Math.max(now, this.#nextAt);
-    this.#nextAt = startAt + (rows / this.#rowsPerSecond) * 1000;
-    if (startAt > now) await sleep(startAt - now, signal);
-    signal?.throwIfAborted();
+    const before = this.#turn;
+    let leave: () => void = () => undefined;
+    this.#turn = new Promise((resolve) => {
+      leave = resolve;
+    });
+    try {
+      await before;
+      signal?.throwIfAborted();
+      const now = performance.now();
+      if (this.#nextAt > now) await sleep(this.#nextAt - now, signal);
+      signal?.throwIfAborted();
+      this.#nextAt = Math.max(now, this.#nextAt) + (rows / this.#rowsPerSecond) * 1000;
+    } finally {
+      leave();
+    }
   }
 
   /** Pages of a table that are half a second's work. */
