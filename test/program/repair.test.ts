@@ -142,6 +142,19 @@ test('repair writes awkward rows, those that swap a unique value and those with 
   await chain.leaf.query("alter table public.local_extra add note text default 'kept'");
   await chain.leaf.query("alter table public.local_extra alter note set default 'lost'");
   await chain.leaf.query(AWKWARD_DAMAGE);
+  await chain.root.query("select setval('public.always_id_seq', 500)");
+  await chain.root.must('add-seq', 'always_id_seq');
+  await chain.leaf.must('add-seq', 'always_id_seq');
+  await waitUntil('the sequence has its value', async () => {
+    const [row] = await chain.leaf.query<{ value: bigint }>(
+      'select last_value as value from public.always_id_seq',
+    );
+    return row !== undefined && row.value >= 500n;
+  });
+  await chain.leaf.query("select setval('public.always_id_seq', 1)");
+  const shown = await chain.leaf.run('repair', 'always_id_seq');
+  expect(shown.stdout).toMatch(/^select setval\('"public"\."always_id_seq"', \d+\);\n$/);
+  expect(shown.exitCode).toBe(2);
   const repaired = await chain.leaf.run('repair', '--apply');
   expect(repaired.stdout).toContain('all equal');
   expect(repaired.exitCode).toBe(0);

@@ -1,6 +1,7 @@
 import { applyToTable } from '../../apply/apply-to-table.js';
 import { requireMergingLeaf } from '../../cascade/combined-queue.js';
 import type { NodeInfo } from '../../cascade/node-info.js';
+import type { SequenceComparison } from '../../compare/compare-sequences.js';
 import { compareTables } from '../../compare/compare-tables.js';
 import { planTables } from '../../compare/plan-tables.js';
 import { repairParked } from '../../compare/repair-parked.js';
@@ -17,6 +18,7 @@ import {
 import { exitCodeOf, summaryLine, tableLines } from '../../compare/report.js';
 import { openSnapshotPair } from '../../compare/snapshot-pair.js';
 import type { Connection } from '../../db/connection.js';
+import { quoteLiteral, quoteName } from '../../db/identifier.js';
 import type { ExitCode } from '../../errors/catalogue.js';
 import { ReplicateError } from '../../errors/replicate-error.js';
 import { readTables } from '../../replica/table-list.js';
@@ -25,7 +27,7 @@ import { copyConsumerName } from '../../worker/copy-consumer-name.js';
 import { openSubscriber } from '../../worker/open-subscriber.js';
 import type { CommandContext, CommandSpec } from '../command.js';
 import { CompareDisplay } from '../compare-display.js';
-import { chooseTables, findMerged, requireProvider, snapshotPorts } from '../compare-ports.js';
+import { chooseCompared, findMerged, requireProvider, snapshotPorts } from '../compare-ports.js';
 import { countOption } from '../count-option.js';
 import { readDifferences } from '../differences-file.js';
 import { handlerSettings } from '../handler-settings.js';
@@ -73,9 +75,12 @@ export const command: CommandSpec = {
       refuseMerging(node);
       const read = path === undefined ? undefined : await readDifferences(path);
       const inFile = [...new Set(read?.map(({ tableName }) => tableName))];
-      const names = await chooseTables(context, connection, args.length === 0 ? inFile : args);
-      const chosen = read === undefined || args.length > 0 ? names : inFile;
-      const work = await prepare(context, connection, node, chosen, { jobs, maxDifferences, waitMs });
+      const isOfFile = read !== undefined && args.length === 0;
+      const named = isOfFile
+        ? { tableNames: inFile, sequenceNames: [] }
+        : await chooseCompared(context, connection, args);
+      const chosen = named.tableNames;
+      const work = await prepare(context, connection, node, named, { jobs, maxDifferences, waitMs });
       const given = read?.filter(({ tableName }) => chosen.includes(tableName));
       return options['apply'] === true ? apply(work, given) : show(work, given);
     });
@@ -90,6 +95,7 @@ interface Work {
   readonly options: RepairOptions;
   readonly workerName: string;
   readonly tableNames: readonly string[];
+  readonly sequenceNames: readonly string[];
   readonly jobs: number;
   readonly maxDifferences: number;
 }
@@ -98,7 +104,7 @@ async function prepare(
   context: CommandContext,
   connection: Connection,
   node: NodeInfo,
-  tableNames: readonly string[],
+  { tableNames, sequenceNames }: Pick<Work, 'tableNames' | 'sequenceNames'>,
   { jobs, maxDifferences, waitMs }: { jobs: number; maxDifferences: number; waitMs: number },
 ): Promise<Work> {
   const { config, connect, signal } = context;
@@ -124,6 +130,7 @@ async function prepare(
     },
     workerName: node.workerName,
     tableNames,
+    sequenceNames,
     jobs,
     maxDifferences,
   };
@@ -142,8 +149,11 @@ function refuseMerging({ combinedQueue, nodeName }: NodeInfo): void {
 async function show(work: Work, given: readonly RepairItem[] | undefined): Promise<ExitCode> {
   const { context, connection, ports, options } = work;
   const { output } = context;
-  const found = given === undefined ? await differencesOf(work, true) : { items: given, isChecked: true };
-  const { items } = found;
+  const found =
+    given === undefined ? await differencesOf(work, true) : { items: given, behind: [], isChecked: true };
+  const { items, behind } = found;
+  for (const sequence of behind) output.print(setvalStatement(sequence));
+  if (items.length === 0 && behind.length > 0) return 2;
   if (items.length === 0) {
     output.print('-- Nothing to repair.');
     return found.isChecked ? 0 : 3;
@@ -181,7 +191,7 @@ async function show(work: Work, given: readonly RepairItem[] | undefined): Promi
 
 /** Writes, and compares again. */
 async function apply(work: Work, given: readonly RepairItem[] | undefined): Promise<ExitCode> {
-  const { context, ports, options, tableNames, workerName } = work;
+  const { context, connection, ports, options, tableNames, workerName } = work;
   const { output } = context;
   const done = new Map<string, TableRepair>();
   const parked = await parkedAmong(work);
@@ -199,8 +209,13 @@ async function apply(work: Work, given: readonly RepairItem[] | undefined): Prom
     output.print(repairLine(tableName, repair, repair.refusals.length > 0 ? 'stays parked' : 'goes on'));
   }
   const others = { ...work, tableNames: tableNames.filter((name) => !parked.includes(name)) };
-  if (others.tableNames.length > 0) {
-    const items = given ?? (await differencesOf(others, false)).items;
+  if (others.tableNames.length + others.sequenceNames.length > 0) {
+    const { items, behind } =
+      given === undefined ? await differencesOf(others, false) : { items: given, behind: [] };
+    for (const sequence of behind) {
+      await connection.query(setvalStatement(sequence));
+      output.print(`${sequence.name}: set to ${sequence.values?.provider}`);
+    }
     const own = items.filter(({ tableName }) => !parked.includes(tableName));
     if (own.length > 0) {
       for (const [tableName, repair] of await repairTables(ports, options, own)) {
@@ -250,11 +265,20 @@ async function untilInSync({ context, connection, options }: Work, names: readon
   }
 }
 
+interface Found {
+  readonly items: readonly RepairItem[];
+  /** The sequences that are behind. */
+  readonly behind: readonly SequenceComparison[];
+  readonly isChecked: boolean;
+}
+
+/** A sequence goes forward only, as by replication: the two cannot cross. */
+function setvalStatement({ name, values }: SequenceComparison): string {
+  return `select setval(${quoteLiteral(quoteName(name))}, ${values?.provider});`;
+}
+
 /** All that differs, by a compare of its own; what cannot be checked is printed. */
-async function differencesOf(
-  work: Work,
-  takesParked: boolean,
-): Promise<{ readonly items: readonly RepairItem[]; readonly isChecked: boolean }> {
+async function differencesOf(work: Work, takesParked: boolean): Promise<Found> {
   const { ports, context, maxDifferences } = work;
   const items: RepairItem[] = [];
   const display = new CompareDisplay(context.output, ({ tableName, verdict }) =>
@@ -280,9 +304,13 @@ async function differencesOf(
       context.output.print(`-- ${tableName}: more rows differ than are repaired at once.`);
     }
   }
-  return { items, isChecked: comparison.tables.every(({ verdict }) => verdict.kind !== 'not checked') };
+  const behind = comparison.sequences.filter(({ verdict }) => verdict.kind === 'different');
+  const isChecked = [...comparison.tables, ...comparison.sequences].every(
+    ({ verdict }) => verdict.kind !== 'not checked',
+  );
+  return { items, behind, isChecked };
 }
 
-function compareOptions({ options, tableNames, jobs }: Work) {
-  return { ...options, tableNames, countOnly: false, jobs, chunkRows: CHUNK_ROWS };
+function compareOptions({ options, tableNames, sequenceNames, jobs }: Work) {
+  return { ...options, tableNames, sequenceNames, countOnly: false, jobs, chunkRows: CHUNK_ROWS };
 }
