@@ -41,6 +41,8 @@ const MODULES: Readonly<Record<string, () => Promise<CommandModule>>> = {
   'wait-root': () => import('./commands/wait-root.js'),
   'wait-provider': () => import('./commands/wait-provider.js'),
   compare: () => import('./commands/compare.js'),
+  repair: () => import('./commands/repair.js'),
+  fkeys: () => import('./commands/fkeys.js'),
 };
 
 export const VERBS: readonly string[] = Object.keys(MODULES);

@@ -161,7 +161,7 @@ function numberWithoutScale(value: string): string {
 }
 
 /** The text of the type's output function, which is what an event holds; a cast to text is another for some types. */
-function outputText(value: string): string {
+export function outputText(value: string): string {
   return `case when ${value} is distinct from null then format('%s', ${value}) end`;
 }
 

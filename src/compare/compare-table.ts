@@ -1,6 +1,7 @@
 import { sqlstateOf } from '../db/sqlstate.js';
 import type { ErrorCode } from '../errors/catalogue.js';
 import { ReplicateError } from '../errors/replicate-error.js';
+import type { TickId } from '../queue/ids.js';
 import {
   type Checksum,
   differentBuckets,
@@ -14,14 +15,16 @@ import {
   totalOf,
 } from './buckets.js';
 import type { Sides } from './canonical-value.js';
-import { narrow } from './narrow.js';
+import { type CustomQuery, runCustomQuery } from './custom-query.js';
+import { narrow, type WantedDifferences } from './narrow.js';
 import { PIECE_PAGES } from './pieces.js';
+import type { ReadPace } from './read-pace.js';
 import type { ReaderPool } from './reader-pool.js';
 import type { RowDifferences } from './row-differences.js';
 import { countAllRows, readAllKeyBounds, readSizes, type ScanParts, scanAllBuckets } from './scan-parts.js';
 import { positionOf } from './scan-sql.js';
 import type { ScanSide } from './scan-table.js';
-import type { SidePlan, TablePlan } from './table-plan.js';
+import type { KeyRange, SidePlan, TablePlan } from './table-plan.js';
 import type { TableSize } from './table-shape.js';
 
 export type TableVerdict =
@@ -37,6 +40,10 @@ export type TableVerdict =
 
 export interface TableComparison {
   readonly tableName: string;
+  /** What the query of compare_sql gave, as texts, instead of the totals. */
+  readonly customResults?: Sides<string> | undefined;
+  /** The tick of the last rows that were compared. */
+  readonly tick?: TickId | undefined;
   /** Undefined when the table was not read. When rows were only counted the sums are 0. */
   readonly totals: Sides<Checksum> | undefined;
   readonly seconds: number;
@@ -50,10 +57,16 @@ export interface CompareTableOptions {
   /** Of a table that several queues feed: its other sources. The subscriber must have the union of all. */
   readonly otherSources?: readonly { readonly plan: SidePlan; readonly readers: ReaderPool }[] | undefined;
   readonly countOnly: boolean;
+  /** Who is told of every difference; undefined: the first keys are enough. */
+  readonly differences?: WantedDifferences | undefined;
   /** Rows in a bucket, on average. */
   readonly chunkRows: number;
   /** Pages that one statement reads; for tests. */
   readonly piecePages?: number | undefined;
+  /** Holds each side to a number of rows a second. */
+  readonly paces?: Sides<ReadPace> | undefined;
+  /** Londiste's way: a query whose one row is compared instead of the rows. */
+  readonly customQuery?: CustomQuery | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called as the scan goes on with the rows that were read, estimated. */
   readonly onRows?: ((rows: number) => void) | undefined;
@@ -80,6 +93,16 @@ export async function compareTable(plan: TablePlan, options: CompareTableOptions
   });
   const sides = scanSides(plan, options);
   try {
+    if (options.customQuery !== undefined) {
+      const customResults = await runCustomQuery(plan, options.readers, options.customQuery);
+      const isSame = customResults.provider === customResults.subscriber;
+      const { missingColumns } = plan;
+      const verdict: TableVerdict =
+        isSame && missingColumns.length === 0
+          ? { kind: 'equal' }
+          : { kind: 'different', missingColumns, differences: undefined };
+      return { ...done(undefined, verdict), customResults };
+    }
     const [provider, subscriber] = await Promise.all([
       readSizes(sides.provider),
       readSizes(sides.subscriber),
@@ -87,11 +110,12 @@ export async function compareTable(plan: TablePlan, options: CompareTableOptions
     const sizes = { provider, subscriber };
     const scanned = options.countOnly
       ? await countBoth(sides, sizes)
-      : await checksumBoth(sides, sizes, options.chunkRows);
+      : await checksumBoth(sides, sizes, options.chunkRows, plan.range);
     const { totals, different } = scanned;
     const isSame = isSameChecksum(totals.provider, totals.subscriber) && different.length === 0;
     if (isSame && plan.missingColumns.length === 0) return done(totals, { kind: 'equal' });
-    const differences = different.length === 0 ? undefined : await narrow(sides, different);
+    const differences =
+      different.length === 0 ? undefined : await narrow(sides, different, options.differences);
     return done(totals, { kind: 'different', missingColumns: plan.missingColumns, differences });
   } catch (error) {
     options.signal?.throwIfAborted();
@@ -109,13 +133,20 @@ function notChecked(error: unknown): TableVerdict {
 }
 
 function scanSides(plan: TablePlan, options: CompareTableOptions): Sides<ScanParts> {
+  const paceOf = (side: SidePlan) =>
+    side === plan.sides.subscriber ? options.paces?.subscriber : options.paces?.provider;
+  const piecePages = (side: SidePlan) =>
+    options.piecePages ??
+    Math.min(PIECE_PAGES, paceOf(side)?.pagesAtOnce(catalogueSize(side)) ?? PIECE_PAGES);
   const scanSide = (side: SidePlan, readers: ReaderPool): ScanSide => ({
     plan: side,
     position: positionOf(plan),
     readers,
-    piecePages: options.piecePages ?? PIECE_PAGES,
+    piecePages: piecePages(side),
     signal: options.signal,
-    onProgress: (part) => options.onRows?.(part * side.shape.rowCount),
+    range: plan.range,
+    pace: paceOf(side),
+    onProgress: (part) => options.onRows?.(part * (plan.range?.part ?? 1) * side.shape.rowCount),
   });
   const others = options.otherSources ?? [];
   return {
@@ -125,6 +156,12 @@ function scanSides(plan: TablePlan, options: CompareTableOptions): Sides<ScanPar
     ],
     subscriber: [scanSide(plan.sides.subscriber, options.readers.subscriber)],
   };
+}
+
+/** From the catalogue, good enough for how much is read at once. */
+function catalogueSize({ shape: { rowCount, storage } }: SidePlan): TableSize {
+  const density = Math.max(1, ...storage.map((piece) => piece.density));
+  return { rowCount, pageCount: rowCount / density };
 }
 
 interface Scanned {
@@ -150,10 +187,12 @@ async function checksumBoth(
   sides: Sides<ScanParts>,
   sizes: Sides<readonly TableSize[]>,
   chunkRows: number,
+  range: KeyRange | undefined,
 ): Promise<Scanned> {
-  const keys = sides.provider[0]?.position === 'integer key' ? await findKeys(sides) : undefined;
+  const isKeyed = sides.provider[0]?.position === 'integer key';
+  const keys = isKeyed ? (range?.interval ?? (await findKeys(sides))) : undefined;
   const interval = keys ?? HASH_INTERVAL;
-  const rows = Math.max(rowsOf(sizes.provider), rowsOf(sizes.subscriber));
+  const rows = Math.max(rowsOf(sizes.provider), rowsOf(sizes.subscriber)) * (range?.part ?? 1);
   const most = keys === undefined ? MOST_HASH_BUCKETS : MOST_KEY_BUCKETS;
   const shift = shiftFor(interval, Math.max(1, Math.min(most, Math.ceil(rows / chunkRows))));
   const [provider, subscriber] = await Promise.all([
@@ -168,6 +207,14 @@ async function checksumBoth(
 
 function rowsOf(sizes: readonly TableSize[]): number {
   return sizes.reduce((sum, size) => sum + size.rowCount, 0);
+}
+
+/** The keys of a table on both sides; undefined when it has no integer key, or no rows. */
+export async function readKeyInterval(
+  plan: TablePlan,
+  options: CompareTableOptions,
+): Promise<Interval | undefined> {
+  return plan.hasIntegerKey ? findKeys(scanSides(plan, options)) : undefined;
 }
 
 /** The keys of both sides together; a row without a key counts as key 0. */

@@ -1,6 +1,6 @@
 import { type DifferentBucket, differentBuckets, shiftFor } from './buckets.js';
 import type { Sides } from './canonical-value.js';
-import { RowDifferenceCollector, type RowDifferences } from './row-differences.js';
+import { type DifferenceSink, RowDifferenceCollector, type RowDifferences } from './row-differences.js';
 import { readAllRows, type ScanParts, scanAllIntervals } from './scan-parts.js';
 
 /** Rows of one side that are fetched at a time. */
@@ -14,23 +14,32 @@ const MOST_READS_BY_KEY = 16;
 /** Each read of a range of hashes goes through the whole table. */
 const MOST_READS_BY_HASH = 4;
 
+/** Who wants all differences, and not only the first of each kind. */
+export interface WantedDifferences {
+  readonly sink: DifferenceSink;
+  /** Keys that are taken; the rest is not looked for. */
+  readonly most: number;
+}
+
 /**
  * Finds the rows behind buckets that differ.
  *
- * Bounded in memory and work: it stops when it has the first keys of all three kinds, or after a number of reads. The
- * result then says that it is not complete.
+ * Bounded in memory and work: it stops when it has the first keys of all three kinds, or after a number of reads; when
+ * all are wanted, after as many keys. The result then says that it is not complete.
  */
 export async function narrow(
   sides: Sides<ScanParts>,
   different: readonly DifferentBucket[],
+  wanted?: WantedDifferences,
 ): Promise<RowDifferences> {
   const collector = new RowDifferenceCollector();
-  const hasIndex = sides.provider[0]?.position === 'integer key';
-  let readsLeft = hasIndex ? MOST_READS_BY_KEY : MOST_READS_BY_HASH;
+  let readsLeft = wanted === undefined ? mostReads(sides) : Number.POSITIVE_INFINITY;
+  let keysLeft = wanted?.most ?? Number.POSITIVE_INFINITY;
   let open = [...different];
   let isComplete = true;
   while (open.length > 0) {
-    if (readsLeft === 0 || collector.isFull) return collector.toDifferences(false);
+    const isEnough = wanted === undefined ? collector.isFull : keysLeft <= 0;
+    if (readsLeft === 0 || isEnough) return collector.toDifferences(false);
     readsLeft--;
     const [first, ...rest] = open as [DifferentBucket, ...DifferentBucket[]];
     if (first.rows > FETCHED_ROWS && first.interval.high > first.interval.low) {
@@ -47,11 +56,19 @@ export async function narrow(
     if (provider.length > FETCHED_ROWS || subscriber.length > FETCHED_ROWS) {
       // More different rows at one position than fit: the two lists may end at different rows.
       isComplete = false;
-    } else {
-      collector.add(provider, subscriber);
+      continue;
     }
+    const found = collector.add(provider, subscriber);
+    if (wanted === undefined) continue;
+    if (found.length > keysLeft) isComplete = false;
+    await wanted.sink(found.slice(0, Math.max(0, keysLeft)));
+    keysLeft -= found.length;
   }
   return collector.toDifferences(isComplete);
+}
+
+function mostReads(sides: Sides<ScanParts>): number {
+  return sides.provider[0]?.position === 'integer key' ? MOST_READS_BY_KEY : MOST_READS_BY_HASH;
 }
 
 async function split(sides: Sides<ScanParts>, bucket: DifferentBucket): Promise<DifferentBucket[]> {

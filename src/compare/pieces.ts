@@ -5,6 +5,8 @@ import type { SidePlan } from './table-plan.js';
 /** 64 MB: a second or less of work, so that progress is seen and all readers are busy to the end. */
 export const PIECE_PAGES = 8_192;
 const MOST_PIECES = 512;
+/** A group of keys is cut into so many. */
+const RANGE_PIECES = 8;
 /** Since version 14 a range of row addresses is read without the rest of the table. */
 const RANGE_OF_PAGES_SINCE = 140_000;
 /** Below it, a range of keys is spread over the whole table and would read all of it. */
@@ -20,7 +22,11 @@ export function cutIntoPieces(
   size: { readonly pageCount: number; readonly piecePages: number },
   serverVersion: number,
   keys: Interval | undefined,
+  isRange = false,
 ): Piece[] {
+  // The rows of a range of keys are found by the index, wherever they are.
+  if (isRange && keys !== undefined)
+    return pieces(side.keyReferences[0] as string, keyBounds(keys, RANGE_PIECES), true);
   const { isPartitioned } = side.shape;
   const { pageCount, piecePages } = size;
   const count = Math.min(MOST_PIECES, Math.ceil(pageCount / piecePages));

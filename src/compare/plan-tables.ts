@@ -21,6 +21,8 @@ export interface PlanOptions {
   readonly mergedTables?: ReadonlyMap<string, readonly MergedPart[]> | undefined;
   /** What the ini file tells the handlers of the tables. */
   readonly handlers: HandlerSettings;
+  /** Parked tables of the subscriber are planned as well: for a repair that takes them up again. */
+  readonly takesParked?: boolean | undefined;
 }
 
 /**
@@ -32,7 +34,7 @@ export async function planTables(
   ports: Pick<SnapshotPorts, 'otherSources'>,
   options: PlanOptions,
 ): Promise<(UnionPlan | TableComparison)[]> {
-  const plans = await planOneQueue(pair.readers, options.queueName, options.tableNames, options.handlers);
+  const plans = await planOneQueue(pair.readers, options.queueName, options.tableNames, options);
   const { mergedTables } = options;
   if (mergedTables === undefined) return plans;
   const others = new Map<string, SourcePlans>();
@@ -40,7 +42,7 @@ export async function planTables(
     const provider = pair.otherSources[index] as ReaderPool;
     const names = [...mergedTables.values()].flat().filter((part) => part.queueName === queueName);
     const tableNames = [...new Set(names.map(({ tableName }) => tableName))];
-    const found = await planOneQueue({ ...pair.readers, provider }, queueName, tableNames, options.handlers);
+    const found = await planOneQueue({ ...pair.readers, provider }, queueName, tableNames, options);
     others.set(queueName, { provider, plans: new Map(found.map((plan) => [plan.tableName, plan])) });
   }
   return plans.map((plan) => uniteSources(plan, mergedTables.get(plan.tableName) ?? [], others));
@@ -97,7 +99,7 @@ async function planOneQueue(
   readers: Sides<ReaderPool>,
   queueName: string,
   tableNames: readonly string[],
-  handlers: HandlerSettings,
+  { handlers, takesParked }: PlanOptions,
 ): Promise<(TablePlan | TableComparison)[]> {
   const [provider, subscriber] = await Promise.all([
     readSide(readers.provider, queueName, tableNames),
@@ -105,7 +107,7 @@ async function planOneQueue(
   ]);
   return tableNames.map((tableName) => {
     const table = subscriber.tables.get(tableName);
-    const obstacle = findObstacle(provider.tables.get(tableName), table, handlers);
+    const obstacle = findObstacle(provider.tables.get(tableName), table, handlers, takesParked);
     if (obstacle !== undefined) return notChecked(tableName, obstacle);
     const shapes = { provider: provider.shapes.get(tableName), subscriber: subscriber.shapes.get(tableName) };
     if (shapes.provider === undefined) return notChecked(tableName, missing('provider'));

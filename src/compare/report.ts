@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { ExitCode } from '../errors/catalogue.js';
 import type { Checksum } from './buckets.js';
+import type { SequenceComparison } from './compare-sequences.js';
 import type { TableComparison, TableVerdict } from './compare-table.js';
 import type { Comparison } from './compare-tables.js';
 import type { RowList } from './row-differences.js';
+import type { RowKey } from './row-key.js';
 
 /** The result of one table as lines for a person; the first one begins with the table's name. */
 export function tableLines(comparison: TableComparison, countOnly: boolean): string[] {
-  const { tableName, totals, seconds, verdict, ignoredColumns = [] } = comparison;
+  const { tableName, totals, customResults, seconds, verdict, ignoredColumns = [] } = comparison;
   if (verdict.kind === 'not checked') {
     return [`${tableName}: NOT CHECKED: ${verdict.reason} (${verdict.code})`];
   }
@@ -18,6 +20,9 @@ export function tableLines(comparison: TableComparison, countOnly: boolean): str
     lines.push(`    provider:   ${totalText(totals.provider, countOnly)}`);
     lines.push(`    subscriber: ${totalText(totals.subscriber, countOnly)}`);
   }
+  if (customResults !== undefined) {
+    lines.push(`    provider:   ${customResults.provider}`, `    subscriber: ${customResults.subscriber}`);
+  }
   if (ignoredColumns.length > 0) {
     lines.push(`    not compared, for the provider's trigger ignores them: ${ignoredColumns.join(', ')}`);
   }
@@ -25,19 +30,71 @@ export function tableLines(comparison: TableComparison, countOnly: boolean): str
   return lines;
 }
 
-/** The last line. */
-export function summaryLine(comparison: Comparison): string {
+/** The result of one sequence as a line for a person; nothing of one that is not behind. */
+export function sequenceLines({ name, values, verdict }: SequenceComparison): string[] {
+  switch (verdict.kind) {
+    case 'equal':
+      return [];
+    case 'not checked':
+      return [`${name}: NOT CHECKED: ${verdict.reason} (${verdict.code})`];
+    case 'different':
+      return [
+        `${name}: BEHIND: the sequence is at ${values?.subscriber} here and has come to ${values?.provider} on the provider`,
+      ];
+  }
+}
+
+/** The last line. `scope`: what of the tables was compared where that is not all, such as "a sample of 5 %". */
+export function summaryLine(comparison: Comparison, scope?: string): string {
   const { different, notChecked } = countVerdicts(comparison);
-  const total = comparison.tables.length;
-  const compared = `${total} ${total === 1 ? 'table' : 'tables'} compared at tick ${comparison.tick}`;
+  const { firstTick, tick, tables, sequences } = comparison;
+  const counts = [
+    counted(tables.length, 'table'),
+    ...(sequences.length === 0 ? [] : [counted(sequences.length, 'sequence')]),
+  ];
+  const ticks = firstTick === tick ? `tick ${tick}` : `ticks ${firstTick} to ${tick}`;
+  const compared = `${counts.join(' and ')} compared at ${ticks}${scope === undefined ? '' : ` (${scope})`}`;
   if (different === 0 && notChecked === 0) return `${compared}: all equal`;
-  return `${compared}: ${different} different, ${notChecked} not checked`;
+  const unknown = [
+    ...tables.filter(({ verdict }) => verdict.kind === 'not checked').map(({ tableName }) => tableName),
+    ...sequences.filter(({ verdict }) => verdict.kind === 'not checked').map(({ name }) => name),
+  ];
+  const names = unknown.length === 0 ? '' : ` (${unknown.join(', ')})`;
+  return `${compared}: ${different} different, ${notChecked} not checked${names}`;
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** The verdict in a few words for `status`: what differs in numbers, or why it was not checked. No values. */
+export function verdictDetail(verdict: TableVerdict): string | null {
+  switch (verdict.kind) {
+    case 'equal':
+      return null;
+    case 'not checked':
+      return verdict.reason;
+    case 'different': {
+      const { missingColumns, differences } = verdict;
+      const least = differences?.isComplete === false ? 'at least ' : '';
+      const parts = [
+        ...(missingColumns.length > 0 ? [`columns missing: ${missingColumns.join(', ')}`] : []),
+        ...(differences === undefined
+          ? []
+          : (['changed', 'missing', 'extra'] as const).flatMap((kind) =>
+              differences[kind].count > 0n ? [`${least}${differences[kind].count} ${kind}`] : [],
+            )),
+      ];
+      return parts.length === 0 ? null : parts.join(', ');
+    }
+  }
 }
 
 /** The whole result for a program; counts as texts where JavaScript's numbers could not hold them. */
 export function comparisonJson(comparison: Comparison, countOnly: boolean): unknown {
   return {
     tick: comparison.tick.toString(),
+    ...(comparison.firstTick === comparison.tick ? {} : { firstTick: comparison.firstTick.toString() }),
     ...countVerdicts(comparison),
     tables: comparison.tables.map((table) => ({
       table: table.tableName,
@@ -52,8 +109,10 @@ export function comparisonJson(comparison: Comparison, countOnly: boolean): unkn
       ...(table.ignoredColumns === undefined || table.ignoredColumns.length === 0
         ? {}
         : { ignoredColumns: table.ignoredColumns }),
+      ...(table.customResults === undefined ? {} : table.customResults),
       ...verdictJson(table.verdict),
     })),
+    ...(comparison.sequences.length === 0 ? {} : { sequences: comparison.sequences.map(sequenceJson) }),
   };
 }
 
@@ -64,11 +123,23 @@ export function comparisonJson(comparison: Comparison, countOnly: boolean): unkn
 export function exitCodeOf(comparison: Comparison): ExitCode {
   const { different, notChecked } = countVerdicts(comparison);
   if (different > 0) return 2;
-  return notChecked > 0 || comparison.tables.length === 0 ? 3 : 0;
+  return notChecked > 0 || comparison.tables.length + comparison.sequences.length === 0 ? 3 : 0;
 }
 
-function countVerdicts({ tables }: Comparison) {
-  const count = (kind: TableVerdict['kind']) => tables.filter((table) => table.verdict.kind === kind).length;
+function sequenceJson({ name, values, verdict }: SequenceComparison) {
+  return {
+    sequence: name,
+    verdict: verdict.kind,
+    ...(values === undefined
+      ? {}
+      : { provider: values.provider.toString(), subscriber: values.subscriber.toString() }),
+    ...(verdict.kind === 'not checked' ? { code: verdict.code, reason: verdict.reason } : {}),
+  };
+}
+
+function countVerdicts({ tables, sequences }: Comparison) {
+  const count = (kind: TableVerdict['kind']) =>
+    [...tables, ...sequences].filter(({ verdict }) => verdict.kind === kind).length;
   return { equal: count('equal'), different: count('different'), notChecked: count('not checked') };
 }
 
@@ -97,9 +168,15 @@ function rowListText(list: RowList): string {
   return `${rows}, key ${list.keys.map(keyText).join(', ')}${more}`;
 }
 
+const KEY_TEXT_LENGTH = 100;
+
 /** JSON quotes what would not be seen, such as a space at the end. */
-function keyText(key: readonly string[]): string {
-  const parts = key.map((text) => (/^[\w.:+-]+$/.test(text) ? text : JSON.stringify(text)));
+export function keyText(key: RowKey): string {
+  const parts = key.map((text) => {
+    if (text === null) return 'null';
+    const short = text.length > KEY_TEXT_LENGTH ? `${text.slice(0, KEY_TEXT_LENGTH)}…` : text;
+    return /^[\w.:+-]+$/.test(short) ? short : JSON.stringify(short);
+  });
   return parts.length === 1 ? (parts[0] as string) : `(${parts.join(', ')})`;
 }
 

@@ -1,4 +1,5 @@
 import { smallerOf } from './buckets.js';
+import type { RowKey } from './row-key.js';
 import type { FoundRow } from './scan-table.js';
 
 const KEPT_KEYS = 10;
@@ -6,9 +7,23 @@ const KEPT_KEYS = 10;
 /** Rows that differ in one way. */
 export interface RowList {
   readonly count: bigint;
-  /** Keys of the first ones found, each the texts of the key's columns; none without a key. */
-  readonly keys: readonly (readonly string[])[];
+  /** Keys of the first ones found; none without a key. */
+  readonly keys: readonly RowKey[];
 }
+
+export type DifferenceKind = 'changed' | 'missing' | 'extra';
+
+/** One key, or without a key one kind of row, that is not the same on both sides. */
+export interface RowDifference {
+  readonly kind: DifferenceKind;
+  readonly key: RowKey | null;
+  /** Without a key: the md5 of the row, as this comparison sees it. */
+  readonly rowHash: string | null;
+  readonly rows: bigint;
+}
+
+/** Takes differences as they are found, in no order; what it returns is waited for. */
+export type DifferenceSink = (differences: readonly RowDifference[]) => Promise<void>;
 
 /** Rows that are not the same on both sides. */
 export interface RowDifferences {
@@ -31,18 +46,26 @@ export class RowDifferenceCollector {
     return Object.values(this.#lists).every((list) => list.isFull);
   }
 
-  /** Compares all rows of some positions, the same ones on both sides. */
-  add(provider: readonly FoundRow[], subscriber: readonly FoundRow[]): void {
+  /** Compares all rows of some positions, the same ones on both sides. Returns what differs. */
+  add(provider: readonly FoundRow[], subscriber: readonly FoundRow[]): RowDifference[] {
+    const found: RowDifference[] = [];
     for (const [left, right] of pairById(provider, subscriber)) {
       const onlyLeft = countOthers(left, right);
       const onlyRight = countOthers(right, left);
-      const hasKey = (left[0] ?? right[0])?.key !== null;
-      const changed = hasKey ? smallerOf(onlyLeft, onlyRight) : 0n;
-      const key = (left[0] ?? right[0])?.key ?? undefined;
-      this.#lists.changed.add(changed, key);
-      this.#lists.missing.add(onlyLeft - changed, key);
-      this.#lists.extra.add(onlyRight - changed, key);
+      const { key, id } = (left[0] ?? right[0]) as FoundRow;
+      const changed = key === null ? 0n : smallerOf(onlyLeft, onlyRight);
+      const rowHash = key === null ? id : null;
+      for (const [kind, rows] of [
+        ['changed', changed],
+        ['missing', onlyLeft - changed],
+        ['extra', onlyRight - changed],
+      ] as const) {
+        if (rows <= 0n) continue;
+        this.#lists[kind].add(rows, key);
+        found.push({ kind, key, rowHash, rows });
+      }
     }
+    return found;
   }
 
   toDifferences(isComplete: boolean): RowDifferences {
@@ -53,7 +76,7 @@ export class RowDifferenceCollector {
 
 class KeptRows {
   #count = 0n;
-  readonly #keys: (readonly string[])[] = [];
+  readonly #keys: RowKey[] = [];
 
   get isFull(): boolean {
     return this.#keys.length >= KEPT_KEYS;
@@ -63,10 +86,9 @@ class KeptRows {
     return { count: this.#count, keys: this.#keys };
   }
 
-  add(rows: bigint, key: readonly string[] | undefined): void {
-    if (rows <= 0n) return;
+  add(rows: bigint, key: RowKey | null): void {
     this.#count += rows;
-    if (key !== undefined && !this.isFull) this.#keys.push(key);
+    if (key !== null && !this.isFull) this.#keys.push(key);
   }
 }
 

@@ -1,7 +1,7 @@
 import { quoteName } from '../db/identifier.js';
 import { isWholeTable, selectedSql } from '../handlers/row-selection.js';
 import type { Interval } from './buckets.js';
-import { rowBytes } from './canonical-value.js';
+import { outputText, rowBytes } from './canonical-value.js';
 import type { SidePlan, TablePlan } from './table-plan.js';
 import { kindOfValue } from './value-type.js';
 
@@ -35,11 +35,11 @@ export function bucketSql(
 }
 
 export function countSql(side: SidePlan, piece: Piece): string {
-  return `select count(*) as rows from ${source(side)}${conditions([piece])}`;
+  return `select count(*) as rows from ${source(side)}${conditions([...side.filters, piece])}`;
 }
 
 /**
- * The rows of some intervals: id (tells rows of one key), row_hash, key (texts for a person, cut short), rows (how many
+ * The rows of some intervals: id (tells rows of one key), row_hash, key (texts of its columns), rows (how many
  * are alike). At most `limit` of them, lowest positions first.
  */
 export function rowsSql(
@@ -48,7 +48,7 @@ export function rowsSql(
   intervals: readonly Interval[],
   limit: number,
 ): string {
-  const keyTexts = side.keyReferences.map((key) => `left(${key}::text, ${KEY_TEXT_LENGTH})`);
+  const keyTexts = side.keyReferences.map(outputText);
   const extra = [
     `${keyTexts.length === 0 ? 'null::text[]' : `array[${keyTexts.join(', ')}]`} as key`,
     `${keyTexts.length === 0 ? 'null::text' : `md5(${rowBytes(side.keyValues)})`} as id`,
@@ -67,8 +67,6 @@ export function keyBoundsSql(side: SidePlan): string {
   return `select min(${key})::int8 as low, max(${key})::int8 as high from ${source(side)}`;
 }
 
-const KEY_TEXT_LENGTH = 100;
-
 function positionedRows(
   side: SidePlan,
   position: Position,
@@ -81,7 +79,7 @@ function positionedRows(
   if (extra.length > 0) names.push('h.key', 'h.id');
   // "offset 0" keeps the server from computing an md5 once for each place where it is used.
   return `select ${names.join(', ')}
-            from (select ${columns.join(', ')} from ${source(side)}${conditions(where)} offset 0) as h`;
+            from (select ${columns.join(', ')} from ${source(side)}${conditions([...side.filters, ...where])} offset 0) as h`;
 }
 
 /** What the position is made of, so that nothing is computed twice. */
@@ -127,15 +125,16 @@ function within(intervals: readonly Interval[]): string {
   return ` where ${parts.join(' or ')}`;
 }
 
-function source(side: SidePlan): string {
+/** What is read of the table, as `t`. */
+export function source(side: SidePlan, extra: readonly string[] = []): string {
   const { selection, shape } = side;
-  if (isWholeTable(selection)) {
+  if (isWholeTable(selection) && extra.length === 0) {
     return `${shape.isPartitioned ? '' : 'only '}${quoteName(shape.destTable)} as t`;
   }
   const columns = shape.columns.map(({ name, type }) => ({ name, kind: kindOfValue(type) }));
   const table = { name: shape.destTable, isPartitioned: shape.isPartitioned };
   // The server merges it with the query around it, so that indexes and ranges of addresses are used all the same.
-  return `(${selectedSql(selection, columns, table, ['ctid'])}) as t`;
+  return `(${selectedSql(selection, columns, table, ['ctid', ...extra])}) as t`;
 }
 
 function conditions(where: readonly Piece[]): string {

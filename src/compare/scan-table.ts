@@ -3,9 +3,11 @@ import { ReplicateError } from '../errors/replicate-error.js';
 import { useSettings } from '../handlers/selection-settings.js';
 import { type BucketSums, type Checksum, type Interval, mergeBuckets } from './buckets.js';
 import { cutIntoPieces } from './pieces.js';
+import type { ReadPace } from './read-pace.js';
 import type { ReaderPool } from './reader-pool.js';
+import type { RowKey } from './row-key.js';
 import { bucketSql, countSql, keyBoundsSql, type Piece, type Position, rowsSql } from './scan-sql.js';
-import type { SidePlan } from './table-plan.js';
+import type { KeyRange, SidePlan } from './table-plan.js';
 import { hasItsFiles, readTableSize, type TableSize } from './table-shape.js';
 
 /** One side of one table, with the readers of that side. Every read is of the side's snapshot. */
@@ -16,6 +18,10 @@ export interface ScanSide {
   /** Pages in a piece of a scan. */
   readonly piecePages: number;
   readonly signal: AbortSignal | undefined;
+  /** Only the rows of a range of keys are read, which is a part of the table. */
+  readonly range?: KeyRange | undefined;
+  /** Holds the side to a number of rows a second. */
+  readonly pace?: ReadPace | undefined;
   /** Called after each piece with the part of the table that it was, 0 to 1. */
   readonly onProgress: (part: number) => void;
 }
@@ -24,8 +30,8 @@ export interface ScanSide {
 export interface FoundRow {
   readonly id: string;
   readonly rowHash: string;
-  /** Texts of the key's columns; null without a key. */
-  readonly key: readonly string[] | null;
+  /** Texts of the key's columns, as the types' output functions give them; null without a key. */
+  readonly key: RowKey | null;
   readonly rows: bigint;
 }
 
@@ -95,9 +101,11 @@ async function scanPieces<T>(
     { pageCount: size.pageCount, piecePages: side.piecePages },
     side.readers.serverVersion,
     keys,
+    side.range !== undefined,
   );
   const outcomes = await Promise.allSettled(
     pieces.map(async (piece) => {
+      await side.pace?.take((size.rowCount * (side.range?.part ?? 1)) / pieces.length, side.signal);
       const result = await read(side, (reader) => readPiece(reader, piece));
       side.onProgress(1 / pieces.length);
       return result;
@@ -141,6 +149,6 @@ interface BucketRow extends Row {
 interface FoundRowRow extends Row {
   readonly id: string;
   readonly row_hash: string;
-  readonly key: readonly string[] | null;
+  readonly key: RowKey | null;
   readonly rows: bigint;
 }

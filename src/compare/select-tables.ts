@@ -33,15 +33,18 @@ export interface Obstacle {
 
 /**
  * What keeps a table from being compared, as both nodes have it at the tick; undefined when nothing does. What it is
- * compared by is the subscriber's handler; the provider's says which rows there are.
+ * compared by is the subscriber's handler; the provider's says which rows there are. `takesParked`: a parked table of the
+ * subscriber is none; its rows are those of an earlier tick and do not change.
  */
 export function findObstacle(
   provider: ReplicatedTable | undefined,
   subscriber: ReplicatedTable | undefined,
   settings: HandlerSettings,
+  takesParked = false,
 ): Obstacle | undefined {
+  const isTaken = takesParked && subscriber?.state.kind === 'parked' && !subscriber.state.isWaiting;
   return (
-    stateObstacle(subscriber, 'on this node') ??
+    (isTaken ? undefined : stateObstacle(subscriber, 'on this node')) ??
     stateObstacle(provider, 'on the provider') ??
     handlerObstacle(subscriber, settings) ??
     handlerObstacle(provider, ELSEWHERE)

@@ -41,12 +41,16 @@ export interface SnapshotPairOptions {
   readonly timeoutMs: number;
   /** The longest wait of a read for a lock. */
   readonly lockTimeoutMs: number;
+  /** The worker begins no batch until the pair is closed, for a minute at most: see repair-round.ts. */
+  readonly holdsWorker?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** Readers on both sides whose snapshots are of the same tick. */
 export interface SnapshotPair extends AsyncDisposable {
   readonly tick: TickId;
+  /** The tick of each queue that feeds the tables, this node's own among them. */
+  readonly ticks: ReadonlyMap<string, TickId>;
   readonly readers: Sides<ReaderPool>;
   /** Readers of the other sources, in their order: the subscriber's snapshot is that of their ticks too. */
   readonly otherSources: readonly ReaderPool[];
@@ -98,7 +102,8 @@ async function tryToOpen(
     for (const source of ports.otherSources ?? []) others.push(await ask(source));
     const subscribers = await sessions.openReaders(ports.connectSubscriber, options);
 
-    const tick = await makeTicks(ports, own, others, options.signal);
+    const ticks = await makeTicks(ports, own, others, options);
+    const tick = ticks.get(queueName) as TickId;
     const answer = await own.request.wait({ ...options, tick, deadline });
     if (answer.kind === 'failed') return answer;
     const imported = await importAll(ports, subscribers, answer.snapshot);
@@ -110,7 +115,7 @@ async function tryToOpen(
     const otherSources = await Promise.all(others.map((source) => openReaderPool(source.readers)));
     // The session of the request stays open to the end: the worker keeps the snapshot as long.
     const close = () => sessions.close();
-    outcome = { kind: 'open', pair: { tick, readers, otherSources, [Symbol.asyncDispose]: close } };
+    outcome = { kind: 'open', pair: { tick, ticks, readers, otherSources, [Symbol.asyncDispose]: close } };
     return outcome;
   } finally {
     if (outcome === undefined) await sessions.close();
@@ -128,11 +133,11 @@ async function makeTicks(
   ports: SnapshotPorts,
   own: AskedSource,
   others: readonly AskedSource[],
-  signal: AbortSignal | undefined,
-): Promise<TickId> {
+  { holdsWorker, signal }: SnapshotPairOptions,
+): Promise<ReadonlyMap<string, TickId>> {
   const sources = [own, ...others];
   const group = others.length === 0 ? undefined : { first: own.request, size: sources.length };
-  let ownTick: TickId | undefined;
+  const ticks = new Map<string, TickId>();
   for (const source of sources.toSorted((a, b) => (a.queueName < b.queueName ? -1 : 1))) {
     const { queueName, readers, request } = source;
     await using provider = await source.connectProvider();
@@ -140,12 +145,15 @@ async function makeTicks(
       queueName,
       readers,
       // Before the worker can see the tick, so that it cannot run past it unnoticed.
-      beforeCommit: (made) => request.commit(queueName, made, group),
+      beforeCommit: async (made) => {
+        await request.commit(queueName, made, group);
+        if (holdsWorker === true) await request.hold();
+      },
       signal,
     });
-    if (source === own) ownTick = tick;
+    ticks.set(queueName, tick);
   }
-  return ownTick as TickId;
+  return ticks;
 }
 
 /** A worker that ended meanwhile took the snapshot with it: that is worth another try. */

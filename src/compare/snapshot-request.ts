@@ -65,6 +65,11 @@ export class SnapshotRequest {
     ]);
   }
 
+  /** Has the worker stand still at the tick until `end`. To be called as `commit`, after it. */
+  async hold(): Promise<void> {
+    await this.#session.query('select pgcascade.hold_at_snapshot($1)', [this.#id]);
+  }
+
   /** Tells the worker that the snapshot is not needed any more. */
   async end(): Promise<void> {
     // Without it the worker finds out by the lock, which ends with the session.

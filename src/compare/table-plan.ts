@@ -1,5 +1,6 @@
 import { quoteIdentifier } from '../db/identifier.js';
 import { hasColumn, type RowSelection, WHOLE_TABLE } from '../handlers/row-selection.js';
+import type { Interval } from './buckets.js';
 import { canonicalValues, isInteger, type Sides } from './canonical-value.js';
 import type { ColumnShape, TableShape } from './table-shape.js';
 import { kindOfValue, typeOfKind } from './value-type.js';
@@ -9,20 +10,36 @@ export interface SidePlan {
   readonly shape: TableShape;
   /** What of the table is looked at: on the subscriber all, for there nothing else may be. */
   readonly selection: RowSelection;
+  /** Conditions over `t` without which a row is not looked at. */
+  readonly filters: readonly string[];
   /** Canonical values of the compared columns. */
   readonly values: readonly string[];
+  /** The compared columns themselves. */
+  readonly references: readonly string[];
   /** Canonical values of the key. */
   readonly keyValues: readonly string[];
   /** The key's columns themselves. */
   readonly keyReferences: readonly string[];
+  /** The types of the key's columns, as SQL. */
+  readonly keyTypes: readonly string[];
   /** How far the order of the key's first column follows the order on disk, -1 to 1. */
   readonly keyCorrelation: number;
+}
+
+/** A column that is compared, as the subscriber has it. */
+export interface PlannedColumn {
+  readonly name: string;
+  /** The subscriber computes it: a repair cannot write it. */
+  readonly isGenerated: boolean;
+  readonly isIdentityAlways: boolean;
 }
 
 /** How a table is compared: the same on both sides, column for column. */
 export interface TablePlan {
   readonly tableName: string;
   readonly sides: Sides<SidePlan>;
+  /** The compared columns, in the order of the sides' values. */
+  readonly columns: readonly PlannedColumn[];
   readonly keyColumns: readonly string[];
   /** The key is one integer column: chunks are ranges of it. Else chunks are ranges of a hash of the key or row. */
   readonly hasIntegerKey: boolean;
@@ -30,6 +47,15 @@ export interface TablePlan {
   readonly missingColumns: readonly string[];
   /** Columns of the provider that are not compared because no event has them. */
   readonly ignoredColumns: readonly string[];
+  /** Only these keys of the table, where it is compared in several groups. */
+  readonly range?: KeyRange | undefined;
+}
+
+/** Some of the integer keys of a table. */
+export interface KeyRange {
+  readonly interval: Interval;
+  /** About what part of the rows have them, 0 to 1. */
+  readonly part: number;
 }
 
 /**
@@ -65,6 +91,11 @@ export function planTable(
       provider: planSide(shapes.provider, selection, pairs, keyPairs, 'provider'),
       subscriber: planSide(shapes.subscriber, WHOLE_TABLE, pairs, keyPairs, 'subscriber'),
     },
+    columns: pairs.map(({ subscriber: { name, isGenerated, isIdentityAlways } }) => ({
+      name,
+      isGenerated,
+      isIdentityAlways,
+    })),
     keyColumns: keyPairs.map((pair) => pair.provider.name),
     hasIntegerKey:
       keyPairs.length === 1 &&
@@ -76,13 +107,17 @@ export function planTable(
   };
 }
 
+const TYPE_OF_KIND = { integer: 'bigint', uuid: 'uuid', text: 'text' } as const;
+
 /** The provider's columns as the subscriber has them. */
 function selectedColumns({ columns }: TableShape, selection: RowSelection): readonly ColumnShape[] {
   return columns
     .filter(({ name }) => hasColumn(selection, name))
     .map((column) => {
       const value = selection.values.get(column.name)?.('', kindOfValue(column.type));
-      return value === undefined ? column : { ...column, type: typeOfKind(value.kind), isGenerated: false };
+      if (value === undefined) return column;
+      const typeSql = TYPE_OF_KIND[value.kind];
+      return { ...column, type: typeOfKind(value.kind), typeSql, isGenerated: false };
     });
 }
 
@@ -102,9 +137,12 @@ function planSide(
   return {
     shape,
     selection,
+    filters: [],
     values: pairs.map((pair) => canonicalColumn(pair, side)),
+    references: pairs.map((pair) => columnReference(pair.provider.name)),
     keyValues: keyPairs.map((pair) => canonicalColumn(pair, side)),
     keyReferences: keyPairs.map((pair) => columnReference(pair.provider.name)),
+    keyTypes: keyPairs.map((pair) => pair[side].typeSql),
     keyCorrelation: keyPairs[0]?.[side].correlation ?? 0,
   };
 }

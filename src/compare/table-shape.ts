@@ -19,6 +19,10 @@ export interface TableShape {
 export interface ColumnShape {
   readonly name: string;
   readonly type: ValueType;
+  /** The declared type, as SQL. */
+  readonly typeSql: string;
+  /** Only `overriding system value` writes it. */
+  readonly isIdentityAlways: boolean;
   /** Computed by the server. */
   readonly isGenerated: boolean;
   /** How far the order of the values follows the order on disk, -1 to 1; 0 when it is not known. */
@@ -124,6 +128,8 @@ function toColumn(row: ColumnRow, types: ReadonlyMap<number, ValueType>): Column
   return {
     name: row.name,
     type: types.get(row.type) ?? { kind: 'scalar', oid: row.type },
+    typeSql: row.type_sql,
+    isIdentityAlways: row.identity_always,
     isGenerated: row.generated,
     correlation: row.correlation,
   };
@@ -165,6 +171,8 @@ interface ColumnRow extends Row {
   readonly table_oid: number;
   readonly name: string;
   readonly type: number;
+  readonly type_sql: string;
+  readonly identity_always: boolean;
   readonly generated: boolean;
   readonly correlation: number;
 }
@@ -172,6 +180,7 @@ interface ColumnRow extends Row {
 /** The catalogue of servers before version 12 has no attgenerated. */
 const COLUMN_SQL = `
     select a.attrelid as table_oid, a.attname::text as name, a.atttypid as type,
+           format_type(a.atttypid, a.atttypmod) as type_sql, a.attidentity = 'a' as identity_always,
            coalesce(to_jsonb(a) ->> 'attgenerated', '') <> '' as generated,
            coalesce(s.correlation, 0)::float8 as correlation
       from pg_attribute as a

@@ -143,6 +143,27 @@ const KEYS = [
       'From how many rows of one table and kind on they are written by COPY and from arrays, which the server reads faster than JSON.',
   },
   {
+    name: 'snapshot_max_age',
+    type: 'seconds',
+    default: '600',
+    minimum: 0,
+    sentence:
+      'compare begins nothing more with a snapshot that is older: the other tables, and the other keys of a large table, are compared at a later tick. 0: however long it takes.',
+  },
+  {
+    name: 'compare_sql',
+    type: 'text',
+    example: 'select count(1) as cnt, sum(hashtext(_COLS_::text)::bigint) as chksum from only _TABLE_',
+    sentence:
+      "A query whose one row compare compares instead of the rows themselves; _TABLE_ is the table's name, _COLS_ a row of its columns. Without it every row is compared exactly.",
+  },
+  {
+    name: 'compare_fmt',
+    type: 'text',
+    example: '%%(cnt)d rows, checksum=%%(chksum)s',
+    sentence: 'How compare prints the result of compare_sql.',
+  },
+  {
     name: 'conflict',
     type: 'choice',
     choices: ['park', 'stop', 'ignore-missing'],
@@ -175,8 +196,6 @@ const KEYS = [
 
 /** Keys of Londiste that are accepted without effect, so that the ini files people have go on working. */
 const IGNORED_KEYS: readonly string[] = [
-  'compare_fmt',
-  'compare_sql',
   'config_format',
   'connection_lifetime',
   'exception_grace',

@@ -60,6 +60,11 @@ export const ERRORS = {
     exitCode: 3,
     advice: 'Look at its logfile for what it does.',
   },
+  PC107: {
+    policy: 'refuse',
+    exitCode: 3,
+    advice: 'Check the path, and that you may read or write it.',
+  },
 
   // 2xx: servers and connections
   PC200: {
@@ -263,6 +268,11 @@ export const ERRORS = {
     policy: 'refuse',
     exitCode: 3,
     advice: 'Compare the table again; "compare TABLE" takes its name.',
+  },
+  PC504: {
+    policy: 'retry',
+    exitCode: 3,
+    advice: 'Nothing was written at that tick; run "repair" again.',
   },
 
   // 6xx: programs that read a queue

@@ -20,6 +20,7 @@ import {
   readSilentTables,
   type SchemaChange,
 } from '../replica/capture-plans.js';
+import { type CompareResult, readCompareResults } from '../replica/compare-results.js';
 import { readTables } from '../replica/table-list.js';
 import type { TableState } from '../replica/table-state.js';
 
@@ -95,6 +96,8 @@ export interface NodeStatus {
   readonly retention: RetentionStatus | null;
   /** Changes to its tables without `execute` in the last day, and captured tables whose triggers are off. Of a root only. */
   readonly capture: CaptureStatus | null;
+  /** What the last compare of each table and sequence found, by name. Of a root none. */
+  readonly compared: readonly CompareResult[];
 }
 
 /** Reads the status of the node of a queue; undefined when the database has no such node. Changes nothing. */
@@ -137,6 +140,7 @@ export async function readNodeStatus(
     ticker: node.nodeType === 'root' ? await readTicker(connection, queueName) : null,
     subscribers: isLeaf ? [] : (await readSubscribers(connection, queueName)).map(({ nodeName }) => nodeName),
     retention: isLeaf ? null : await readRetentionStatus(connection, queueName),
+    compared: isOurs && node.nodeType !== 'root' ? await readCompareResults(connection, queueName) : [],
     capture: isOurs && node.nodeType === 'root' ? await readCaptureStatus(connection, queueName) : null,
   };
 }

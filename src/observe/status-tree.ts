@@ -1,5 +1,6 @@
 import type { WorkerSign } from '../cascade/worker-sign.js';
 import type { Retention } from '../queue/retention.js';
+import type { CompareResult } from '../replica/compare-results.js';
 import { describeParked } from '../replica/table-state.js';
 import type { Lag } from './lag.js';
 import type { CaptureStatus, NodeStatus, RetentionStatus } from './node-status.js';
@@ -9,6 +10,8 @@ import type { StatusEntry, StatusReport } from './status.js';
 export interface TreeOptions {
   /** Show what each consumer holds back also where the queue has no budget, and the watermarks too. */
   readonly retention?: boolean;
+  /** Show the last compare of each table, not only of those that were not equal. */
+  readonly compared?: boolean;
   /** One line per node, with its first error only. */
   readonly compact?: boolean;
 }
@@ -131,6 +134,7 @@ export function details(entry: StatusEntry, options: TreeOptions = {}): string[]
     ...describeRetention(entry.retention, options),
     ...describeCapture(entry.capture),
     ...describeLeftOut(entry.leftOut),
+    ...describeCompared(entry, options),
     ...describeWorker(entry.worker),
     ...(ticker?.isLate === true ? ['ERROR: no tick is made; is the ticker running?'] : []),
     ...entry.errors.map(({ consumer, message }) => `ERROR: ${consumer}: ${message}`),
@@ -144,6 +148,28 @@ function describeLeftOut(leftOut: NodeStatus['leftOut']): string[] {
   const changes = leftOut.reduce((sum, table) => sum + table.changes, 0n);
   const tables = others.length === 0 ? first.name : `${leftOut.length} tables ("tables" shows which)`;
   return [`Left out, their rows are not here: ${changes} changes of ${tables}. A resync makes it equal.`];
+}
+
+function describeCompared({ compared, tables }: NodeStatus, options: TreeOptions): string[] {
+  if (compared.length === 0) return [];
+  const count = (wanted: CompareResult['verdict']) =>
+    compared.filter(({ verdict }) => verdict === wanted).length;
+  const never = Math.max(0, tables.ok - compared.length);
+  const last = compared.reduce((a, b) => (a.comparedAt < b.comparedAt ? b : a));
+  const counts = [
+    `${count('equal')} equal`,
+    count('different') > 0 ? `${count('different')} DIFFERENT` : undefined,
+    count('not checked') > 0 ? `${count('not checked')} NOT CHECKED` : undefined,
+    never > 0 ? `${never} never` : undefined,
+  ];
+  const shown = compared.filter(({ verdict }) => options.compared === true || verdict !== 'equal');
+  return [
+    `Compared: ${present(counts)}, last at ${last.comparedAt}`,
+    ...shown.map(
+      ({ name, verdict, tick, comparedAt, scope, detail }) =>
+        `  ${name}: ${verdict}${detail === null ? '' : ` (${detail})`} at tick ${tick}, ${comparedAt}${scope === 'all' ? '' : `, ${scope}`}`,
+    ),
+  ];
 }
 
 function describeWorker(worker: WorkerSign | null): string[] {

@@ -54,7 +54,7 @@ export class SnapshotServer implements AsyncDisposable {
    * while there is nothing to do: a request may name the tick the worker already stands at. May be repeated.
    *
    * Returns false when the worker must begin no batch now: a compare of a table that several queues feed needs the
-   * workers of all of them to stand still at a tick for a moment. Call it again soon.
+   * workers of all of them to stand still at a tick for a moment, a repair while it writes. Call it again soon.
    */
   async serve(completedTick: TickId): Promise<boolean> {
     const { subscriber, queueName } = this.#options;
@@ -68,14 +68,23 @@ export class SnapshotServer implements AsyncDisposable {
     );
     let mayGoOn = true;
     for (const request of requests) {
-      const { way } = await subscriber.one<{ way: 'open' | 'hold' | 'gone' }>(
-        'select pgcascade.reach_snapshot($1, $2) as way',
-        [request.id, LONGEST_HOLD],
-      );
-      if (way === 'open') await this.#answer(request.id, request.key, completedTick);
+      let way = await this.#reach(request.id);
+      if (way === 'open') {
+        await this.#answer(request.id, request.key, completedTick);
+        // Who has the snapshot may want the worker to stay where it is.
+        way = await this.#reach(request.id);
+      }
       if (way === 'hold') mayGoOn = false;
     }
     return mayGoOn;
+  }
+
+  async #reach(requestId: bigint): Promise<'open' | 'hold' | 'gone'> {
+    const { way } = await this.#options.subscriber.one<{ way: 'open' | 'hold' | 'gone' }>(
+      'select pgcascade.reach_snapshot($1, $2) as way',
+      [requestId, LONGEST_HOLD],
+    );
+    return way;
   }
 
   /** Whether a compare waits for a tick that the worker has still to come to, and must not pass over. */

@@ -144,4 +144,7 @@ const DEFAULTS: Omit<ReplicateConfig, 'db' | 'jobName' | 'consumerName'> = {
   obfuscatorKey: undefined,
   shardInfoSql: undefined,
   shardHashFunc: undefined,
+  compareSql: undefined,
+  compareFmt: undefined,
+  snapshotMaxAgeMs: 600_000,
 };

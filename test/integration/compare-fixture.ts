@@ -32,8 +32,13 @@ export interface CompareFixture extends AsyncDisposable {
   verdict(table: string, options?: Partial<CompareOptions>): Promise<TableComparison['verdict']>;
 }
 
-export async function openCompareFixture(from: number, to: number): Promise<CompareFixture> {
-  const provider = await installedDatabase(from, 'old');
+/** With an encoding the root's database has that one. */
+export async function openCompareFixture(
+  from: number,
+  to: number,
+  encoding?: string,
+): Promise<CompareFixture> {
+  const provider = await installedDatabase(from, 'old', undefined, encoding);
   const subscriber = await installedDatabase(to, 'new');
   await makeNodes(provider, subscriber);
   const worker = await StatementWorker.open(provider, subscriber);

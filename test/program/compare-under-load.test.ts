@@ -18,7 +18,7 @@ test('compare under load finds equal tables equal, and one changed, one missing 
   try {
     for (let i = 0; i < 3; i++) {
       const before = client.acknowledged.length;
-      expect((await chain.leaf.must('compare')).stdout).toContain('6 tables compared');
+      expect((await chain.leaf.must('compare')).stdout).toContain('6 tables and 2 sequences compared');
       expect(client.acknowledged.length).toBeGreaterThan(before);
     }
     await chain.leaf.query(
@@ -34,7 +34,9 @@ test('compare under load finds equal tables equal, and one changed, one missing 
     expect(outcome.stdout).toMatch(/changed: 1 row, key 17\b/);
     expect(outcome.stdout).toMatch(/missing on the subscriber: 1 row, key 4711\b/);
     expect(outcome.stdout).toMatch(/extra on the subscriber: 1 row, key 30001\b/);
-    expect(outcome.stdout).toMatch(/6 tables compared at tick \d+: 1 different, 0 not checked/);
+    expect(outcome.stdout).toMatch(
+      /6 tables and 2 sequences compared at tick \d+: 1 different, 0 not checked/,
+    );
 
     await chain.leaf.must('resync', 'still');
     await chain.leaf.must('wait-sync');

@@ -165,9 +165,10 @@ export async function freshDatabaseOn(
   cluster: Cluster,
   prefix = 'test',
   template?: string,
+  encoding = 'UTF8',
 ): Promise<FreshDatabase> {
   const name = `${prefix}_${randomBytes(4).toString('hex')}`;
-  await cluster.createDatabase(name, 'UTF8', template);
+  await cluster.createDatabase(name, encoding, template);
   return {
     cluster,
     name,

@@ -14,16 +14,21 @@ export async function installedDatabase(
   major: number,
   prefix = 'test',
   schemas?: readonly SchemaName[],
+  encoding = 'UTF8',
 ): Promise<FreshDatabase> {
   const cluster = await sharedCluster(major);
-  return freshDatabaseOn(cluster, prefix, await template(cluster, schemas));
+  return freshDatabaseOn(cluster, prefix, await template(cluster, schemas, encoding), encoding);
 }
 
-function template(cluster: Cluster, schemas: readonly SchemaName[] | undefined): Promise<string> {
+function template(
+  cluster: Cluster,
+  schemas: readonly SchemaName[] | undefined,
+  encoding: string,
+): Promise<string> {
   const ofServer = templates.get(cluster) ?? new Map<string, Promise<string>>();
   templates.set(cluster, ofServer);
-  const name = ['installed', ...(schemas ?? ['all'])].join('_');
-  const made = ofServer.get(name) ?? makeTemplate(cluster, name, schemas);
+  const name = ['installed', ...(schemas ?? ['all']), encoding].join('_').toLowerCase();
+  const made = ofServer.get(name) ?? makeTemplate(cluster, name, schemas, encoding);
   ofServer.set(name, made);
   return made;
 }
@@ -32,8 +37,9 @@ async function makeTemplate(
   cluster: Cluster,
   name: string,
   wanted: readonly SchemaName[] | undefined,
+  encoding: string,
 ): Promise<string> {
-  await cluster.createDatabase(name);
+  await cluster.createDatabase(name, encoding);
   await using session = await cluster.connect(name);
   const schemas = loadSchemaFiles(findSqlRoot());
   await installSchemas(session, {

@@ -81,8 +81,8 @@ $$;
 -- p_longest: how long it may stand still for the others.
 --
 -- Returns: open  open the snapshot now, for the whole group where there is one: all its workers stand still;
---          hold  begin no batch, the others are not there yet;
---          gone  the compare has ended, or it took too long and the request has failed.
+--          hold  begin no batch: the others are not there yet, or a repair has the snapshot and writes;
+--          gone  the compare or repair has ended or needs nothing more, or it took too long.
 -- Raises:  nothing.
 -- Locks:   the rows of the group, so that one of two that come at the same time is the last.
 create or replace function pgcascade.reach_snapshot(
@@ -101,19 +101,38 @@ begin
     select r.group_id,
            r.group_size,
            r.lock_key,
-           r.reached_at
+           r.reached_at,
+           r.holds,
+           r.state
       into v_request
       from pgcascade.snapshot_request as r
      where r.request_id = p_request_id;
     if not found then
         return 'gone';
     end if;
-    if v_request.group_id is null then
+    if v_request.state <> 'waiting' and not v_request.holds then
+        return 'gone';
+    end if;
+    if v_request.group_id is null and v_request.state = 'waiting' then
+        update pgcascade.snapshot_request as r
+           set reached_at = pg_catalog.clock_timestamp()
+         where r.request_id = p_request_id
+           and r.holds;
         return 'open';
     end if;
     -- The compare holds this lock as long as it lives.
     if pg_catalog.pg_try_advisory_xact_lock_shared(1885827446, v_request.lock_key) then
         perform pgcascade.end_snapshot_request(p_request_id);
+        return 'gone';
+    end if;
+    if v_request.state <> 'waiting' then
+        -- A repair that takes too long goes on; its transaction holds up the worker then, by lock_position.
+        if v_request.state = 'ready' and v_request.reached_at >= pg_catalog.clock_timestamp() - 4 * p_longest then
+            return 'hold';
+        end if;
+        update pgcascade.snapshot_request as r
+           set holds = false
+         where r.request_id = p_request_id;
         return 'gone';
     end if;
     perform
@@ -210,7 +229,8 @@ $$;
 -- are marked as failed. Only the worker calls it, between two batches; when nothing is asked it reads an empty
 -- table and writes nothing.
 --
--- Returns: request_id and lock_key of each request; the same ones again until they are ready or failed.
+-- Returns: request_id and lock_key of each request; the same ones again until they are ready or failed, or, where the
+--          worker stands still for them, until they have ended.
 -- Raises:  nothing.
 -- Locks:   rows of requests that fail.
 create or replace function pgcascade.claim_snapshots(
@@ -246,7 +266,7 @@ begin
     select r.request_id, r.lock_key
       from pgcascade.snapshot_request as r
      where r.queue_name = p_queue_name
-       and r.state = 'waiting'
+       and (r.state = 'waiting' or r.state = 'ready' and r.holds)
        and r.tick_id = p_completed_tick;
 end;
 $$;

@@ -1,25 +1,27 @@
-import { MultiBar, type SingleBar } from 'cli-progress';
 import { requireMergingLeaf } from '../../cascade/combined-queue.js';
-import { connectToNode } from '../../cascade/find-root.js';
-import { type NodeInfo, requireNode } from '../../cascade/node-info.js';
-import type { TableComparison } from '../../compare/compare-table.js';
-import { type CompareObserver, type Comparison, compareTables } from '../../compare/compare-tables.js';
-import { comparisonJson, exitCodeOf, summaryLine, tableLines } from '../../compare/report.js';
-import { selectTables } from '../../compare/select-tables.js';
-import type { SnapshotPorts, SnapshotSource } from '../../compare/snapshot-pair.js';
-import { importSnapshot, openTickSnapshot, type SnapshotName } from '../../copy/tick-snapshot.js';
+import type { NodeInfo } from '../../cascade/node-info.js';
+import { type CompareOptions, type Comparison, compareTables } from '../../compare/compare-tables.js';
+import { recheck } from '../../compare/recheck.js';
+import type { RepairItem } from '../../compare/repair-rows.js';
+import {
+  comparisonJson,
+  exitCodeOf,
+  sequenceLines,
+  summaryLine,
+  tableLines,
+  verdictDetail,
+} from '../../compare/report.js';
+import type { SnapshotPorts } from '../../compare/snapshot-pair.js';
 import type { Connection } from '../../db/connection.js';
-import type { ExitCode } from '../../errors/catalogue.js';
 import { ReplicateError } from '../../errors/replicate-error.js';
-import { ELSEWHERE } from '../../handlers/contract.js';
-import { tryToBindHandler } from '../../handlers/registry.js';
-import { type MergedPart, readMergedTables } from '../../replica/merged-parts.js';
-import { type ReplicatedTable, readTables } from '../../replica/table-list.js';
+import { writeCompareResults } from '../../replica/compare-results.js';
 import type { CommandContext, CommandSpec } from '../command.js';
+import { CompareDisplay } from '../compare-display.js';
+import { chooseCompared, findMerged, requireProvider, snapshotPorts } from '../compare-ports.js';
+import { countOption, optionalCount } from '../count-option.js';
+import { DifferencesFile } from '../differences-file.js';
 import { handlerSettings } from '../handler-settings.js';
-import { providerLocation, withLocalNode } from '../local-node.js';
-import type { Output } from '../output.js';
-import { outputStream } from '../output-stream.js';
+import { withLocalNode } from '../local-node.js';
 import { TIMEOUT_FLAGS, timeoutMs } from '../timeout-option.js';
 
 const DEFAULT_TIMEOUT_MS = 60_000;
@@ -28,191 +30,238 @@ const DEFAULT_TIMEOUT_MS = 60_000;
 export const command: CommandSpec = {
   name: 'compare',
   summary:
-    'Compare tables with the provider at one tick while both go on: exit code 0 equal, 2 different, 3 not checked.',
+    'Compare tables and sequences with the provider at one tick while both go on: exit code 0 equal, 2 different, 3 not checked.',
   arguments: [
     {
       name: 'tables',
       variadic: true,
-      summary: 'Names or patterns with * and ?; by default all tables of this node.',
+      summary: 'Names or patterns with * and ?; by default all tables and sequences of this node.',
     },
   ],
   options: [
     { flags: '--count-only', summary: 'Compare numbers of rows only.' },
+    { flags: '--where <condition>', summary: 'Only the rows for which this SQL is true, on each side.' },
+    {
+      flags: '--sample <percent>',
+      summary: 'About so many of a hundred rows, other ones each time: "5%".',
+    },
     { flags: '--jobs <number>', summary: 'Connections that read at a time, on each side.', default: '2' },
     {
       flags: '--chunk-rows <number>',
       summary: 'Rows in a chunk: what is looked at again where chunks differ.',
       default: '10000',
     },
+    { flags: '--max-rate <rows>', summary: 'Rows that are read in a second at most, on each side.' },
+    {
+      flags: '--differences <file>',
+      summary:
+        'Write the keys of all rows that differ into a file, one JSON object a line: "repair" takes it.',
+    },
+    {
+      flags: '--max-differences <number>',
+      summary: 'Keys of one table that are taken at most, for the file and --recheck.',
+      default: '100000',
+    },
+    {
+      flags: '--recheck',
+      summary:
+        'Look at the rows that differ once more at a later tick, and tell only of those that still do.',
+    },
     { flags: TIMEOUT_FLAGS, summary: 'Longest wait until the worker has the tick; 60 by default.' },
     { flags: '--json', summary: 'Print the result as one JSON document.' },
   ],
   async run(context, args, options) {
-    const jobs = countOption(options, 'jobs', 64);
-    const chunkRows = countOption(options, 'chunkRows', 10_000_000);
-    const waitMs = timeoutMs(options) ?? DEFAULT_TIMEOUT_MS;
+    const words = readWords(options);
     return withLocalNode(context, 'compare', async (connection, node) => {
       await requireMergingLeaf(connection, node);
-      const tableNames = await chooseTables(context, connection, node, args);
-      const { queueName, lockTimeoutMs } = context.config;
-      const mergedTables = await findMerged(connection, queueName, tableNames);
-      const ports = await portsOf(context, connection, node, mergedTables);
-      return show(context, options, (observer) =>
-        compareTables(
-          ports,
-          {
-            queueName,
-            tableNames,
-            mergedTables,
-            handlers: handlerSettings(context.config),
-            countOnly: options['countOnly'] === true,
-            jobs,
-            chunkRows,
-            timeoutMs: waitMs,
-            lockTimeoutMs,
-            signal: context.signal,
-          },
-          observer,
-        ),
+      requireProvider(node);
+      const { output, config } = context;
+      const work = await prepare(context, connection, node, args, words);
+      const path = options['differences'] as string | undefined;
+      await using file = path === undefined ? undefined : await DifferencesFile.create(path);
+      const isJson = options['json'] === true;
+      const display = new CompareDisplay(
+        output,
+        isJson ? undefined : (comparison) => tableLines(comparison, words.countOnly),
       );
+      let comparison: Comparison;
+      try {
+        comparison = await (words.recheck
+          ? compareTwice(work, file, words.maxDifferences, display)
+          : compareOnce(work, file, words.maxDifferences, display));
+      } finally {
+        display.close();
+      }
+      const scope = scopeOf(words, work.options);
+      await recordResults(connection, config.queueName, comparison, scope ?? 'all');
+      if (isJson) output.print(JSON.stringify(comparisonJson(comparison, words.countOnly), null, 2));
+      else {
+        for (const line of comparison.sequences.flatMap(sequenceLines)) output.print(line);
+        output.print(summaryLine(comparison, scope));
+      }
+      return exitCodeOf(comparison);
     });
   },
 };
 
-async function chooseTables(
-  { config }: CommandContext,
-  connection: Connection,
-  node: NodeInfo,
-  args: readonly string[],
-): Promise<readonly string[]> {
-  if (node.nodeType === 'root') {
-    throw new ReplicateError(
-      'PC303',
-      `Node "${node.nodeName}" is the root: it has no provider to compare with.`,
-    );
-  }
-  const tables = await readTables(connection, config.queueName);
-  // A name without a table is nothing that could be equal; who names it is told so.
-  const compared = args.length > 0 ? tables : tables.filter((table) => !isName(table));
-  const names = selectTables(args, compared);
-  if (names.length > 0) return names;
-  // Nothing was looked at, so nothing is proven.
-  throw new ReplicateError(
-    'PC501',
-    `No table is replicated on node "${node.nodeName}": there is nothing to compare.`,
-  );
+/** The command's options, read. */
+interface Words {
+  readonly countOnly: boolean;
+  readonly where: string | undefined;
+  readonly samplePercent: number | undefined;
+  readonly jobs: number;
+  readonly chunkRows: number;
+  readonly maxRate: number | undefined;
+  readonly maxDifferences: number;
+  readonly recheck: boolean;
+  readonly waitMs: number;
 }
 
-/** True for a table of which only the name is on this node. */
-function isName({ name, attrs }: ReplicatedTable): boolean {
-  const handler = tryToBindHandler(name, attrs, ELSEWHERE);
-  return !(handler instanceof ReplicateError) && handler.needsNoTable === true;
-}
-
-/** Those of the tables that other queues feed too. */
-async function findMerged(
-  connection: Connection,
-  queueName: string,
-  tableNames: readonly string[],
-): Promise<ReadonlyMap<string, readonly MergedPart[]>> {
-  const merged = await readMergedTables(connection, queueName);
-  return new Map([...merged].filter(([name]) => tableNames.includes(name)));
-}
-
-async function portsOf(
-  context: CommandContext,
-  connection: Connection,
-  node: NodeInfo,
-  mergedTables: ReadonlyMap<string, readonly MergedPart[]>,
-): Promise<SnapshotPorts> {
-  const { config, connect, signal } = context;
-  const application = `compare/${node.nodeName}`;
-  const connectProvider = (to: NodeInfo) =>
-    connectToNode(connect, to.providerNode, providerLocation(to), application, signal);
-  const queues = new Set([...mergedTables.values()].flat().map(({ queueName }) => queueName));
-  const otherSources: SnapshotSource[] = [];
-  for (const queueName of queues) {
-    const other = await requireNode(connection, queueName);
-    otherSources.push({ queueName, connectProvider: () => connectProvider(other) });
-  }
+function readWords(options: Readonly<Record<string, unknown>>): Words {
   return {
-    connectProvider: () => connectProvider(node),
-    otherSources,
-    connectSubscriber: () => connect(config.db, { application, signal }),
-    openTickSnapshot,
-    importSnapshot: (reader, snapshot) => importSnapshot(reader, snapshot as SnapshotName),
+    countOnly: options['countOnly'] === true,
+    where: options['where'] as string | undefined,
+    samplePercent: percentOption(options['sample']),
+    jobs: countOption(options, 'jobs', 64),
+    chunkRows: countOption(options, 'chunkRows', 10_000_000),
+    maxRate: optionalCount(options, 'maxRate', 1_000_000_000),
+    maxDifferences: countOption(options, 'maxDifferences', 1_000_000_000),
+    recheck: options['recheck'] === true,
+    waitMs: timeoutMs(options) ?? DEFAULT_TIMEOUT_MS,
   };
 }
 
-async function show(
-  { output }: CommandContext,
-  options: Readonly<Record<string, unknown>>,
-  compare: (observer: CompareObserver) => Promise<Comparison>,
-): Promise<ExitCode> {
-  const countOnly = options['countOnly'] === true;
-  const display = new CompareDisplay(output, options['json'] === true ? undefined : countOnly);
-  let comparison: Comparison;
-  try {
-    comparison = await compare(display);
-  } finally {
-    display.close();
-  }
-  if (options['json'] === true) output.print(JSON.stringify(comparisonJson(comparison, countOnly), null, 2));
-  else output.print(summaryLine(comparison));
-  return exitCodeOf(comparison);
+function percentOption(text: unknown): number | undefined {
+  if (text === undefined) return undefined;
+  const percent = /^\d+(\.\d+)?%?$/.test(String(text)) ? Number.parseFloat(String(text)) : Number.NaN;
+  if (percent > 0 && percent <= 100) return percent;
+  throw new ReplicateError('PC100', `--sample=${String(text)} is not a percentage such as 5 or 0.5%.`);
 }
 
-/** Prints each table when it is done, above a bar on a terminal. */
-class CompareDisplay implements CompareObserver {
-  readonly #output: Output;
-  /** Undefined when the tables are not printed one by one. */
-  readonly #countOnly: boolean | undefined;
-  #bars: MultiBar | undefined;
-  #bar: SingleBar | undefined;
-
-  constructor(output: Output, countOnly: boolean | undefined) {
-    this.#output = output;
-    this.#countOnly = countOnly;
-  }
-
-  onTick(): void {}
-
-  onStart(rows: number): void {
-    if (!this.#output.isTerminal || this.#countOnly === undefined) return;
-    this.#bars = new MultiBar({
-      format: 'compare {bar} {percentage}%  {eta_formatted} left',
-      hideCursor: true,
-      barCompleteChar: '█',
-      barIncompleteChar: '░',
-      clearOnComplete: true,
-      stream: outputStream(this.#output),
-    });
-    this.#bar = this.#bars.create(Math.max(1, Math.round(rows)), 0);
-  }
-
-  onRows(rows: number): void {
-    this.#bar?.increment(Math.round(rows));
-  }
-
-  onTable(comparison: TableComparison): void {
-    if (this.#countOnly === undefined) return;
-    for (const line of tableLines(comparison, this.#countOnly)) {
-      if (this.#bars === undefined) this.#output.print(line);
-      else this.#bars.log(`${line}\n`);
-    }
-  }
-
-  close(): void {
-    this.#bars?.stop();
-  }
+interface Work {
+  readonly ports: SnapshotPorts;
+  readonly options: CompareOptions;
 }
 
-function countOption(options: Readonly<Record<string, unknown>>, name: string, most: number): number {
-  const text = String(options[name]);
-  const count = Number(text);
-  if (!/^\d+$/.test(text) || count < 1 || count > most) {
-    const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    throw new ReplicateError('PC100', `--${flag}=${text} is not a number between 1 and ${most}.`);
+async function prepare(
+  context: CommandContext,
+  connection: Connection,
+  node: NodeInfo,
+  args: readonly string[],
+  words: Words,
+): Promise<Work> {
+  const { config, signal } = context;
+  const { queueName, lockTimeoutMs, snapshotMaxAgeMs, compareSql, compareFmt } = config;
+  const isPart = words.where !== undefined || words.samplePercent !== undefined;
+  const { tableNames, sequenceNames } = await chooseCompared(context, connection, args);
+  if (tableNames.length + sequenceNames.length === 0) {
+    // Nothing was looked at, so nothing is proven.
+    throw new ReplicateError(
+      'PC501',
+      `No table is replicated on node "${node.nodeName}": there is nothing to compare.`,
+    );
   }
-  return count;
+  const mergedTables = await findMerged(connection, queueName, tableNames);
+  return {
+    ports: await snapshotPorts(context, 'compare', connection, node, mergedTables),
+    options: {
+      queueName,
+      tableNames,
+      // A condition is one on rows of tables.
+      sequenceNames: isPart ? [] : sequenceNames,
+      mergedTables,
+      handlers: handlerSettings(config),
+      countOnly: words.countOnly,
+      choice: { where: words.where, samplePercent: words.samplePercent },
+      customQuery:
+        compareSql === undefined || words.countOnly || isPart
+          ? undefined
+          : { sql: compareSql, format: compareFmt },
+      maxRate: words.maxRate,
+      snapshotMaxAgeMs,
+      jobs: words.jobs,
+      chunkRows: words.chunkRows,
+      timeoutMs: words.waitMs,
+      lockTimeoutMs,
+      signal,
+    },
+  };
+}
+
+async function compareOnce(
+  { ports, options }: Work,
+  file: DifferencesFile | undefined,
+  most: number,
+  display: CompareDisplay,
+): Promise<Comparison> {
+  const differences = file && {
+    most,
+    sink: (tableName: string, found: Parameters<DifferencesFile['write']>[1]) => file.write(tableName, found),
+  };
+  return compareTables(ports, { ...options, differences }, display);
+}
+
+/** What differs is kept until it was looked at again; the tables are shown then. */
+async function compareTwice(
+  { ports, options }: Work,
+  file: DifferencesFile | undefined,
+  most: number,
+  display: CompareDisplay,
+): Promise<Comparison> {
+  const items: RepairItem[] = [];
+  const first = await compareTables(
+    ports,
+    {
+      ...options,
+      differences: {
+        most,
+        sink: async (tableName, found) => {
+          for (const { kind, key, rowHash } of found)
+            items.push({ tableName, kind, key, rowHash } as RepairItem);
+        },
+      },
+    },
+    display.withoutTables(),
+  );
+  const { comparison, differences } = await recheck(ports, options, first, items);
+  for (const [tableName, found] of differences) await file?.write(tableName, found);
+  for (const table of comparison.tables) display.onTable(table);
+  return comparison;
+}
+
+/** What of the tables was compared, where that is not all. */
+function scopeOf(words: Words, { customQuery }: CompareOptions): string | undefined {
+  const parts = [
+    ...(words.countOnly ? ['rows counted'] : []),
+    ...(customQuery === undefined ? [] : ['compare_sql']),
+    ...(words.samplePercent === undefined ? [] : [`a sample of ${words.samplePercent} %`]),
+    ...(words.where === undefined ? [] : ['rows of a condition']),
+  ];
+  return parts.length === 0 ? undefined : parts.join(', ');
+}
+
+/** For `status`. */
+async function recordResults(
+  connection: Connection,
+  queueName: string,
+  { tables, sequences, firstTick, tick }: Comparison,
+  scope: string,
+): Promise<void> {
+  await writeCompareResults(connection, queueName, [
+    ...tables.map((table) => ({
+      name: table.tableName,
+      tick: table.tick ?? tick,
+      verdict: table.verdict.kind,
+      scope,
+      detail: verdictDetail(table.verdict),
+    })),
+    ...sequences.map(({ name, verdict }) => ({
+      name,
+      tick: firstTick,
+      verdict: verdict.kind,
+      scope: 'all',
+      detail:
+        verdict.kind === 'not checked' ? verdict.reason : verdict.kind === 'different' ? 'behind' : null,
+    })),
+  ]);
 }

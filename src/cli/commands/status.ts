@@ -14,6 +14,11 @@ export const command: CommandSpec = {
     'Show all nodes of the cascade: tables, position, lag and errors. Exit 3 when one cannot be reached.',
   options: [
     { flags: '--json', summary: 'Print one JSON document.' },
+    {
+      flags: '--compared',
+      summary:
+        'Show the last compare of each table, not only of those that were not equal. --json always has it.',
+    },
     { flags: '--compact', summary: 'One line per node.' },
     {
       flags: '--retention',
@@ -33,7 +38,11 @@ export const command: CommandSpec = {
     });
     if (options['json'] === true) output.print(jsonText(report));
     else {
-      const shown = { retention: options['retention'] === true, compact: options['compact'] === true };
+      const shown = {
+        retention: options['retention'] === true,
+        compared: options['compared'] === true,
+        compact: options['compact'] === true,
+      };
       for (const line of statusTree(report, shown)) output.print(line);
     }
     return report.isComplete ? 0 : INCOMPLETE;

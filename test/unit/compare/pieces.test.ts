@@ -19,6 +19,9 @@ function side(fields: { isPartitioned?: boolean; keyCorrelation?: number } = {})
     selection: WHOLE_TABLE,
     values: [],
     keyValues: ['t."id"::int8'],
+    filters: [],
+    references: [],
+    keyTypes: ['integer'],
     keyReferences: ['t."id"'],
     keyCorrelation: fields.keyCorrelation ?? 1,
   };

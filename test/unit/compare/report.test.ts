@@ -1,6 +1,15 @@
 import { expect, test } from 'vitest';
+import type { SequenceComparison } from '../../../src/compare/compare-sequences.js';
 import type { TableComparison, TableVerdict } from '../../../src/compare/compare-table.js';
-import { comparisonJson, exitCodeOf, summaryLine, tableLines } from '../../../src/compare/report.js';
+import type { Comparison } from '../../../src/compare/compare-tables.js';
+import {
+  comparisonJson,
+  exitCodeOf,
+  sequenceLines,
+  summaryLine,
+  tableLines,
+  verdictDetail,
+} from '../../../src/compare/report.js';
 import { tickId } from '../../../src/queue/ids.js';
 
 const TOTALS = { provider: { rows: 3n, high: 1n, low: 2n }, subscriber: { rows: 3n, high: 1n, low: 3n } };
@@ -23,7 +32,12 @@ const table = (verdict: TableVerdict): TableComparison => ({
   seconds: 0.26,
   verdict,
 });
-const comparison = (...verdicts: TableVerdict[]) => ({ tick: tickId(9n), tables: verdicts.map(table) });
+const comparison = (...verdicts: TableVerdict[]): Comparison => ({
+  firstTick: tickId(9n),
+  tick: tickId(9n),
+  tables: verdicts.map(table),
+  sequences: [],
+});
 
 test('the exit code is 0 only when all tables were looked at and are equal', () => {
   expect(exitCodeOf(comparison(EQUAL, EQUAL))).toBe(0);
@@ -36,8 +50,29 @@ test('the exit code is 0 only when all tables were looked at and are equal', () 
 test('the last line says how many tables are different and not checked', () => {
   expect(summaryLine(comparison(EQUAL))).toBe('1 table compared at tick 9: all equal');
   expect(summaryLine(comparison(EQUAL, DIFFERENT, NOT_CHECKED))).toBe(
-    '3 tables compared at tick 9: 1 different, 1 not checked',
+    '3 tables compared at tick 9: 1 different, 1 not checked (public.t)',
   );
+});
+
+test('sequences count like tables, and a compare of several ticks or of a part says so', () => {
+  const behind: SequenceComparison = {
+    name: 'public.s',
+    values: { provider: 90n, subscriber: 7n },
+    verdict: { kind: 'different' },
+  };
+  const found = { ...comparison(EQUAL), firstTick: tickId(7n), sequences: [behind] };
+  expect(exitCodeOf(found)).toBe(2);
+  expect(summaryLine(found, 'a sample of 5 %')).toBe(
+    '1 table and 1 sequence compared at ticks 7 to 9 (a sample of 5 %): 1 different, 0 not checked',
+  );
+  expect(sequenceLines(behind)).toEqual([
+    'public.s: BEHIND: the sequence is at 7 here and has come to 90 on the provider',
+  ]);
+});
+
+test('what status tells of a verdict has numbers and no keys', () => {
+  expect(verdictDetail(EQUAL)).toBe(null);
+  expect(verdictDetail(DIFFERENT)).toBe('columns missing: note, at least 1 changed, at least 12 missing');
 });
 
 test('checksums of both sides are shown, and differ when one sum does', () => {

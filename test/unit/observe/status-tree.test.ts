@@ -24,6 +24,7 @@ function seen(name: string, provider: string | null, more: Partial<SeenEntry> = 
     subscribers: [],
     retention: null,
     capture: null,
+    compared: [],
     ...more,
   };
 }

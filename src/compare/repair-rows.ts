@@ -1,0 +1,182 @@
+import type { Connection } from '../db/connection.js';
+import { ReplicateError } from '../errors/replicate-error.js';
+import type { HandlerSettings } from '../handlers/contract.js';
+import { bindHandler } from '../handlers/registry.js';
+import { isWholeTable } from '../handlers/row-selection.js';
+import type { QueueEvent } from '../queue/event.js';
+import type { TickId } from '../queue/ids.js';
+import type { UnionPlan } from './plan-tables.js';
+import type { ReaderPool } from './reader-pool.js';
+import { planRepairs, type RowRepair, repairEvents, withoutUpdates } from './repair-events.js';
+import { keyText } from './report.js';
+import { type NamedRow, type RowName, readNamedRows } from './rows-by-key.js';
+import type { SnapshotPair } from './snapshot-pair.js';
+
+/** Names that are read at a time. */
+const CHUNK = 500;
+
+/** A name of a table whose rows are to be made equal. */
+export type RepairItem = RowName & {
+  readonly tableName: string;
+  readonly kind: 'changed' | 'missing' | 'extra';
+};
+
+export interface RepairedRows {
+  readonly inserted: number;
+  readonly updated: number;
+  readonly deleted: number;
+}
+
+/** What has come of one table. */
+export interface TableRepair extends RepairedRows {
+  /** Why rows were left as they are: a sentence each. */
+  readonly refusals: readonly string[];
+}
+
+/** A table whose repair the provider's plan and the handler allow; else why not. */
+export function repairObstacle(
+  plan: UnionPlan,
+  attrs: string | null,
+  settings: HandlerSettings,
+): string | undefined {
+  if (plan.missingColumns.length > 0) {
+    return `The provider's columns ${plan.missingColumns.join(', ')} are missing on this node: add them, then resync it.`;
+  }
+  const handler = bindHandler(plan.tableName, attrs, settings);
+  if (handler.takeOver !== undefined && !isWholeTable(handler.selection)) {
+    return 'Its handler makes other rows of those of the provider: resync it.';
+  }
+  return undefined;
+}
+
+/** Reads what some names of one table stand for, on both sides, in chunks; the plan's tick is that of the pair. */
+export async function* readRepairs(
+  plan: UnionPlan,
+  { readers }: Pick<SnapshotPair, 'readers'>,
+  items: readonly RepairItem[],
+  seen: Set<string> = new Set(),
+): AsyncGenerator<{ readonly repairs: readonly RowRepair[]; readonly unclear: readonly string[] }> {
+  for (let from = 0; from < items.length; from += CHUNK) {
+    const names = items.slice(from, from + CHUNK);
+    const [provider, subscriber] = await Promise.all([
+      readProvider(plan, readers.provider, names),
+      readers.subscriber.use((reader) => readNamedRows(reader, plan, plan.sides.subscriber, names)),
+    ]);
+    const { repairs, unclear } = planRepairs(plan.tableName, names, { provider, subscriber }, seen);
+    yield { repairs, unclear: unclear.map((key) => keyText(key)) };
+  }
+}
+
+async function readProvider(
+  plan: UnionPlan,
+  own: ReaderPool,
+  names: readonly RowName[],
+): Promise<NamedRow[]> {
+  const sources = [{ plan: plan.sides.provider, readers: own }, ...(plan.otherSources ?? [])];
+  const rows = await Promise.all(
+    sources.map(({ plan: side, readers }) =>
+      readers.use((reader) => readNamedRows(reader, plan, side, names)),
+    ),
+  );
+  return rows.flat();
+}
+
+/** `applyToTable` of src/apply. */
+export type ApplyToTable = (
+  tx: Connection,
+  queueTable: string,
+  destTable: string,
+  events: readonly QueueEvent[],
+) => Promise<string | undefined>;
+
+export interface WriteRepairsPorts {
+  readonly applyToTable: ApplyToTable;
+  /** The open transaction on the subscriber, whose session is a replica. */
+  readonly tx: Connection;
+  readonly queueName: string;
+  readonly tick: TickId;
+  readonly attrs: string | null;
+  readonly handlers: HandlerSettings;
+}
+
+/**
+ * Writes repairs of one table in the open transaction, as if they had come by the queue: by the same statements, or
+ * through the table's handler. What a table cannot take is a refusal, and nothing of that chunk is written.
+ */
+export class RepairWriter {
+  readonly #ports: WriteRepairsPorts;
+  readonly #plan: UnionPlan;
+  readonly #done = { inserted: 0, updated: 0, deleted: 0 };
+  readonly #refusals: string[] = [];
+
+  constructor(plan: UnionPlan, ports: WriteRepairsPorts) {
+    this.#plan = plan;
+    this.#ports = ports;
+  }
+
+  get outcome(): TableRepair {
+    return { ...this.#done, refusals: this.#refusals };
+  }
+
+  refuse(reason: string): void {
+    this.#refusals.push(reason);
+  }
+
+  async write(repairs: readonly RowRepair[]): Promise<void> {
+    if (repairs.length === 0) return;
+    let failure = await this.#try(repairEvents(this.#plan, repairs));
+    if (failure !== undefined && this.#mayReplaceRows()) {
+      failure = await this.#try(repairEvents(this.#plan, withoutUpdates(repairs)));
+    }
+    if (failure !== undefined) {
+      this.#refusals.push(failure);
+      return;
+    }
+    for (const { kind } of repairs) this.#done[DONE[kind]]++;
+  }
+
+  /** Undefined when all is written. */
+  async #try(events: readonly QueueEvent[]): Promise<string | undefined> {
+    const { tx, attrs, handlers, queueName, tick, applyToTable } = this.#ports;
+    const { tableName, sides } = this.#plan;
+    const { destTable } = sides.subscriber.shape;
+    const { takeOver } = bindHandler(tableName, attrs, handlers);
+    if (takeOver === undefined) {
+      return applyToTable(tx, tableName, destTable, events);
+    }
+    await tx.execute('savepoint pgc_repair');
+    try {
+      const batch = batchAt(queueName, tick);
+      const taken = await takeOver({ tx, batch, tableName, destTable });
+      await taken.write(events);
+      await taken.finish();
+      await tx.execute('release savepoint pgc_repair');
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof ReplicateError) || error.entry.policy !== 'park-table') throw error;
+      await tx.execute('rollback to savepoint pgc_repair');
+      return error.message;
+    }
+  }
+
+  /** True when no column of this node would be lost with a row that is deleted and inserted. */
+  #mayReplaceRows(): boolean {
+    const { columns, sides } = this.#plan;
+    const known = new Set(columns.map(({ name }) => name));
+    return sides.subscriber.shape.columns.every(({ name, isGenerated }) => isGenerated || known.has(name));
+  }
+}
+
+const DONE = { insert: 'inserted', update: 'updated', delete: 'deleted' } as const;
+
+/** A handler that takes events over may ask which batch they are of. */
+function batchAt(queueName: string, tick: TickId) {
+  return {
+    id: 0n as never,
+    queueName,
+    startTick: tick,
+    endTick: tick,
+    endTime: new Date().toISOString(),
+    endEventSequence: 0n,
+  };
+}
