@@ -6,6 +6,7 @@ import type { Member, MemberSessions } from './member-sessions.js';
 import { moveNode } from './move-node.js';
 import { requireNode } from './node-info.js';
 import { poll } from './poll.js';
+import { describePutBack, putAllBack } from './put-all-back.js';
 import { releaseNode } from './release-node.js';
 import { raiseToPublished } from './switch-sequences.js';
 import { tagNode } from './tag-node.js';
@@ -159,6 +160,7 @@ async function promote(
     await raiseToPublished(tx, queueName);
     await callApi(tx, 'pgq_node.promote_branch', [queueName]);
     await startToMerge(tx, queueName);
+    const back = await putAllBack(tx, queueName);
     if (!candidate.subscribers.some(({ nodeName }) => nodeName === oldName)) {
       await callApi(tx, 'pgq_node.register_subscriber', [
         queueName,
@@ -171,6 +173,7 @@ async function promote(
       `Node "${newName}" is the root, from tick ${lastTick} on. It keeps events for "${oldName}", ` +
         `until "resurrect" on it or "drop-node ${oldName}".`,
     );
+    for (const line of describePutBack(back)) report(line);
   });
 }
 

@@ -230,6 +230,12 @@ export const ERRORS = {
     advice:
       'Make the row (the table) on this node what the event expects and start the worker again; or run "resync TABLE", or "change-table TABLE --conflict=park", before.',
   },
+  PC413: {
+    policy: 'retry',
+    exitCode: 3,
+    advice:
+      'The worker takes the trigger, rule or foreign key off by itself and does the batch again; if it stays, let its role set session_replication_role.',
+  },
 
   // 5xx: copy, compare, waiting
   PC500: {

@@ -71,6 +71,13 @@ export interface RetentionStatus {
   readonly dropped: readonly DroppedConsumer[];
 }
 
+/** What is kept off the tables of a subscriber whose role may not set session_replication_role. */
+export interface KeptOff {
+  readonly keys: number;
+  /** Rules too. */
+  readonly triggers: number;
+}
+
 /** What one node says of itself. */
 export interface NodeStatus {
   readonly name: string;
@@ -85,6 +92,8 @@ export interface NodeStatus {
   readonly parkedTables: readonly ParkedTable[];
   /** Tables of which changes were left out since they were copied, because their rows are not here. */
   readonly leftOut: readonly { readonly name: string; readonly changes: bigint }[];
+  /** Null where the worker needs nothing of the kind. */
+  readonly keptOff: KeptOff | null;
   /** What its worker, or another consumer that writes here, failed with last; the first line. */
   readonly errors: readonly { readonly consumer: string; readonly message: string }[];
   /** Only on a root. */
@@ -133,12 +142,27 @@ export async function readNodeStatus(
     },
     parkedTables,
     leftOut: tables.flatMap(({ name, leftOut }) => (leftOut > 0n ? [{ name, changes: leftOut }] : [])),
+    keptOff: isOurs && node.nodeType !== 'root' ? await readKeptOff(connection, queueName) : null,
     errors: await readErrors(connection, queueName),
     ticker: node.nodeType === 'root' ? await readTicker(connection, queueName) : null,
     subscribers: isLeaf ? [] : (await readSubscribers(connection, queueName)).map(({ nodeName }) => nodeName),
     retention: isLeaf ? null : await readRetentionStatus(connection, queueName),
     capture: isOurs && node.nodeType === 'root' ? await readCaptureStatus(connection, queueName) : null,
   };
+}
+
+async function readKeptOff(connection: Connection, queueName: string): Promise<KeptOff | null> {
+  // A node that an older pgcascade is installed on has no such table.
+  const { knows } = await connection.one<{ knows: boolean | null }>(
+    "select has_table_privilege(to_regclass('pgcascade.unprivileged_worker')::oid, 'select') as knows",
+  );
+  if (knows !== true) return null;
+  const [row] = await connection.query<{ keys: bigint; triggers: bigint }>(
+    `select (select count(*) from londiste.pending_fkeys) as keys, (select count(*) from pgcascade.taken_off) as triggers
+       from pgcascade.unprivileged_worker where queue_name = $1`,
+    [queueName],
+  );
+  return row === undefined ? null : { keys: Number(row.keys), triggers: Number(row.triggers) };
 }
 
 async function readCaptureStatus(connection: Connection, queueName: string): Promise<CaptureStatus | null> {

@@ -131,6 +131,7 @@ export function details(entry: StatusEntry, options: TreeOptions = {}): string[]
     ...describeRetention(entry.retention, options),
     ...describeCapture(entry.capture),
     ...describeLeftOut(entry.leftOut),
+    ...describeKeptOff(entry.keptOff),
     ...describeWorker(entry.worker),
     ...(ticker?.isLate === true ? ['ERROR: no tick is made; is the ticker running?'] : []),
     ...entry.errors.map(({ consumer, message }) => `ERROR: ${consumer}: ${message}`),
@@ -144,6 +145,14 @@ function describeLeftOut(leftOut: NodeStatus['leftOut']): string[] {
   const changes = leftOut.reduce((sum, table) => sum + table.changes, 0n);
   const tables = others.length === 0 ? first.name : `${leftOut.length} tables ("tables" shows which)`;
   return [`Left out, their rows are not here: ${changes} changes of ${tables}. A resync makes it equal.`];
+}
+
+function describeKeptOff(keptOff: NodeStatus['keptOff']): string[] {
+  if (keptOff === null) return [];
+  const { keys, triggers } = keptOff;
+  return [
+    `The role may not set session_replication_role: ${keys} foreign keys and ${triggers} triggers and rules are kept off its tables.`,
+  ];
 }
 
 function describeWorker(worker: WorkerSign | null): string[] {

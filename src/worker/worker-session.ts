@@ -13,6 +13,7 @@ import { CopyScheduler } from './copy-scheduler.js';
 import { describeFailure, policyOf } from './failure.js';
 import { followBatch } from './follow-batch.js';
 import { restoreForeignKeys } from './foreign-keys.js';
+import { noteRight, putBackTriggers, takeOff } from './keep-off.js';
 import { logLeftOut, logParked } from './log-parked.js';
 import { setReplicaRole } from './open-subscriber.js';
 import { type ProcessBatchPorts, processBatch } from './process-batch.js';
@@ -52,6 +53,10 @@ export class WorkerSession implements AsyncDisposable {
   readonly #subscriber: Connection;
   /** What the session was opened for: a root's has no right to write replicated tables. */
   readonly #nodeType: WorkerState['nodeType'];
+  /** False on a subscriber whose role may not set session_replication_role. */
+  readonly #isReplica: boolean;
+  /** Tables that nothing acts on any more, as far as this session has seen to it. */
+  readonly #quiet = new Set<string>();
   /** The role of the node beside a leaf whose queue is merged into that node's; undefined for all others. */
   readonly #combinedType: CombinedNode['nodeType'] | undefined;
   #hasChangedRole = false;
@@ -78,9 +83,11 @@ export class WorkerSession implements AsyncDisposable {
     options: WorkerOptions,
     subscriber: Connection,
     nodeType: WorkerState['nodeType'],
+    isReplica: boolean,
     combinedType: CombinedNode['nodeType'] | undefined,
   ) {
     this.#nodeType = nodeType;
+    this.#isReplica = isReplica;
     this.#combinedType = combinedType;
     this.#options = { ...options, signal: AbortSignal.any([options.signal, this.#ending.signal]) };
     this.#subscriber = subscriber;
@@ -117,10 +124,11 @@ export class WorkerSession implements AsyncDisposable {
       await checkInstalled(subscriber);
       const { nodeType, completedTick } = await readWorkerState(subscriber, queueName, consumerName);
       // A root writes no replicated tables, and its role need not have the right.
-      if (nodeType !== 'root') await setReplicaRole(subscriber);
+      const isReplica = nodeType === 'root' || (await setReplicaRole(subscriber));
       await lockWorker(subscriber, queueName, consumerName, signal);
+      await noteRight(subscriber, queueName, isReplica);
       const combinedType = (await readCombinedNode(subscriber, queueName))?.nodeType;
-      const session = new WorkerSession(options, subscriber, nodeType, combinedType);
+      const session = new WorkerSession(options, subscriber, nodeType, isReplica, combinedType);
       await session.#resurrectedKeys.load(subscriber, completedTick);
       await subscriber.listen(TABLES_CHANNEL, ({ payload }) => {
         if (payload !== queueName) return;
@@ -144,7 +152,7 @@ export class WorkerSession implements AsyncDisposable {
     const { signal, loopDelayMs } = this.#options;
     const cut = () => this.#cutAfterPatience();
     signal.addEventListener('abort', cut, { once: true });
-    this.#restoreForeignKeys();
+    this.#putBack();
     while (!signal.aborted && !this.#hasChangedRole) {
       try {
         if (!(await this.#step())) await this.#wake.wait(loopDelayMs, signal);
@@ -211,7 +219,8 @@ export class WorkerSession implements AsyncDisposable {
       // What a branch is to hand on is for the handler to say.
       if (state.nodeType === 'branch') this.#registry.requireHandlers();
       this.#staleCheckAt ??= performance.now() + STALE_CHECK_PAUSE_MS;
-      if (this.#copies.isIdle) this.#restoreForeignKeys();
+      if (this.#copies.isIdle) this.#putBack();
+      if (!this.#isReplica) await this.#takeOff();
     }
     if (state.nodeType === 'root') {
       await this.#rootDuties.run(this.#subscriber);
@@ -234,7 +243,7 @@ export class WorkerSession implements AsyncDisposable {
     }
     if (await this.#waitingLook.look(provider, this.#subscriber, state)) return true;
     if ((await this.#copies.atBoundary({ provider, subscriber: this.#subscriber, state })) > 0) {
-      this.#restoreForeignKeys();
+      this.#putBack();
       return true;
     }
     await this.#dropStaleConsumers(provider);
@@ -245,6 +254,20 @@ export class WorkerSession implements AsyncDisposable {
     }
     await this.#provider.publishWatermark(provider, this.#subscriber, state);
     return this.#carryBatch(provider, state, combined);
+  }
+
+  /** Takes off what would act on the rows that the worker writes. What comes later is noticed at the end of the batch that it acts in. */
+  async #takeOff(): Promise<void> {
+    for (const tableName of this.#quiet) {
+      if (this.#registry.find(tableName)?.local !== true) this.#quiet.delete(tableName);
+    }
+    const unknown = [...this.#registry.tables]
+      .filter(({ local, tableName }) => local && !this.#quiet.has(tableName))
+      .map(({ tableName }) => tableName);
+    if (unknown.length === 0) return;
+    const { queueName, log } = this.#options;
+    await takeOff(this.#subscriber, queueName, unknown, log);
+    for (const tableName of unknown) this.#quiet.add(tableName);
   }
 
   async #carryBatch(
@@ -293,6 +316,7 @@ export class WorkerSession implements AsyncDisposable {
               providerNode: state.providerNode,
             }
           : undefined,
+        log,
         signal,
       },
       batch,
@@ -373,12 +397,16 @@ export class WorkerSession implements AsyncDisposable {
     this.#staleCheckAt = undefined;
   }
 
-  /** Puts foreign keys back beside the worker: validating one may take long. At most one such task runs. */
-  #restoreForeignKeys(): void {
+  /** Puts back beside the worker what need not be off (any more): validating a key may take long. At most one such task runs. */
+  #putBack(): void {
     const { connect, conninfo, consumerName, signal, log } = this.#options;
     const restore = async () => {
       try {
         await using subscriber = await connect(conninfo, { application: `fkeys/${consumerName}`, signal });
+        const triggers = await putBackTriggers(subscriber, ({ tableName, error }) =>
+          log.warn({ err: error, table: tableName }, 'Triggers cannot be put back'),
+        );
+        if (triggers > 0) log.info({ count: triggers }, 'Triggers and rules put back');
         const count = await restoreForeignKeys(subscriber, log, signal);
         if (count > 0) log.info({ count }, 'Foreign keys restored');
       } catch (error) {
