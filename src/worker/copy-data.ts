@@ -176,7 +176,7 @@ async function finishCopy(
 ): Promise<void> {
   const { queueName, consumerName } = options;
   await assertStillInCopy(tx, queueName, table.tableName);
-  if (await isUnprivileged(tx)) await assertNothingActs(tx, queueName, [table.tableName]);
+  if (await isUnprivileged(tx)) await assertNothingActs(tx, queueName, [table]);
   await setTableState(tx, queueName, table.tableName, 'catching-up');
   await tellBelow(tx, queueName, table.tableName);
   await tx.query('select pgq_node.register_consumer($1, $2, $3, $4)', [

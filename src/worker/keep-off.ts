@@ -48,13 +48,24 @@ export async function isUnprivileged(connection: Connection): Promise<boolean> {
 export async function assertNothingActs(
   tx: Connection,
   queueName: string,
-  tables: readonly string[],
+  tables: readonly WrittenTable[],
 ): Promise<void> {
-  const [found] = await tx.query<Acting>(`${ACTING} limit 1`, [queueName, tables]);
+  const { acts } = await tx.one<{ acts: boolean }>('select pgcascade.acts($1) as acts', [
+    tables.map(({ destTable }) => destTable),
+  ]);
+  if (!acts) return;
+  const names = tables.map(({ tableName }) => tableName);
+  const [found] = await tx.query<Acting>(`${ACTING} limit 1`, [queueName, names]);
   if (found === undefined) return;
   throw new ReplicateError('PC413', `${sentence(found)} would act on rows that replication writes.`, {
     table: found.table_name,
   });
+}
+
+interface WrittenTable {
+  /** In the queue. */
+  readonly tableName: string;
+  readonly destTable: string;
 }
 
 /** Notes that this queue's worker may not set session_replication_role, or may again. May be repeated. */

@@ -15,7 +15,7 @@ import { EventApplier } from './apply-events.js';
 import type { AppliedScript } from './apply-script.js';
 import type { BatchQueue } from './batch-queue.js';
 import { forwardedEvents } from './forward-events.js';
-import { assertNothingActs, beginReplication, isUnprivileged, takeOff } from './keep-off.js';
+import { assertNothingActs, isUnprivileged, takeOff } from './keep-off.js';
 import { BatchAgain, type ResumePoint, ShapeConflicts, type WaitPorts } from './shape-conflicts.js';
 import type { TableRegistry } from './table-registry.js';
 import { TakenTables } from './taken-tables.js';
@@ -161,12 +161,12 @@ async function tryBatch(
   };
 
   const outcome = await ports.subscriber.transaction(async (tx) => {
-    await lockPosition(tx, ports.consumerName, batch);
+    const triggersAct = await lockPosition(tx, ports.consumerName, batch);
     if (!(await isNext(tx, ports.consumerName, batch))) return 'known';
-    const triggersAct = await beginReplication(tx);
     const park = async (conflict: TableConflict) => {
       await assertNotEmptied(tx, batch.queueName, [conflict.queueTable]);
-      if (triggersAct) await assertNothingActs(tx, batch.queueName, [conflict.queueTable]);
+      if (triggersAct)
+        await assertNothingActs(tx, batch.queueName, ports.registry.named([conflict.queueTable]));
       leftOut.add(conflict.queueTable);
       if (ports.registry.conflictPolicy(conflict.queueTable) === 'stop') {
         // What is held of the table may be out of date: then it is tried once more.
@@ -251,7 +251,7 @@ async function tryBatch(
     if (written.size > 0) {
       await assertNotEmptied(tx, batch.queueName, [...written]);
       if (triggersAct) {
-        await assertNothingActs(tx, batch.queueName, [...written]);
+        await assertNothingActs(tx, batch.queueName, ports.registry.named(written));
         await checkDeferred(tx, ports.registry, lastEvent);
       }
     }
@@ -331,12 +331,14 @@ async function noteEvents(tx: Connection, batch: Batch): Promise<void> {
 /**
  * Waits for the end of a transaction that a killed worker has left in the server: it may still be committing the very
  * batch that is offered again. The worker's own session holds its lock already; the consumers of copies have one each.
+ * Also begins the writing, as `beginReplication`, and returns what that does: one wait less.
  */
-async function lockPosition(tx: Connection, consumerName: string, batch: Batch): Promise<void> {
-  await tx.query('select pg_advisory_xact_lock($1, hashtext($2))', [
-    WORKER_LOCK_CLASS,
-    workerLockText(batch.queueName, consumerName),
-  ]);
+async function lockPosition(tx: Connection, consumerName: string, batch: Batch): Promise<boolean> {
+  const { acts } = await tx.one<{ acts: boolean }>(
+    'select pg_advisory_xact_lock($1, hashtext($2)), pgcascade.begin_replication() as acts',
+    [WORKER_LOCK_CLASS, workerLockText(batch.queueName, consumerName)],
+  );
+  return acts;
 }
 
 /** True when the batch starts where the subscriber stands, false when the subscriber has it already. */

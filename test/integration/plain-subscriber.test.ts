@@ -194,3 +194,103 @@ test.each([10, 14, 18])(
     );
   },
 );
+
+test('a branch without the right hands its rows on; as the new root it has keys and triggers again', async () => {
+  await using tree = await openTree({
+    nodes: {
+      root: { major: 15, isBranch: true },
+      branch: { major: 14, provider: 'root', isBranch: true, role: 'plain' },
+      leaf: { major: 18, provider: 'branch', role: 'plain' },
+    },
+  });
+  const [root, branch, leaf] = [tree.node('root'), tree.node('branch'), tree.node('leaf')];
+  await root.query(`${TABLES} ${ROWS}`);
+  for (const node of [branch, leaf]) await asPlain(node, `${TABLES} ${SUBSCRIBER}`);
+  await addTables(tree, [root, branch, leaf]);
+  await root.query(CHANGES(5_000, 50));
+  await tree.caughtUp(root, [branch, leaf]);
+  for (const node of [branch, leaf]) expect(await differences(tree, root, node)).toEqual([]);
+  expect(await acting(branch)).toEqual(KEPT_OFF);
+  for (const node of [branch, leaf]) expect(await audit(node)).toEqual(['11 always DELETE']);
+  // A row that the branch's keys refuse.
+  await root.query('insert into public.a values (100000, 999999, 0)');
+
+  const { stdout } = await branch.must('takeover', 'root');
+  expect(stdout).toContain('Put back on its tables: 4 foreign keys, 4 triggers and rules.');
+  await allOff(branch, AS_MADE, ['a_b']);
+  await branch.query('truncate public.audit');
+  await expect(branch.query('insert into public.b values (200000, 777777)')).rejects.toThrow('b_a');
+  await branch.query(
+    'insert into public.tree values (5000000, null); delete from public.a where id = 100000',
+  );
+  expect(await audit(branch)).toEqual(['1 noted DELETE', '1 noted INSERT', '1 rule']);
+  await tree.caughtUp(branch, [root, leaf]);
+  for (const node of [root, leaf]) expect(await differences(tree, branch, node)).toEqual([]);
+  expect((await branch.run('restore-triggers')).stdout).toContain('1 foreign keys');
+  await allBack(branch, AS_MADE);
+
+  // Tables that are not replicated any more, and a node that is none.
+  await leaf.must('remove-table', 'public.tree');
+  expect((await acting(leaf)).filter((line) => /tree|rule/.test(line))).toEqual([
+    'key tree_parent',
+    'rule doubled O',
+    'tree noted O',
+  ]);
+  await branch.must('drop-node', 'leaf');
+  await allBack(leaf, AS_MADE);
+});
+
+/** All is back but keys, which are in force and not valid. */
+async function allOff(node: TestNode, all: readonly string[], notValid: readonly string[]): Promise<void> {
+  const expected = all.map((line) =>
+    notValid.some((key) => line === `key ${key}`) ? `${line} not valid` : line,
+  );
+  await waitUntilSeen(
+    `everything is in force on ${node.name}`,
+    async () => acting(node),
+    (seen) => JSON.stringify(seen) === JSON.stringify(expected),
+  );
+}
+
+test('without the right, what belongs to somebody else and would act stops the worker with both ways out', async () => {
+  await using tree = await openTree({
+    nodes: { root: { major: 15 }, leaf: { major: 18, provider: 'root', role: 'plain' } },
+  });
+  const [root, leaf] = [tree.node('root'), tree.node('leaf')];
+  await root.query(TABLES);
+  await asPlain(leaf, TABLES);
+  await addTables(tree, [root, leaf]);
+  await leaf.query(
+    `alter table public.b owner to postgres; grant all on public.b to plain;
+     create trigger noted after insert on public.b for each row execute procedure public.note()`,
+  );
+  await root.query('insert into public.b values (1, 1)');
+  const outcome = await leaf.worker?.ended;
+  expect(outcome?.exitCode).toBe(1);
+  expect(outcome?.stderr).toContain('Trigger "noted" of table public.b, as it belongs to postgres');
+  expect(outcome?.stderr).toContain('alter table public.b owner to ROLE');
+  expect(await leaf.query('select * from public.b')).toEqual([]);
+
+  await leaf.query('alter table public.b owner to plain');
+  leaf.startWorker();
+  await tree.caughtUp(root, [leaf]);
+  expect(await differences(tree, root, leaf)).toEqual([]);
+  expect(await audit(leaf)).toEqual([]);
+
+  // A deferrable key that a row of the subscriber's own breaks: the table is parked, as it would be with an immediate one.
+  await leaf.query(
+    'alter table public.swapped disable trigger all; insert into public.swapped values (50, 5)',
+  );
+  await leaf.query('alter table public.swapped enable trigger all');
+  await root.query('insert into public.swapped values (5, 5); insert into public.b values (2, 2)');
+  await waitUntilSeen(
+    'public.swapped is parked',
+    () => leaf.query('select table_name, error_code from pgcascade.table_error'),
+    (seen) => JSON.stringify(seen) === '[{"table_name":"public.swapped","error_code":"PC402"}]',
+  );
+  await waitUntilSeen(
+    'the other table goes on',
+    () => leaf.query('select id from public.b order by id'),
+    (seen) => seen.length === 2,
+  );
+});

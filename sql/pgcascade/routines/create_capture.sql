@@ -316,7 +316,12 @@ begin
     v_call := format('pgcascade.deny_write(%L, %L)', p_table_name, p_queue_name);
     perform pgcascade.attach_trigger(
         v_relation, format('!pgcascade_%s_deny', v_plan_no),
-        'after insert or update or delete on %s for each row', v_call
+        'after insert or update or delete on %s for each row'
+        -- The function asks this too; here it costs a worker that may not set session_replication_role 1 µs a row instead of 8.
+        || $w$ when (pg_catalog.current_setting('pgcascade.script', true)
+                     is distinct from 'replication ' || pg_catalog.txid_current_if_assigned()
+                     or not pg_catalog.has_table_privilege('pgcascade.taken_off'::pg_catalog.regclass, 'insert'))$w$,
+        v_call
     );
     perform pgcascade.attach_trigger(
         v_relation, format('!pgcascade_%s_deny_truncate', v_plan_no),

@@ -1,5 +1,63 @@
 -- A worker whose role may not set session_replication_role: what would act on the rows that it writes is taken off its tables.
 
+-- Function: pgcascade.acts(1)
+--
+-- Whether pgcascade.acting has something to tell of these tables, as Londiste names them here: what a worker asks at the end of
+-- each batch, so its plan is kept and looks nothing up but by index.
+--
+-- Returns: boolean.
+-- Raises:  nothing.
+-- Locks:   none. May be repeated.
+create or replace function pgcascade.acts(
+    p_dest_tables  text[]
+)
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_hashjoin = off
+as $$
+declare
+    v_relations  oid[];
+begin
+    with recursive tree(relation) as (
+        select to_regclass(pgq.quote_fqname(d.name))::oid from unnest(p_dest_tables) as d(name)
+        union
+        select i.inhrelid
+          from tree as t
+          join pg_inherits as i
+            on i.inhparent = t.relation
+    )
+    select array_agg(t.relation) into v_relations from tree as t where t.relation is not null;
+    return exists (
+               select
+                 from pg_trigger as g
+                where g.tgrelid = any (v_relations)
+                  and g.tgenabled in ('O', 'R')
+                  and (g.tgconstraint = 0
+                       or exists (select from pg_constraint as k where k.oid = g.tgconstraint and k.contype in ('t', 'f')))
+                  and not exists (
+                          select
+                            from pg_proc as f
+                            join pg_namespace as n
+                              on n.oid = f.pronamespace
+                            join pg_language as l
+                              on l.oid = f.prolang
+                           where f.oid = g.tgfoid
+                             and (n.nspname = 'pgcascade' or n.nspname = 'pgq' and l.lanname = 'plpgsql')
+                      )
+           )
+        or exists (
+               select
+                 from pg_rewrite as r
+                where r.ev_class = any (v_relations)
+                  and r.ev_enabled in ('O', 'R')
+                  and r.ev_type <> '1'
+           );
+end;
+$$;
+
 -- Function: pgcascade.acting(2)
 --
 -- What would act on rows that replication writes into tables of a queue on this node, and does not in a session whose

@@ -18,6 +18,7 @@ function seen(name: string, provider: string | null, more: Partial<SeenEntry> = 
     tables: { ok: 2, copying: 0, waiting: 0, parked: 0, notHere: 0 },
     parkedTables: [],
     leftOut: [],
+    keptOff: null,
     errors: [],
     ticker: provider === null ? { secondsSinceTick: 0.4, newEvents: 0n, isLate: false } : null,
     lag: provider === null ? null : { seconds: 0, events: 0n },
