@@ -4,6 +4,7 @@ import { type TickId, tickId } from '../queue/ids.js';
 import { failpoint } from '../runtime/failpoint.js';
 import { type ApiAnswer, callApi } from './call-api.js';
 import { checkMergedQueues, startToFollow, startToMerge } from './combined-queue.js';
+import { readLackingTables } from './lacking-tables.js';
 import { registerLocation } from './location.js';
 import type { Member, MemberSessions } from './member-sessions.js';
 import { requireNode } from './node-info.js';
@@ -100,6 +101,14 @@ async function checkComplete(old: Member, candidate: Member): Promise<void> {
     throw new ReplicateError(
       'PC312',
       `Node "${nodeName}" lacks ${missing.length} of the root's tables, or they are not in sync: ${missing.join(', ')}.`,
+    );
+  }
+  const partial = await readLackingTables(candidate.connection, queueName);
+  if (partial.length > 0) {
+    throw new ReplicateError(
+      'PC312',
+      `Node "${nodeName}" has not all changes of: ${partial.map(({ tableName, why }) => `${tableName} (${why})`).join(', ')}. ` +
+        '"resync" there makes up for them.',
     );
   }
   const sequences = await readSequencePositions(candidate.connection, queueName);
