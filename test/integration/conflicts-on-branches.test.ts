@@ -50,7 +50,7 @@ test('a branch hands on what it leaves out, and nothing of a batch at which it s
 
   // What it left out would be missing on the new root.
   const refused = await branch.run('takeover', 'root');
-  expect(refused).toMatchObject({ exitCode: 2 });
+  expect(refused).toMatchObject({ exitCode: 1 });
   expect(refused.stderr).toContain('public.t (1 changes left out)');
   await branch.must('resync', 't');
   await branch.must('wait-sync');
@@ -65,7 +65,7 @@ test('a branch hands on what it leaves out, and nothing of a batch at which it s
   await tree.caughtUp(root, [leaf]);
   expect(await tree.differences(root, leaf)).toEqual([]);
   const parked = await branch.run('takeover', 'root');
-  expect(parked).toMatchObject({ exitCode: 2 });
+  expect(parked).toMatchObject({ exitCode: 1 });
   expect(parked.stderr).toContain('public.t (set aside, PC402)');
   await root.query("insert into public.other values (7, 'the root is open')");
 
