@@ -12,6 +12,8 @@ export interface QueueEvent {
   readonly extra2: string | null;
   readonly extra3: string | null;
   readonly extra4: string | null;
+  /** Set when the event's row is so large that it is not held here: `data` and `extra2` mean nothing then, see `LargeEvents`. */
+  readonly largeBytes?: number | undefined;
   /** When its transaction began, as PostgreSQL's text; read only for the tables that need it. */
   readonly time?: string | undefined;
 }

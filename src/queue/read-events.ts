@@ -6,6 +6,7 @@ import type { Batch } from './batches.js';
 import { CSV_COPY_OPTIONS, CSV_DELIMITER, CsvLines, type CsvRow, splitCsvLine } from './csv-rows.js';
 import type { ForwardedEvent, QueueEvent, TimedEvent } from './event.js';
 import { eventId } from './ids.js';
+import { DATA_SQL, EXTRA2_SQL, LARGE_BYTES_SQL, largeBytesOf } from './large-events.js';
 import { noEvent, RowEvents } from './row-events.js';
 
 export interface BlockLimits {
@@ -32,11 +33,12 @@ export interface EventShape<E> {
   parse(line: string): E;
 }
 
-type MeasuredEvent = Pick<QueueEvent, 'data' | 'extra2'>;
+type MeasuredEvent = Pick<QueueEvent, 'data' | 'extra2' | 'largeBytes'>;
 
 const FIXED_CHARACTERS = 64;
 
 const EVENT_COLUMNS = 'ev_id, ev_txid, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4';
+const SHORT_COLUMNS = `ev_id, ev_txid, ev_type, ${DATA_SQL}, ev_extra1, ${EXTRA2_SQL}, ev_extra3, ev_extra4`;
 
 const TIMED_EVENT: EventShape<TimedEvent> = {
   columns: `${EVENT_COLUMNS}, ev_time`,
@@ -53,14 +55,27 @@ export const FORWARDED_COLUMNS =
 const FORWARDED_EVENT: EventShape<ForwardedEvent> = {
   // The transaction is one of the provider, and comes first to be cut off.
   columns: `ev_txid, ${FORWARDED_COLUMNS}`,
+  parse: (line) => toForwarded(line, splitCsvLine(line)),
+};
+
+const SHORT_FORWARDED_EVENT: EventShape<ForwardedEvent> = {
+  columns: `${LARGE_BYTES_SQL}, ev_txid, ev_id, ev_time, ev_type, ${DATA_SQL}, ev_extra1, ${EXTRA2_SQL}, ev_extra3, ev_extra4`,
   parse: (line) => {
-    const [txid, id, time, ...rest] = splitCsvLine(line);
-    const event = toEvent([id ?? null, txid ?? null, ...rest]);
-    return { ...event, time: time as string, line: line.slice(line.indexOf(CSV_DELIMITER) + 1) };
+    const [largeBytes, ...row] = splitCsvLine(line);
+    const event = toForwarded(line.slice(line.indexOf(CSV_DELIMITER) + 1), row);
+    return { ...event, largeBytes: largeBytesOf(largeBytes) };
   },
 };
 
-/** The events of a batch as the worker of a leaf needs them, block by block: see `readEventBlocks`. */
+function toForwarded(line: string, [txid, id, time, ...rest]: CsvRow): ForwardedEvent {
+  const event = toEvent([id ?? null, txid ?? null, ...rest]);
+  return { ...event, time: time as string, line: line.slice(line.indexOf(CSV_DELIMITER) + 1) };
+}
+
+/**
+ * The events of a batch as the worker of a leaf needs them, block by block: see `readEventBlocks`. Large ones come without
+ * their rows, each as the last of its block.
+ */
 export function readEvents(
   provider: Connection,
   batch: Batch,
@@ -74,10 +89,10 @@ function rowEvent(timedTables: readonly string[]): EventShape<QueueEvent> {
   if (timedTables.length === 0) return new RowEvents();
   const names = timedTables.map(quoteLiteral).join(', ');
   return {
-    columns: `${EVENT_COLUMNS}, case when ev_extra1 in (${names}) then ev_time end as ev_time`,
+    columns: `${SHORT_COLUMNS}, ${LARGE_BYTES_SQL}, case when ev_extra1 in (${names}) then ev_time end as ev_time`,
     parse: (line) => {
       const row = splitCsvLine(line);
-      return { ...toEvent(row), time: row[8] ?? undefined };
+      return { ...toEvent(row), largeBytes: largeBytesOf(row[8]), time: row[9] ?? undefined };
     },
   };
 }
@@ -87,13 +102,14 @@ function filterOf({ onlyTable, onlyControl }: ReadEventsOptions): string {
   return onlyControl === true ? " where ev_type ~ '^(pgq|londiste)[.]'" : '';
 }
 
-/** As `readEvents`, for the worker of a branch. */
+/** As `readEvents`, for a worker that hands the events on; whole ones where `takesLarge` is false. */
 export function readForwardedEvents(
   provider: Connection,
   batch: Batch,
   limits: BlockLimits,
+  takesLarge: boolean,
 ): AsyncGenerator<ForwardedEvent[], void, undefined> {
-  return readEventBlocks(provider, batch, FORWARDED_EVENT, limits);
+  return readEventBlocks(provider, batch, takesLarge ? SHORT_FORWARDED_EVENT : FORWARDED_EVENT, limits);
 }
 
 /** As `readEvents`, with the time of each event. */
@@ -135,7 +151,8 @@ export async function* readEventBlocks<E extends MeasuredEvent>(
         const event = shape.parse(line);
         block.push(event);
         characters += FIXED_CHARACTERS + (event.data?.length ?? 0) + (event.extra2?.length ?? 0);
-        if (block.length >= limits.maxBlockRows || characters >= limits.maxBlockBytes) {
+        const isFull = block.length >= limits.maxBlockRows || characters >= limits.maxBlockBytes;
+        if (isFull || event.largeBytes !== undefined) {
           yield block;
           block = [];
           characters = 0;

@@ -2,12 +2,13 @@ import { ReplicateError } from '../errors/replicate-error.js';
 import { CSV_DELIMITER, CSV_QUOTE, type CsvRow, splitCsvLine } from './csv-rows.js';
 import type { QueueEvent } from './event.js';
 import { eventId } from './ids.js';
+import { DATA_SQL, EXTRA2_SQL, LARGE_BYTES_SQL, largeBytesOf } from './large-events.js';
 import { ownCopy } from './own-copy.js';
 
-type Head = Pick<QueueEvent, 'type' | 'extra1' | 'extra2' | 'extra4'>;
+type Head = Pick<QueueEvent, 'type' | 'extra1' | 'extra2' | 'extra4' | 'largeBytes'>;
 
 /** Fields of a head. */
-const HEAD_FIELDS = 4;
+const HEAD_FIELDS = 5;
 /** Heads are few, one for each operation on each table, but come from outside: the memory they may take is bounded. */
 const MAX_HEADS = 10_000;
 
@@ -16,7 +17,8 @@ const MAX_HEADS = 10_000;
  * so that it is not read again: this runs once for every event.
  */
 export class RowEvents {
-  readonly columns = 'ev_type, ev_extra1, ev_extra2, ev_extra4, ev_id, ev_txid, ev_extra3, ev_data';
+  readonly columns =
+    `ev_type, ev_extra1, ${EXTRA2_SQL}, ev_extra4, ${LARGE_BYTES_SQL}, ev_id, ev_txid, ev_extra3, ${DATA_SQL}`;
   readonly #heads = new Map<string, Head>();
   /** The head of the event before. */
   #lastText = CSV_QUOTE;
@@ -51,11 +53,9 @@ export class RowEvents {
     let head = this.#heads.get(text);
     if (head === undefined) {
       const kept = ownCopy(text);
-      const [type, extra1, extra2, extra4] = splitCsvLine(kept);
-      if (type == null) throw noEvent(splitCsvLine(line));
-      head = { type, extra1: extra1 ?? null, extra2: extra2 ?? null, extra4: extra4 ?? null };
-      // An old row is in no other event.
-      if (extra2 === null) this.#keep(kept, head);
+      head = headOf(splitCsvLine(kept));
+      // An old row is in no other event, and a large one is one by itself.
+      if (head.extra2 === null && head.largeBytes === undefined) this.#keep(kept, head);
     }
     this.#lastText = text;
     this.#last = head;
@@ -68,12 +68,9 @@ export class RowEvents {
 
   #parseQuoted(line: string): QueueEvent {
     const row = splitCsvLine(line);
-    const [type, extra1, extra2, extra4, id, txid, extra3, data] = row;
-    if (type == null || id == null || txid == null) throw noEvent(row);
-    return this.#event(
-      { type, extra1: extra1 ?? null, extra2: extra2 ?? null, extra4: extra4 ?? null },
-      { id, txid, extra3: extra3 ?? null, data: data ?? null },
-    );
+    const [id, txid, extra3, data] = row.slice(HEAD_FIELDS);
+    if (id == null || txid == null) throw noEvent(row);
+    return this.#event(headOf(row), { id, txid, extra3: extra3 ?? null, data: data ?? null });
   }
 
   #event(
@@ -98,8 +95,15 @@ export class RowEvents {
       extra2: head.extra2,
       extra3: own.extra3,
       extra4: head.extra4,
+      largeBytes: head.largeBytes,
     };
   }
+}
+
+function headOf(row: CsvRow): Head {
+  const [type, extra1 = null, extra2 = null, extra4 = null, largeBytes] = row;
+  if (type == null) throw noEvent(row);
+  return { type, extra1, extra2, extra4, largeBytes: largeBytesOf(largeBytes) };
 }
 
 /** The error for a row of COPY that is no event. */

@@ -1,4 +1,5 @@
 import { type BlockOutcome, BlockWriter, type TableLeftOut } from '../apply/block-writer.js';
+import { planLargeRow } from '../apply/large-row.js';
 import { type PlannedBlock, planBlock, type TableConflict } from '../apply/plan-block.js';
 import type { RowRewrite } from '../apply/row-rewrite.js';
 import type { TargetTable } from '../apply/target-table.js';
@@ -14,6 +15,7 @@ import {
   isControlEvent,
   SCRIPT_EVENT,
 } from './control-event.js';
+import type { LargeRows } from './large-rows.js';
 import { otherQueues } from './merged-table.js';
 import type { TableRegistry } from './table-registry.js';
 import type { TakenTables } from './taken-tables.js';
@@ -28,6 +30,8 @@ export interface EventApplierPorts {
   readonly isApplied: (tableName: string) => boolean;
   /** The tables whose handlers take their events over. */
   readonly taken: TakenTables;
+  /** Where the rows of large events are to be had. */
+  readonly largeRows: LargeRows;
   /** Undefined for a table that catches up: the worker itself sees to the cascade's events. */
   readonly controlEvents: ControlEventContext | undefined;
   /** Called in the transaction for each table that cannot go on. */
@@ -73,7 +77,11 @@ export class EventApplier implements AsyncDisposable {
     for (const { kind, events } of this.#sorted(block)) {
       if (kind === 'rows') rows = joined(rows, events);
       else if (kind === 'taken') takenOver = joined(takenOver, events);
-      else if (controlEvents !== undefined) {
+      else if (kind === 'large') {
+        await this.#applyRows(rows);
+        rows = [];
+        for (const event of events) await this.#applyLarge(event);
+      } else if (controlEvents !== undefined) {
         // A control event keeps its place between the rows.
         await this.#applyRows(rows);
         await this.#free();
@@ -143,7 +151,7 @@ export class EventApplier implements AsyncDisposable {
       }
       if (run !== undefined) yield run;
       run = { kind, events: [event] };
-      if (kind !== 'control') continue;
+      if (kind !== 'control' && kind !== 'large') continue;
       yield run;
       // What it has done may have changed what concerns this node.
       run = undefined;
@@ -156,7 +164,8 @@ export class EventApplier implements AsyncDisposable {
     const { isApplied, taken } = this.#ports;
     if (isControlEvent(event)) return 'control';
     if (event.extra1 === null || !isApplied(event.extra1)) return undefined;
-    return taken.has(event.extra1) ? 'taken' : 'rows';
+    if (taken.has(event.extra1)) return 'taken';
+    return event.largeBytes === undefined ? 'rows' : 'large';
   }
 
   async #applyControl(event: QueueEvent, context: ControlEventContext): Promise<void> {
@@ -184,6 +193,20 @@ export class EventApplier implements AsyncDisposable {
     this.#writing.catch(() => undefined);
   }
 
+  async #applyLarge(event: QueueEvent): Promise<void> {
+    const { tx, isApplied, largeRows } = this.#ports;
+    await this.#free();
+    // Outside of a savepoint its space can be given back before the end of the transaction.
+    await this.#writer.release();
+    const target = isApplied(event.extra1 as string) ? await this.#target(event) : undefined;
+    if (target === undefined) return;
+    await largeRows.stage(event);
+    this.#writing = this.#writer.write(await planLargeRow(tx, target, event));
+    await this.settle();
+    await this.#writer.release();
+    await largeRows.clear();
+  }
+
   /** True when planning these events needs no query. */
   #canPlanAhead(events: readonly QueueEvent[]): boolean {
     const { registry } = this.#ports;
@@ -191,26 +214,15 @@ export class EventApplier implements AsyncDisposable {
   }
 
   async #plan(events: readonly QueueEvent[]): Promise<PlannedBlock> {
-    const { tx, registry, bulkRows, park } = this.#ports;
+    const { tx, registry, bulkRows } = this.#ports;
     const targets = new Map<string, TargetTable>();
     const rewrites = new Map<string, RowRewrite | undefined>();
     for (const { name, first, isTruncated } of tablesOf(events)) {
       if (isTruncated && (await this.#parkTruncated(name, first))) continue;
-      try {
-        const target = await registry.target(tx, name);
-        rewrites.set(name, registry.rewrite(target));
-        targets.set(name, target);
-      } catch (error) {
-        if (!(error instanceof ReplicateError) || !['PC403', 'PC406', 'PC410'].includes(error.code))
-          throw error;
-        await park({
-          queueTable: name,
-          eventId: first.id,
-          code: error.code === 'PC410' ? 'PC410' : 'PC403',
-          message: error.message,
-          key: first.extra3,
-        });
-      }
+      const target = await this.#target(first);
+      if (target === undefined) continue;
+      rewrites.set(name, registry.rewrite(target));
+      targets.set(name, target);
     }
     return planBlock(
       {
@@ -222,6 +234,29 @@ export class EventApplier implements AsyncDisposable {
       },
       events,
     );
+  }
+
+  /** The table of a row event; undefined when it cannot be written, and is parked now. */
+  async #target(event: QueueEvent): Promise<TargetTable | undefined> {
+    const { tx, registry, park } = this.#ports;
+    const name = event.extra1 as string;
+    try {
+      const target = await registry.target(tx, name);
+      // What is to be made of its rows may not be possible.
+      registry.rewrite(target);
+      return target;
+    } catch (error) {
+      if (!(error instanceof ReplicateError) || !['PC403', 'PC406', 'PC410'].includes(error.code))
+        throw error;
+      await park({
+        queueTable: name,
+        eventId: event.id,
+        code: error.code === 'PC410' ? 'PC410' : 'PC403',
+        message: error.message,
+        key: event.extra3,
+      });
+      return undefined;
+    }
   }
 
   /**
@@ -243,9 +278,9 @@ export class EventApplier implements AsyncDisposable {
   }
 }
 
-/** Events of one kind in a row: written as rows, handed to their handlers, or for the cascade itself. */
+/** Events of one kind in a row: written as rows, rows that are not held here, handed to their handlers, or for the cascade itself. */
 interface Sorted {
-  readonly kind: 'rows' | 'taken' | 'control';
+  readonly kind: 'rows' | 'large' | 'taken' | 'control';
   readonly events: QueueEvent[];
 }
 

@@ -7,6 +7,7 @@ import type { ForwardedEvent } from '../queue/event.js';
 import { FORWARDED_COLUMNS } from '../queue/read-events.js';
 import { TICK_CHANNEL } from '../queue/tick-channel.js';
 import type { BatchQueue } from './batch-queue.js';
+import type { LargeRows } from './large-rows.js';
 
 /**
  * The queue of a branch, while one batch is written to it: the same events under the same ids, and then the same tick,
@@ -46,8 +47,19 @@ export class BranchQueue implements BatchQueue {
     );
     stream.end(`${block.map(({ line }) => line).join('\n')}\n`);
     await once(stream, 'finish');
-    const last = block.at(-1)?.id ?? 0n;
-    if (last > this.#lastId) this.#lastId = last;
+    this.#note(block.at(-1)?.id ?? 0n);
+  }
+
+  /** Writes one event whose row is never held here. */
+  async writeLarge(event: ForwardedEvent, rows: LargeRows): Promise<void> {
+    await rows.stage(event);
+    const { id, time, type, extra1, extra3, extra4 } = event;
+    await this.#tx.query(
+      `insert into ${this.#eventTable} (${FORWARDED_COLUMNS})
+       select $1, $2::timestamptz, $3, r.data, $4, r.old_row, $5, $6 from pg_temp.pgc_large_row as r where r.event_id = $1`,
+      [id, time, type, extra1, extra3, extra4],
+    );
+    this.#note(id);
   }
 
   /** Makes the batch's end tick, after all its events; waiting readers hear of it when the transaction commits. */
@@ -62,5 +74,9 @@ export class BranchQueue implements BatchQueue {
       sequence,
       TICK_CHANNEL,
     ]);
+  }
+
+  #note(id: bigint): void {
+    if (id > this.#lastId) this.#lastId = id;
   }
 }

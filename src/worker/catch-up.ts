@@ -14,6 +14,7 @@ import type { WorkerOptions } from './worker-options.js';
 export interface CatchUpPorts {
   readonly options: WorkerOptions;
   readonly provider: Connection;
+  readonly providerLocation: string;
   readonly subscriber: Connection;
   readonly registry: TableRegistry;
   readonly signal: AbortSignal;
@@ -60,6 +61,11 @@ export async function catchUp(
     const outcome = await processBatch(
       {
         provider: ports.provider,
+        openProvider: () =>
+          options.connect(ports.providerLocation, {
+            application: `large-rows/${consumerName}`,
+            signal: ports.signal,
+          }),
         subscriber: ports.subscriber,
         consumerName,
         registry: ports.registry,
@@ -117,7 +123,7 @@ export async function handOver(ports: CatchUpPorts, tableName: string): Promise<
  * of tables that are being worked on stay.
  */
 export async function dropStaleConsumers(
-  ports: CatchUpPorts,
+  ports: Pick<CatchUpPorts, 'options' | 'provider' | 'registry'>,
   isBusy: (tableName: string) => boolean,
 ): Promise<void> {
   const { queueName, consumerName } = ports.options;

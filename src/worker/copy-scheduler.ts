@@ -168,7 +168,7 @@ export class CopyScheduler {
       await using provider = await connect(ports.state.providerLocation, { application, signal });
       await using subscriber = await openSubscriber(connect, conninfo, application, signal);
       const outcome = await catchUp(
-        this.#ports(provider, subscriber),
+        this.#ports({ provider, subscriber, state: ports.state }),
         tableName,
         position,
         () => this.#completedTick,
@@ -200,7 +200,7 @@ export class CopyScheduler {
   }
 
   async #finish(tableName: string, position: TickId, ports: BoundaryPorts): Promise<boolean> {
-    const catching = this.#ports(ports.provider, ports.subscriber);
+    const catching = this.#ports(ports);
     let outcome: CatchUpOutcome;
     try {
       outcome = await catchUp(catching, tableName, position, () => ports.state.completedTick);
@@ -227,10 +227,11 @@ export class CopyScheduler {
     return true;
   }
 
-  #ports(provider: Connection, subscriber: Connection): CatchUpPorts {
+  #ports({ provider, subscriber, state }: BoundaryPorts): CatchUpPorts {
     return {
       options: this.#options,
       provider,
+      providerLocation: state.providerLocation,
       subscriber,
       registry: this.#registry,
       signal: this.#options.signal,

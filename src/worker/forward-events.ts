@@ -2,8 +2,29 @@ import type { Connection } from '../db/connection.js';
 import { rewriteEvents } from '../handlers/rewrite-events.js';
 import { formatCsvRow } from '../queue/csv-rows.js';
 import type { ForwardedEvent } from '../queue/event.js';
+import type { BatchQueue } from './batch-queue.js';
 import { isControlEvent } from './control-event.js';
+import type { LargeRows } from './large-rows.js';
 import type { TableRegistry } from './table-registry.js';
+
+export interface ForwardPorts {
+  readonly tx: Connection;
+  readonly queue: BatchQueue;
+  readonly registry: TableRegistry;
+  readonly largeRows: LargeRows;
+}
+
+/** Hands a block on to a queue of this database; the row of a large event, which is the last one, without holding it. */
+export async function forwardBlock(
+  { tx, queue, registry, largeRows }: ForwardPorts,
+  block: readonly ForwardedEvent[],
+): Promise<void> {
+  const last = block.at(-1);
+  const large = last?.largeBytes === undefined ? undefined : last;
+  const held = large === undefined ? block : block.slice(0, -1);
+  if (held.length > 0) await queue.write(await forwardedEvents(tx, held, registry));
+  if (large !== undefined) await queue.writeLarge?.(large, largeRows);
+}
 
 /**
  * What a branch puts into its own queue for a block: every event under its id, most of them as they came. The rows of
@@ -11,7 +32,7 @@ import type { TableRegistry } from './table-registry.js';
  *
  * Throws what keeps such a row from being rewritten: it must not be handed on then.
  */
-export async function forwardedEvents(
+async function forwardedEvents(
   tx: Connection,
   block: readonly ForwardedEvent[],
   registry: TableRegistry,

@@ -7,6 +7,7 @@ import { ReplicateError } from '../errors/replicate-error.js';
 import { type Batch, finishBatch } from '../queue/batches.js';
 import type { QueueEvent } from '../queue/event.js';
 import { type EventId, type TickId, tickId } from '../queue/ids.js';
+import { LargeEvents } from '../queue/large-events.js';
 import { readAhead } from '../queue/read-ahead.js';
 import { type ReadEventsOptions, readEvents, readForwardedEvents } from '../queue/read-events.js';
 import { failpoint } from '../runtime/failpoint.js';
@@ -14,14 +15,17 @@ import type { Logger } from '../runtime/log.js';
 import { EventApplier } from './apply-events.js';
 import type { AppliedScript } from './apply-script.js';
 import type { BatchQueue } from './batch-queue.js';
-import { forwardedEvents } from './forward-events.js';
+import { forwardBlock } from './forward-events.js';
 import { assertNothingActs, isUnprivileged, takeOff } from './keep-off.js';
+import { LargeRows } from './large-rows.js';
 import { BatchAgain, type ResumePoint, ShapeConflicts, type WaitPorts } from './shape-conflicts.js';
 import type { TableRegistry } from './table-registry.js';
 import { TakenTables } from './taken-tables.js';
 
 export interface ProcessBatchPorts {
   readonly provider: Connection;
+  /** Another session on the provider, for rows that are too large to be held here. */
+  readonly openProvider: () => Promise<Connection>;
   readonly subscriber: Connection;
   readonly consumerName: string;
   readonly registry: TableRegistry;
@@ -95,7 +99,7 @@ async function tookOff(
   error: unknown,
 ): Promise<boolean> {
   const isOfServer = sqlstateOf(error) !== undefined || error instanceof BatchAgain;
-  if (!isOfServer && !(error instanceof ReplicateError && ['PC412', 'PC413'].includes(error.code)))
+  if (!isOfServer && !(error instanceof ReplicateError && ['PC204', 'PC412', 'PC413'].includes(error.code)))
     return false;
   if (signal.aborted || !subscriber.isOpen || !(await isUnprivileged(subscriber))) return false;
   return (await takeOff(subscriber, queueName, [...written], log)) > 0;
@@ -160,7 +164,9 @@ async function tryBatch(
     return true;
   };
 
+  await using largeEvents = new LargeEvents(ports.openProvider, batch);
   const outcome = await ports.subscriber.transaction(async (tx) => {
+    const largeRows = new LargeRows(tx, largeEvents);
     const triggersAct = await lockPosition(tx, ports.consumerName, batch);
     if (!(await isNext(tx, ports.consumerName, batch))) return 'known';
     const park = async (conflict: TableConflict) => {
@@ -191,6 +197,7 @@ async function tryBatch(
       bulkRows: ports.bulkRows,
       registry: ports.registry,
       taken,
+      largeRows,
       isApplied,
       controlEvents: ports.controlEvents
         ? {
@@ -230,16 +237,31 @@ async function tryBatch(
       }
       await applier.apply(from === 0 ? events : events.slice(from), meanwhile);
     };
+    const { registry } = ports;
+    const isUnseen = (name: string) =>
+      !registry.forwardsSelection(name) &&
+      (!isApplied(name) || (!taken.has(name) && registry.takesUnseenRows(name)));
+    /** The row of a large event, the last of its block, is held here only where something is to be made of it. */
+    const withRow = async <E extends QueueEvent>(block: readonly E[]): Promise<readonly E[]> => {
+      const last = block.at(-1);
+      if (last?.largeBytes === undefined || last.extra1 === null || isUnseen(last.extra1)) return block;
+      await applier.settle();
+      return [...block.slice(0, -1), await largeRows.whole(last)];
+    };
     if (ports.openQueue !== undefined) {
       const queue = await ports.openQueue(tx, batch);
-      for await (const block of ahead(readForwardedEvents(ports.provider, batch, ports.reading))) {
-        await work(block, async () => queue.write(await forwardedEvents(tx, block, ports.registry)));
+      const takesLarge = queue.writeLarge !== undefined;
+      const blocks = readForwardedEvents(ports.provider, batch, ports.reading, takesLarge);
+      for await (const read of ahead(blocks)) {
+        const block = await withRow(read);
+        await work(block, () => forwardBlock({ tx, queue, registry, largeRows }, block));
       }
       await applier.settle();
       await queue.end();
     } else {
-      const reading = { ...ports.reading, timedTables: ports.registry.timedTables };
-      for await (const block of ahead(readEvents(ports.provider, batch, reading))) await work(block);
+      const reading = { ...ports.reading, timedTables: registry.timedTables };
+      for await (const block of ahead(readEvents(ports.provider, batch, reading)))
+        await work(await withRow(block));
     }
     await applier.settle();
     await taken.finish();

@@ -24,6 +24,8 @@ export async function putBackForScript(
   queueName: string,
   statements: readonly ScriptStatement[],
 ): Promise<PutBackKeys> {
+  // A table with deferred checks pending cannot be altered.
+  await tx.execute('set constraints all immediate');
   const tables = await tablesToTouch(tx, statements);
   await tx.query(
     `select pgcascade.put_back(r.relation, true)

@@ -159,6 +159,13 @@ export class TableRegistry {
     return this.#targets.has(tableName);
   }
 
+  /** True when a row of the table can be written by the server alone, whatever is in it. */
+  takesUnseenRows(tableName: string): boolean {
+    const handler = this.#tables.get(tableName)?.handler ?? NO_HANDLER;
+    if (handler instanceof ReplicateError) return true;
+    return isWholeTable(handler.selection) && this.conflictPolicy(tableName) !== 'ignore-missing';
+  }
+
   /** The table's shape on the subscriber, read once. Throws PC406 when it is not there. */
   async target(connection: Connection, tableName: string): Promise<TargetTable> {
     let target = this.#targets.get(tableName);

@@ -301,6 +301,7 @@ export class WorkerSession implements AsyncDisposable {
     const outcome = await processBatch(
       {
         provider,
+        openProvider: () => this.#openProvider(state),
         subscriber: this.#subscriber,
         consumerName,
         registry: this.#registry,
@@ -355,6 +356,12 @@ export class WorkerSession implements AsyncDisposable {
     );
   }
 
+  /** A session on the provider beside the worker's own. */
+  #openProvider({ providerLocation }: WorkerState): Promise<Connection> {
+    const { connect, consumerName, signal } = this.#options;
+    return connect(providerLocation, { application: `large-rows/${consumerName}`, signal });
+  }
+
   #queueToFill(combined: CombinedNode | undefined): ProcessBatchPorts['openQueue'] {
     if (this.#nodeType === 'branch') return BranchQueue.open;
     if (combined === undefined) return undefined;
@@ -383,16 +390,8 @@ export class WorkerSession implements AsyncDisposable {
 
   async #dropStaleConsumers(provider: Connection): Promise<void> {
     if (this.#staleCheckAt === undefined || performance.now() < this.#staleCheckAt) return;
-    const { signal } = this.#options;
-    await dropStaleConsumers(
-      {
-        options: this.#options,
-        provider,
-        subscriber: this.#subscriber,
-        registry: this.#registry,
-        signal,
-      },
-      (tableName) => this.#copies.isBusy(tableName),
+    await dropStaleConsumers({ options: this.#options, provider, registry: this.#registry }, (tableName) =>
+      this.#copies.isBusy(tableName),
     );
     this.#staleCheckAt = undefined;
   }
