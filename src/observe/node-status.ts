@@ -92,6 +92,8 @@ export interface NodeStatus {
   readonly parkedTables: readonly ParkedTable[];
   /** Tables of which changes were left out since they were copied, because their rows are not here. */
   readonly leftOut: readonly { readonly name: string; readonly changes: bigint }[];
+  /** Tables of which blocks were written twice in the last hour; with the numbers since the worker's start. */
+  readonly slowTables: readonly { readonly name: string; readonly blocks: bigint; readonly reason: string }[];
   /** Null where the worker needs nothing of the kind. */
   readonly keptOff: KeptOff | null;
   /** What its worker, or another consumer that writes here, failed with last; the first line. */
@@ -142,6 +144,7 @@ export async function readNodeStatus(
     },
     parkedTables,
     leftOut: tables.flatMap(({ name, leftOut }) => (leftOut > 0n ? [{ name, changes: leftOut }] : [])),
+    slowTables: isOurs && node.nodeType !== 'root' ? await readSlowTables(connection, queueName) : [],
     keptOff: isOurs && node.nodeType !== 'root' ? await readKeptOff(connection, queueName) : null,
     errors: await readErrors(connection, queueName),
     ticker: node.nodeType === 'root' ? await readTicker(connection, queueName) : null,
@@ -151,12 +154,27 @@ export async function readNodeStatus(
   };
 }
 
-async function readKeptOff(connection: Connection, queueName: string): Promise<KeptOff | null> {
-  // A node that an older pgcascade is installed on has no such table.
-  const { knows } = await connection.one<{ knows: boolean | null }>(
-    "select has_table_privilege(to_regclass('pgcascade.unprivileged_worker')::oid, 'select') as knows",
+async function readSlowTables(connection: Connection, queueName: string): Promise<NodeStatus['slowTables']> {
+  if (!(await mayRead(connection, 'pgcascade.written_again'))) return [];
+  const rows = await connection.query<{ name: string; blocks: bigint; reason: string }>(
+    `select table_name as name, blocks, reason from pgcascade.written_again
+      where queue_name = $1 and last_at > clock_timestamp() - interval '1 hour' order by blocks desc, table_name`,
+    [queueName],
   );
-  if (knows !== true) return null;
+  return rows;
+}
+
+/** False also where an older pgcascade is installed, which has no such table. */
+async function mayRead(connection: Connection, tableName: string): Promise<boolean> {
+  const { may } = await connection.one<{ may: boolean | null }>(
+    "select has_table_privilege(to_regclass($1)::oid, 'select') as may",
+    [tableName],
+  );
+  return may === true;
+}
+
+async function readKeptOff(connection: Connection, queueName: string): Promise<KeptOff | null> {
+  if (!(await mayRead(connection, 'pgcascade.unprivileged_worker'))) return null;
   const [row] = await connection.query<{ keys: bigint; triggers: bigint }>(
     `select (select count(*) from londiste.pending_fkeys) as keys, (select count(*) from pgcascade.taken_off) as triggers
        from pgcascade.unprivileged_worker where queue_name = $1`,

@@ -131,6 +131,7 @@ export function details(entry: StatusEntry, options: TreeOptions = {}): string[]
     ...describeRetention(entry.retention, options),
     ...describeCapture(entry.capture),
     ...describeLeftOut(entry.leftOut),
+    ...describeSlowTables(entry.slowTables),
     ...describeKeptOff(entry.keptOff),
     ...describeWorker(entry.worker),
     ...(ticker?.isLate === true ? ['ERROR: no tick is made; is the ticker running?'] : []),
@@ -145,6 +146,13 @@ function describeLeftOut(leftOut: NodeStatus['leftOut']): string[] {
   const changes = leftOut.reduce((sum, table) => sum + table.changes, 0n);
   const tables = others.length === 0 ? first.name : `${leftOut.length} tables ("tables" shows which)`;
   return [`Left out, their rows are not here: ${changes} changes of ${tables}. A resync makes it equal.`];
+}
+
+function describeSlowTables(slowTables: NodeStatus['slowTables']): string[] {
+  return slowTables.map(
+    ({ name, blocks, reason }) =>
+      `Slow: ${blocks} blocks of ${name} were written again in order since the worker's start. ${reason}`,
+  );
 }
 
 function describeKeptOff(keptOff: NodeStatus['keptOff']): string[] {

@@ -1,4 +1,9 @@
-import { type BlockOutcome, BlockWriter, type TableLeftOut } from '../apply/block-writer.js';
+import {
+  type BlockOutcome,
+  BlockWriter,
+  type TableLeftOut,
+  type TableWrittenAgain,
+} from '../apply/block-writer.js';
 import { planLargeRow } from '../apply/large-row.js';
 import { type PlannedBlock, planBlock, type TableConflict } from '../apply/plan-block.js';
 import type { RowRewrite } from '../apply/row-rewrite.js';
@@ -38,6 +43,8 @@ export interface EventApplierPorts {
   readonly park: (conflict: TableConflict) => Promise<void>;
   /** Called for each table of which changes were left out, block by block. */
   readonly noteLeftOut: (leftOut: TableLeftOut) => void;
+  /** Called for each table of a block that was written in a slower way than it was planned. */
+  readonly noteWrittenAgain: (again: TableWrittenAgain) => void;
   /** Called for each script that has come to its place. */
   readonly noteScript: (script: AppliedScript) => void;
 }
@@ -101,7 +108,7 @@ export class EventApplier implements AsyncDisposable {
   /** Waits until all is written. True when a table was parked by what was under way. */
   async settle(): Promise<boolean> {
     if (this.#writing === undefined) return false;
-    const { registry, park, noteLeftOut } = this.#ports;
+    const { registry, park, noteLeftOut, noteWrittenAgain } = this.#ports;
     let outcome: BlockOutcome;
     try {
       outcome = await this.#writing;
@@ -114,6 +121,7 @@ export class EventApplier implements AsyncDisposable {
       await park(conflict);
     }
     for (const leftOut of outcome.leftOut) noteLeftOut(leftOut);
+    for (const again of outcome.writtenAgain) noteWrittenAgain(again);
     await failpoint('worker-block-applied');
     return outcome.conflicts.length > 0;
   }

@@ -1,4 +1,4 @@
-import type { TableLeftOut } from '../apply/block-writer.js';
+import type { TableLeftOut, TableWrittenAgain } from '../apply/block-writer.js';
 import type { TableConflict } from '../apply/plan-block.js';
 import { WORKER_LOCK_CLASS, workerLockText } from '../cascade/worker-lock-key.js';
 import type { Connection } from '../db/connection.js';
@@ -56,6 +56,15 @@ export interface BatchOutcome {
   readonly scripts: readonly AppliedScript[];
   /** Tables of which changes were left out, because their rows are not here. */
   readonly leftOut: readonly TableLeftOut[];
+  /** Tables whose blocks were written in a slower way than they were planned. */
+  readonly writtenAgain: readonly BlocksWrittenAgain[];
+}
+
+/** Blocks of one table that were written twice, and why the last one was. */
+export interface BlocksWrittenAgain extends TableWrittenAgain {
+  readonly blocks: number;
+  /** With those before them, since the start of the worker. */
+  readonly total: bigint;
 }
 
 /**
@@ -155,6 +164,8 @@ async function tryBatch(
   const conflicts: TableConflict[] = [];
   const scripts: AppliedScript[] = [];
   const missing = new Map<string, TableLeftOut>();
+  const again = new Map<string, Omit<BlocksWrittenAgain, 'total'>>();
+  const writtenAgain: BlocksWrittenAgain[] = [];
   let eventCount = 0;
   /** Tables whose further events are left out: parked, or to be copied anew. */
   const leftOut = new Set<string>();
@@ -211,6 +222,9 @@ async function tryBatch(
         const before = missing.get(found.queueTable);
         const count = (before?.count ?? 0) + found.count;
         missing.set(found.queueTable, { ...(before ?? found), count });
+      },
+      noteWrittenAgain: ({ queueTable, reason }: TableWrittenAgain) => {
+        again.set(queueTable, { queueTable, reason, blocks: (again.get(queueTable)?.blocks ?? 0) + 1 });
       },
       noteScript: (script: AppliedScript) => scripts.push(script),
     });
@@ -270,6 +284,7 @@ async function tryBatch(
     for (const { queueTable, count } of missing.values()) {
       await tx.query('select pgcascade.count_left_out($1, $2, $3)', [batch.queueName, queueTable, count]);
     }
+    for (const blocks of again.values()) writtenAgain.push(await countWrittenAgain(tx, batch, blocks));
     if (written.size > 0) {
       await assertNotEmptied(tx, batch.queueName, [...written]);
       if (triggersAct) {
@@ -301,7 +316,20 @@ async function tryBatch(
     waiting,
     scripts,
     leftOut: [...missing.values()],
+    writtenAgain,
   };
+}
+
+async function countWrittenAgain(
+  tx: Connection,
+  { queueName }: Batch,
+  blocks: Omit<BlocksWrittenAgain, 'total'>,
+): Promise<BlocksWrittenAgain> {
+  const { total } = await tx.one<{ total: bigint }>(
+    'select pgcascade.count_written_again($1, $2, $3, $4) as total',
+    [queueName, blocks.queueTable, blocks.blocks, blocks.reason],
+  );
+  return { ...blocks, total };
 }
 
 /** Names the row by its key only. */

@@ -21,6 +21,7 @@ import { ProviderLink } from './provider-link.js';
 import { ResurrectedKeys } from './resurrected-keys.js';
 import { RootDuties } from './root-duties.js';
 import { SnapshotServer } from './serve-snapshots.js';
+import { forgetWrittenAgain, SlowTables } from './slow-tables.js';
 import { Statistics } from './statistics.js';
 import { TableRegistry } from './table-registry.js';
 import { WaitingLook } from './waiting-look.js';
@@ -71,6 +72,7 @@ export class WorkerSession implements AsyncDisposable {
   readonly #resurrectedKeys: ResurrectedKeys;
   readonly #waitingLook: WaitingLook;
   readonly #statistics: Statistics;
+  readonly #slowTables: SlowTables;
   readonly #ending = new AbortController();
   #restoring: Promise<void> | undefined;
   /** Before this time the provider's copy consumers are not looked at; undefined when there is no reason to. */
@@ -113,6 +115,7 @@ export class WorkerSession implements AsyncDisposable {
     this.#rootDuties = new RootDuties(this.#options);
     this.#resurrectedKeys = new ResurrectedKeys(options.queueName);
     this.#waitingLook = new WaitingLook(this.#options, this.#registry);
+    this.#slowTables = new SlowTables(options.log);
     this.#statistics = new Statistics(options.log, options.statisticsPeriodMs);
   }
 
@@ -127,6 +130,7 @@ export class WorkerSession implements AsyncDisposable {
       const isReplica = nodeType === 'root' || (await setReplicaRole(subscriber));
       await lockWorker(subscriber, queueName, consumerName, signal);
       await noteRight(subscriber, queueName, isReplica);
+      await forgetWrittenAgain(subscriber, queueName);
       const combinedType = (await readCombinedNode(subscriber, queueName))?.nodeType;
       const session = new WorkerSession(options, subscriber, nodeType, isReplica, combinedType);
       await session.#resurrectedKeys.load(subscriber, completedTick);
@@ -337,6 +341,7 @@ export class WorkerSession implements AsyncDisposable {
     for (const conflict of outcome.conflicts) logParked(log, 'parked', conflict);
     for (const conflict of outcome.waiting) logParked(log, 'waiting', conflict);
     for (const leftOut of outcome.leftOut) logLeftOut(log, leftOut);
+    for (const again of outcome.writtenAgain) this.#slowTables.note(again);
     return true;
   }
 

@@ -1,4 +1,5 @@
--- Subscribers whose role may not set session_replication_role, and what is taken off their tables for that.
+-- Subscribers whose role may not set session_replication_role, and what is taken off their tables for that. Tables whose
+-- blocks are written twice.
 
 create table pgcascade.unprivileged_worker (
     queue_name  text not null,
@@ -27,3 +28,18 @@ comment on column pgcascade.taken_off.kind is 'trigger or rule.';
 comment on column pgcascade.taken_off.object_name is 'Name of the trigger or rule.';
 comment on column pgcascade.taken_off.enabled is 'What it was, as in pg_trigger.tgenabled: O is disabled now, R is enabled always.';
 comment on column pgcascade.taken_off.taken_at is 'When.';
+
+create table pgcascade.written_again (
+    queue_name  text not null,
+    table_name  text not null,
+    blocks      bigint not null,
+    reason      text not null,
+    last_at     timestamptz not null,
+    constraint written_again_pkey primary key (queue_name, table_name)
+) with (fillfactor = 50);
+comment on table pgcascade.written_again is 'Blocks of changes that were refused the quick way and written again in another, since the start of the worker: nothing is lost, but it is slow.';
+comment on column pgcascade.written_again.queue_name is 'Queue of the table.';
+comment on column pgcascade.written_again.table_name is 'Name of the table in the queue.';
+comment on column pgcascade.written_again.blocks is 'How many.';
+comment on column pgcascade.written_again.reason is 'What the last one was refused for, without any value of a row.';
+comment on column pgcascade.written_again.last_at is 'When that was.';
