@@ -23,9 +23,10 @@ export interface Drained {
 export interface ApplySide {
   readonly name: 'ours' | 'native';
   readonly source: Source;
+  readonly target: Connection;
   /** Nobody applies until `drain`. */
   hold(): Promise<void>;
-  /** Applies all that is committed. */
+  /** Applies all that is committed, and goes on until `hold`. */
   drain(): Promise<Drained>;
   /** One line for each table that is not the same on both servers. */
   differences(): Promise<string[]>;
@@ -78,10 +79,11 @@ export async function openApplySides(): Promise<ApplySides> {
     const ours: ApplySide = {
       name: 'ours',
       source: { session, port: root.cluster.port, database: root.database.name },
+      target: await open(leaf, leaf.database.name),
       hold: async () => void (await leaf.stopWorker()),
       drain: () =>
         spentOn(servers, async () => {
-          const { pid } = leaf.startWorker();
+          const { pid } = leaf.worker?.isRunning === true ? leaf.worker : leaf.startWorker();
           await tree.caughtUp(root, [leaf], DEADLINE_MS);
           return pid;
         }),
@@ -136,6 +138,7 @@ async function openNative(
   return {
     name: 'native',
     source: { session: from, port, database: NATIVE },
+    target: to,
     async hold() {
       await to.execute('alter subscription bench disable');
       await waitUntil('the subscription has stopped', async () => !(await isReading()));

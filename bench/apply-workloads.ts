@@ -30,6 +30,7 @@ export const TABLES = `
   create table public.wide (${WIDE.columns});
   create index on public.wide (at);
   create table public.wide_source (${WIDE.columns});
+  create table public.heartbeat (id int primary key, at timestamptz);
   create sequence public.wide_ids start 1000001;
   create table public.bulk (${WIDE.columns});
   create index on public.bulk (at);
@@ -39,8 +40,17 @@ export const TABLES = `
 export const ROWS = `
   insert into pgbench_accounts select i, 1, 0, '' from generate_series(1, 100000) as i;
   insert into wide_source ${WIDE.source};
+  insert into heartbeat values (1, now());
   insert into wide ${WIDE.source.replace('generate_series(1, 1)', 'generate_series(1, 50000)')};
   ${Array.from({ length: MANY_TABLES }, (_, i) => `insert into small_${i} select i, 0, 'row ' || i from generate_series(1, 1000) as i;`).join('\n')}`;
+
+/** The words for pgbench that make it run the mix of one-row transactions over the tables, the same number of each. */
+export const SINGLE_ROW_SCRIPTS: readonly string[] = [
+  'account',
+  'history',
+  'wide-insert',
+  'wide-update',
+].flatMap((name) => ['-f', scriptFile(name)]);
 
 /** Part `share` of the full size, 1 for all of it. */
 export function backlogs(share: number): readonly Backlog[] {
@@ -65,10 +75,7 @@ export function backlogs(share: number): readonly Backlog[] {
           deadlineMs: DEADLINE_MS,
           words: [
             ...['-n', '-M', 'prepared', '-c', '4', '-j', '2', '-t', String(Math.round(rows(300_000) / 4))],
-            ...['account', 'history', 'wide-insert', 'wide-update'].flatMap((name) => [
-              '-f',
-              scriptFile(name),
-            ]),
+            ...SINGLE_ROW_SCRIPTS,
           ],
         })),
     },

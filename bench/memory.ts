@@ -4,7 +4,7 @@
  * MB), and whether the leaf has the same rows.
  */
 import { openTree } from '../test/support/tree.js';
-import { peakMegabytes } from './process-cpu.js';
+import { ownCpuMs, peakMegabytes } from './process-cpu.js';
 import { millisecondsOf } from './rounds.js';
 
 const MILLIONS = Number(process.argv[2] ?? 5);
@@ -49,14 +49,16 @@ for (const { name, sql } of STEPS) {
   await tree.caughtUp(root, [leaf], PATIENCE_MS);
   const pid = leaf.worker?.pid ?? 0;
   const idle = peakMegabytes(pid);
+  const cpuBefore = ownCpuMs(pid);
   await application.execute(sql);
   const ms = await millisecondsOf(() => tree.caughtUp(root, [leaf], PATIENCE_MS));
   const peak = peakMegabytes(pid);
+  const cpu = ((ownCpuMs(pid) - cpuBefore) / 1000).toFixed(1);
   const [[ours], [theirs]] = await Promise.all([root.query(SUMS), leaf.query(SUMS)]);
   const isEqual = JSON.stringify(ours, asText) === JSON.stringify(theirs, asText);
   process.stdout.write(
     `${name}: on the leaf ${(ms / 1000).toFixed(1)} s after its commit, ${isEqual ? 'equal' : 'NOT EQUAL'}; ` +
-      `peak of the worker ${peak} MB (idle ${idle}, bar ${BAR})\n`,
+      `worker: peak ${peak} MB (idle ${idle}, bar ${BAR}), CPU ${cpu} s\n`,
   );
 }
 await application.close();

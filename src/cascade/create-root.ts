@@ -6,6 +6,7 @@ import { checkExistingNode } from './existing-node.js';
 import { registerLocation } from './location.js';
 import { readNodeInfo } from './node-info.js';
 import { checkPublicLocation } from './public-location.js';
+import { setTickInterval } from './tick-interval.js';
 
 export interface CreateRootOptions {
   readonly queueName: string;
@@ -42,6 +43,7 @@ export async function createRoot(
     await callApi(tx, 'pgq_node.create_node', [queueName, 'root', nodeName, workerName, null, null, null], {
       401: 'PC301',
     });
+    await setTickInterval(tx, queueName);
     await failpoint('create-filled');
   });
   await failpoint('create-made');

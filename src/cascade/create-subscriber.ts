@@ -10,6 +10,7 @@ import { type NodeLocation, readLocations, registerLocation } from './location.j
 import { type NodeInfo, readNodeInfo, requireNode } from './node-info.js';
 import { checkPublicLocation, leadsToSameDatabase } from './public-location.js';
 import { checkWorkerName, registerSubscriber } from './subscriber.js';
+import { setTickInterval } from './tick-interval.js';
 import { waitUntilForgotten } from './wait-forgotten.js';
 
 /** Longest wait for a provider to have read that an earlier node of the name is gone. */
@@ -114,6 +115,7 @@ export async function createSubscriber(
         ],
         { 401: 'PC301' },
       );
+      if (options.nodeType === 'branch') await setTickInterval(tx, queueName);
       await options.fill(tx, root.connection);
       await failpoint('create-filled');
     });

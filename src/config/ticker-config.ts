@@ -60,7 +60,7 @@ const KEYS = [
   {
     name: 'ticker_period',
     type: 'seconds',
-    default: '1',
+    default: '0.1',
     minimum: 0.01,
     sentence: 'How often pgq.ticker() is called in each database.',
   },

@@ -1,3 +1,4 @@
+import { keepHeapSmall } from '../../runtime/small-heap.js';
 import { runWorker } from '../../worker/run-worker.js';
 import type { CommandSpec } from '../command.js';
 import { handlerSettings } from '../handler-settings.js';
@@ -7,6 +8,7 @@ export const command: CommandSpec = {
   summary: 'Moves batches onto this node, copies its tables, and publishes its watermarks.',
   daemon: true,
   async run({ config, connect, log, signal, ready }) {
+    keepHeapSmall();
     await runWorker(
       {
         connect,
