@@ -317,7 +317,7 @@ begin
     perform pgcascade.attach_trigger(
         v_relation, format('!pgcascade_%s_deny', v_plan_no),
         'after insert or update or delete on %s for each row'
-        -- The function asks this too; here it costs a worker that may not set session_replication_role 1 µs a row instead of 8.
+        -- The function asks this too; here it costs a worker that may not set session_replication_role one microsecond a row instead of eight.
         || $w$ when (pg_catalog.current_setting('pgcascade.script', true)
                      is distinct from 'replication ' || pg_catalog.txid_current_if_assigned()
                      or not pg_catalog.has_table_privilege('pgcascade.taken_off'::pg_catalog.regclass, 'insert'))$w$,
