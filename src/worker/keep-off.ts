@@ -182,7 +182,7 @@ function notAllowed(subscriber: Connection, found: Acting): ReplicateError {
     'PC204',
     `The role at ${subscriber.target} may not set session_replication_role, nor take off what then acts on replicated rows: ` +
       `${sentence(found)}, as ${found.refusal}. Either a superuser grants the one ` +
-      '("grant set on parameter session_replication_role to ROLE", PostgreSQL 15 or newer; before that the worker\'s role has to be a superuser), ' +
+      '("grant set on parameter session_replication_role to ROLE", PostgreSQL 15 or newer; before that by installing our SQL as a superuser), ' +
       `or the role gets the table ("alter table ${found.holder} owner to ROLE").`,
     { table: found.table_name },
   );
