@@ -1,7 +1,7 @@
 import type { Connection } from '../src/db/connection.js';
 import { findDifferences } from '../test/support/differences.js';
 import type { TestNode } from '../test/support/test-node.js';
-import { openTree } from '../test/support/tree.js';
+import { openTree, type Tree } from '../test/support/tree.js';
 import { waitUntil } from '../test/support/wait-until.js';
 import { ROWS, type Source, TABLES } from './apply-workloads.js';
 import { backendOf } from './backend-cpu.js';
@@ -21,7 +21,7 @@ export interface Drained {
 
 /** One way from the source server to the target server. */
 export interface ApplySide {
-  readonly name: 'ours' | 'native';
+  readonly name: 'ours' | 'native' | 'londiste';
   readonly source: Source;
   readonly target: Connection;
   /** Nobody applies until `drain`. */
@@ -33,6 +33,7 @@ export interface ApplySide {
 }
 
 export interface ApplySides extends AsyncDisposable {
+  /** Ours, native, and the stock Londiste where it was asked for. */
   readonly all: readonly ApplySide[];
 }
 
@@ -50,9 +51,9 @@ const SETTINGS = {
 
 /**
  * Two servers, with a database for each way on both: our programs as processes of their own, and a publication with its
- * subscription. All ends with `Symbol.asyncDispose`.
+ * subscription; for Londiste a third server of Debian's with both of its databases. All ends with `Symbol.asyncDispose`.
  */
-export async function openApplySides(): Promise<ApplySides> {
+export async function openApplySides({ withLondiste = false } = {}): Promise<ApplySides> {
   const tree = await openTree({
     nodes: { root: { major: 15 }, leaf: { major: 15, provider: 'root' } },
     tables: TABLES,
@@ -60,8 +61,10 @@ export async function openApplySides(): Promise<ApplySides> {
     settings: SETTINGS,
   });
   const sessions: Connection[] = [];
+  let stock: Tree | undefined;
   const end = async () => {
     for (const session of sessions) await session.close();
+    await stock?.[Symbol.asyncDispose]();
     await tree[Symbol.asyncDispose]();
   };
   try {
@@ -76,19 +79,29 @@ export async function openApplySides(): Promise<ApplySides> {
       target: parentOf(await backendOf(await open(leaf, 'postgres'))),
     };
     const session = await open(root, root.database.name);
-    const ours: ApplySide = {
-      name: 'ours',
-      source: { session, port: root.cluster.port, database: root.database.name },
-      target: await open(leaf, leaf.database.name),
-      hold: async () => void (await leaf.stopWorker()),
+    const sideOf = async (
+      name: ApplySide['name'],
+      of: Tree,
+      [from, to]: readonly [TestNode, TestNode],
+      processes: ServerProcesses,
+    ): Promise<ApplySide> => ({
+      name,
+      source: {
+        session: from === root ? session : await open(from, from.database.name),
+        port: from.cluster.port,
+        database: from.database.name,
+      },
+      target: await open(to, to.database.name),
+      hold: async () => void (await to.stopWorker()),
       drain: () =>
-        spentOn(servers, async () => {
-          const { pid } = leaf.worker?.isRunning === true ? leaf.worker : leaf.startWorker();
-          await tree.caughtUp(root, [leaf], DEADLINE_MS);
+        spentOn(processes, async () => {
+          const { pid } = to.worker?.isRunning === true ? to.worker : to.startWorker();
+          await of.caughtUp(from, [to], DEADLINE_MS);
           return pid;
         }),
-      differences: () => tree.differences(root, leaf),
-    };
+      differences: () => of.differences(from, to),
+    });
+    const ours = await sideOf('ours', tree, [root, leaf], servers);
     for (const node of [root, leaf]) await node.cluster.createDatabase(NATIVE);
     const from = await open(root, NATIVE);
     const to = await open(leaf, NATIVE);
@@ -96,13 +109,27 @@ export async function openApplySides(): Promise<ApplySides> {
       { from, to, conninfo: root.cluster.conninfo(NATIVE), port: root.cluster.port },
       servers,
     );
-    for (const side of [ours, native]) {
+    const all = [ours, native];
+    if (withLondiste) {
+      stock = await openTree({
+        nodes: { root: { major: 15, isStock: true }, leaf: { major: 15, isStock: true, provider: 'root' } },
+        // It takes no table without a key.
+        tables: `${TABLES}; alter table public.pgbench_history add id bigserial primary key`,
+        // Its copies take some seconds each.
+        expectSync: true,
+        settings: SETTINGS,
+      });
+      const ends = stock.nodes as [TestNode, TestNode];
+      const server = parentOf(await backendOf(await open(ends[0], 'postgres')));
+      all.push(await sideOf('londiste', stock, ends, { source: server, target: undefined }));
+    }
+    for (const side of all) {
       await side.hold();
       await side.source.session.execute(ROWS);
       await side.drain();
       await side.source.session.execute('vacuum analyze');
     }
-    return { all: [ours, native], [Symbol.asyncDispose]: end };
+    return { all, [Symbol.asyncDispose]: end };
   } catch (error) {
     await end();
     throw error;
@@ -118,7 +145,8 @@ interface NativeLink {
 
 interface ServerProcesses {
   readonly source: number;
-  readonly target: number;
+  /** Undefined when it is the source's. */
+  readonly target: number | undefined;
 }
 
 async function openNative(
@@ -168,7 +196,8 @@ async function openNative(
 
 /** `work` returns the program's process id, where there is one; it has begun with the work. */
 async function spentOn(servers: ServerProcesses, work: () => Promise<number | undefined>): Promise<Drained> {
-  const before = { source: treeCpuMs(servers.source), target: treeCpuMs(servers.target) };
+  const targetMs = () => (servers.target === undefined ? 0 : treeCpuMs(servers.target));
+  const before = { source: treeCpuMs(servers.source), target: targetMs() };
   let program: number | undefined;
   const ms = await millisecondsOf(async () => {
     program = await work();
@@ -176,7 +205,7 @@ async function spentOn(servers: ServerProcesses, work: () => Promise<number | un
   return {
     ms,
     sourceCpuMs: treeCpuMs(servers.source) - before.source,
-    targetCpuMs: treeCpuMs(servers.target) - before.target,
+    targetCpuMs: targetMs() - before.target,
     programCpuMs: program === undefined ? 0 : ownCpuMs(program),
     programMegabytes: program === undefined ? 0 : peakMegabytes(program),
   };

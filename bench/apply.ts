@@ -1,6 +1,6 @@
 /**
- * How fast a backlog is applied, beside native logical replication between the same two servers (PostgreSQL 15), in turns:
- * `npm run bench:apply [rounds] [quick | share=S] [only=WORD] [markdown]`. Before each round nobody applies while the backlog is written; what is
+ * How fast a backlog is applied, beside native logical replication between the same two servers (PostgreSQL 15) and the stock Londiste on a third, in turns:
+ * `npm run bench:apply [rounds] [quick | share=S] [only=WORD] [no-londiste] [markdown]`. Before each round nobody applies while the backlog is written; what is
  * measured is the time until the target has all of it, the start of our worker included. After each round all rows are
  * compared. Needs pgbench of Debian's PostgreSQL 15; `quick` shows only that the bench works, `share=0.2` takes a fifth of the
  * changes, `only=bulk` the backlogs with that word in their names (an update or a delete needs the rows of its insert).
@@ -20,7 +20,7 @@ if (missing !== undefined) {
   process.exit(3);
 }
 
-await using sides = await openApplySides();
+await using sides = await openApplySides({ withLondiste: !words.includes('no-londiste') });
 const work = backlogs(share).filter(({ name }) => name.includes(wordOf('only') ?? ''));
 const results = new Map<Backlog, Map<ApplySide, Drained[]>>(
   work.map((backlog) => [backlog, new Map(sides.all.map((side) => [side, []]))]),
@@ -97,14 +97,18 @@ function linesOf(backlog: Backlog): string[] {
 function printMarkdown(): void {
   print('');
   print(
-    '| backlog | ours, s | native, s | ratio | wanted | CPU s per 100,000 changes: source, ours / native | all, ours / native | worker, MB |',
+    '| backlog | ours, s | native, s | Londiste, s | ours : native | wanted | CPU s per 100,000 changes: source, ours / native | all, ours / native / Londiste | worker, MB |',
   );
-  print('| --- | --: | --: | --: | --: | --: | --: | --: |');
+  print('| --- | --: | --: | --: | --: | --: | --: | --: | --: |');
   for (const backlog of work) {
-    const [ours, native] = sides.all.map((side) => figuresOf(backlog, side)) as [Figures, Figures];
+    const [ours, native, londiste] = sides.all.map((side) => figuresOf(backlog, side)) as [
+      Figures,
+      Figures,
+      Figures | undefined,
+    ];
     const all = ({ source, target, program }: Figures) => (source + target + program).toFixed(2);
     print(
-      `| ${backlog.name}, ${backlog.changes.toLocaleString('en')} | ${ours.seconds.toFixed(1)} | ${native.seconds.toFixed(1)} | ${ratioOf(backlog).toFixed(2)} | ${backlog.bar} | ${ours.source.toFixed(2)} / ${native.source.toFixed(2)} | ${all(ours)} / ${all(native)} | ${ours.megabytes} |`,
+      `| ${backlog.name}, ${backlog.changes.toLocaleString('en')} | ${ours.seconds.toFixed(1)} | ${native.seconds.toFixed(1)} | ${londiste?.seconds.toFixed(1) ?? ''} | ${ratioOf(backlog).toFixed(2)} | ${backlog.bar} | ${ours.source.toFixed(2)} / ${native.source.toFixed(2)} | ${[ours, native, londiste].map((each) => (each === undefined ? '–' : all(each))).join(' / ')} | ${ours.megabytes} |`,
     );
   }
 }

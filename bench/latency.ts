@@ -86,9 +86,9 @@ async function restart(tuning: { readonly seconds: string } | undefined): Promis
     ];
     await writeFile(join(node.folder, node.ini), `${worker.join('\n')}\n`);
   }
-  if (tuning !== undefined) {
-    await source.query(`select pgq.set_queue_config($1, 'ticker_max_lag', $2)`, [QUEUE, tuning.seconds]);
-  }
+  // What `create-root` gives it, which the test's tree has changed.
+  const lag = `${tuning?.seconds ?? '0.2'} seconds`;
+  await source.query(`select pgq.set_queue_config($1, 'ticker_max_lag', $2)`, [QUEUE, lag]);
   root.startTicker();
   for (const node of [root, leaf]) node.startWorker();
 }

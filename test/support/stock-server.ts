@@ -65,8 +65,8 @@ export async function startStockServer(
 }
 
 /** The same, as the tests have other servers. The caller stops it. */
-export async function startStockCluster(): Promise<Cluster> {
-  const server = await startStockServer();
+export async function startStockCluster(settings: Readonly<Record<string, string>> = {}): Promise<Cluster> {
+  const server = await startStockServer(settings);
   return new Cluster(15, {
     host: '127.0.0.1',
     port: server.port,

@@ -32,6 +32,8 @@ export interface TreeOptions {
   readonly nodes: Readonly<Record<string, TreeNodeOptions>>;
   /** SQL that makes the tables, run on all nodes; then all tables and sequences are added everywhere and in sync. Without it nothing is added. */
   readonly tables?: string | undefined;
+  /** Nothing is copied when the tables are added: they are the same on all nodes. */
+  readonly expectSync?: boolean | undefined;
   /** SQL run on the root only, after `tables` and before anything is added: the rows to copy. */
   readonly rows?: string | undefined;
   /** Commands of the root, each its words, run when it has been created. */
@@ -40,7 +42,7 @@ export interface TreeOptions {
   readonly ini?: readonly string[] | undefined;
   /** True for servers of their own, which may be killed; false shares those of the test file. */
   readonly ownServers?: boolean | undefined;
-  /** Server settings; with `ownServers` only. */
+  /** Server settings; with `ownServers` and for stock nodes only. */
   readonly settings?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -107,7 +109,7 @@ export async function openTree(options: TreeOptions): Promise<Tree> {
     for (const [name, { major, isStock, encoding, role }] of Object.entries(options.nodes)) {
       if (isStock === true) {
         if (stockCluster === undefined) {
-          const cluster = await startStockCluster();
+          const cluster = await startStockCluster(options.settings);
           cleanUp.unshift(() => cluster.stop());
           stockCluster = cluster;
         }
@@ -147,13 +149,13 @@ async function setUp(tree: Tree, options: TreeOptions): Promise<void> {
     if (provider === undefined || isBranch === true) node.startTicker();
     node.startWorker();
   }
-  if (options.tables !== undefined) await addAll(tree);
+  if (options.tables !== undefined) await addAll(tree, options.expectSync === true ? ['--expect-sync'] : []);
 }
 
-async function addAll(tree: Tree): Promise<void> {
+async function addAll(tree: Tree, words: readonly string[]): Promise<void> {
   const [root, ...others] = tree.nodes as [TestNode, ...TestNode[]];
   for (const node of tree.nodes) {
-    await node.prepare('add-table', '--all');
+    await node.prepare('add-table', '--all', ...words);
     await node.prepare('add-seq', '--all');
     // Before those below it begin: a copy from a branch that is copying itself may have to be made again.
     if (node !== root) await node.prepare('wait-sync');
