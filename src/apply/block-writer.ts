@@ -1,5 +1,5 @@
 import type { Connection } from '../db/connection.js';
-import { type Conflict, conflictOf } from './conflict.js';
+import { type Conflict, conflictOf, describeFailure } from './conflict.js';
 import { type LeftOut, presentChanges } from './missing-rows.js';
 import type { PlannedBlock, TableConflict, WritableTable } from './plan-block.js';
 import { type PlannedTable, planTable } from './plan-table.js';
@@ -15,6 +15,13 @@ export interface TableLeftOut extends LeftOut {
   readonly queueTable: string;
 }
 
+/** A table whose block was refused the quick way, and then written in another. */
+export interface TableWrittenAgain {
+  readonly queueTable: string;
+  /** What was refused, without any value of a row. */
+  readonly reason: string;
+}
+
 export interface BlockOutcome {
   /** Events that are written now, were made needless by a later TRUNCATE of the block, or were left out. */
   readonly applied: number;
@@ -24,10 +31,16 @@ export interface BlockOutcome {
   readonly leftOut: readonly TableLeftOut[];
   /** The server refused the block as it was sent first. */
   readonly isRedone: boolean;
+  readonly writtenAgain: readonly TableWrittenAgain[];
 }
 
 type TableOutcome =
-  | { readonly kind: 'written'; readonly leftOut?: LeftOut | undefined }
+  | {
+      readonly kind: 'written';
+      readonly leftOut?: LeftOut | undefined;
+      /** Why the quick way did not succeed; undefined when it did, or there is none. */
+      readonly refused?: string | undefined;
+    }
   | { readonly kind: 'conflict'; readonly conflict: Conflict };
 
 /**
@@ -111,17 +124,19 @@ export class BlockWriter {
     const { tables, planned, eventCount } = block;
     const conflicts = [...block.conflicts];
     const leftOut: TableLeftOut[] = [];
+    const writtenAgain: TableWrittenAgain[] = [];
     const failure = await sent?.failure;
     const isRedone = sent !== undefined && failure !== undefined;
     for (const { queueTable, outcome } of isRedone ? await this.#redo(planned, sent, failure) : []) {
       if (outcome.kind === 'conflict') conflicts.push({ queueTable, ...outcome.conflict });
       else if (outcome.leftOut !== undefined) leftOut.push({ queueTable, ...outcome.leftOut });
+      else if (outcome.refused !== undefined) writtenAgain.push({ queueTable, reason: outcome.refused });
     }
     const inConflict = new Set(conflicts.map(({ queueTable }) => queueTable));
     const applied = tables
       .filter(({ writer }) => !inConflict.has(writer.table.queueTable))
       .reduce((sum, changes) => sum + changes.eventCount, 0);
-    return { applied, skipped: eventCount - applied, conflicts, leftOut, isRedone };
+    return { applied, skipped: eventCount - applied, conflicts, leftOut, isRedone, writtenAgain };
   }
 
   /** Leaves no savepoint behind, for a transaction that goes on. */
@@ -147,36 +162,40 @@ export class BlockWriter {
     const outcomes: { queueTable: string; outcome: TableOutcome }[] = [];
     for (const table of tables) {
       const hasFailed = failure.kind !== 'unknown-step' && table.plan.steps?.includes(failure.step) === true;
-      outcomes.push({ queueTable: table.queueTable, outcome: await this.#writeTable(table, hasFailed) });
+      const failed = hasFailed ? failure : undefined;
+      outcomes.push({ queueTable: table.queueTable, outcome: await this.#writeTable(table, failed) });
     }
     return outcomes;
   }
 
-  /** One table. `hasFailed`: the first way of its plan does not succeed. */
+  /** One table. `failed`: why the first way of its plan does not succeed, where that is known. */
   async #writeTable(
     { plan, bulkRows, missingFrom }: WritableTable,
-    hasFailed: boolean,
+    failed: StepFailure | undefined,
   ): Promise<TableOutcome> {
-    if (missingFrom === undefined) return outcomeOf(await this.#writePlan(plan, hasFailed));
-    if (!hasFailed && plan.steps !== undefined && (await this.#attempt(plan.steps)) === undefined) {
-      return { kind: 'written' };
-    }
+    const refused = failed ?? (plan.steps === undefined ? undefined : await this.#attempt(plan.steps));
+    if (plan.steps !== undefined && refused === undefined) return { kind: 'written' };
+    const inOrder = async () => outcomeOf(await this.#writeSlowly(plan), undefined, refused);
+    if (missingFrom === undefined) return inOrder();
     const present = await presentChanges(this.#tx, missingFrom);
     if (present === undefined) return this.#writePresent(plan);
     const { changes, leftOut } = present;
-    if (leftOut === undefined) return outcomeOf(await this.#writePlan(plan, true));
+    if (leftOut === undefined) return inOrder();
     const rest = planTable(changes, bulkRows);
-    return rest.kind === 'conflict' ? rest : outcomeOf(await this.#writePlan(rest, false), leftOut);
+    return rest.kind === 'conflict' ? rest : outcomeOf(await this.#writePlan(rest), leftOut);
   }
 
   /**
    * The ways of a plan, until one succeeds. Only the failure of the events one by one is a conflict, and only that tells
    * which event it is.
    */
-  async #writePlan(plan: PlannedTable, hasFailed: boolean): Promise<StepFailure | undefined> {
-    if (plan.steps !== undefined && !hasFailed) {
-      if ((await this.#attempt(plan.steps)) === undefined) return undefined;
-    }
+  async #writePlan(plan: PlannedTable): Promise<StepFailure | undefined> {
+    if (plan.steps !== undefined && (await this.#attempt(plan.steps)) === undefined) return undefined;
+    return this.#writeSlowly(plan);
+  }
+
+  /** The ways that are left when the first does not succeed. */
+  async #writeSlowly(plan: PlannedTable): Promise<StepFailure | undefined> {
     const rewrite = plan.rewriteSteps();
     if (rewrite !== undefined && (await this.#attempt(rewrite)) === undefined) return undefined;
     const inOrder = plan.stepsInOrder();
@@ -215,7 +234,7 @@ export class BlockWriter {
   }
 }
 
-function outcomeOf(failure: StepFailure | undefined, leftOut?: LeftOut): TableOutcome {
+function outcomeOf(failure: StepFailure | undefined, leftOut?: LeftOut, refused?: StepFailure): TableOutcome {
   if (failure !== undefined) return { kind: 'conflict', conflict: conflictOf(failure) };
-  return { kind: 'written', leftOut };
+  return { kind: 'written', leftOut, refused: refused && describeFailure(refused) };
 }

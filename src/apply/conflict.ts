@@ -23,6 +23,12 @@ export function conflictOf(failure: StepFailure): Conflict {
   return { eventId: first.event.id, key: first.key || null, ...reasonOf(failure) };
 }
 
+/** Why statements for many changes were not done, in a sentence without any value of a row; undefined when it is no fault of the table. */
+export function describeFailure(failure: StepFailure): string | undefined {
+  if (failure.kind !== 'count') return writeFailureOf(failure.error)?.message;
+  return `A statement touched ${failure.count} rows and not ${failure.step.expected}.`;
+}
+
 function reasonOf(
   failure: Exclude<StepFailure, { kind: 'unknown-step' }>,
 ): Pick<Conflict, 'code' | 'message'> {

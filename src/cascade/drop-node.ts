@@ -1,8 +1,15 @@
+import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { failpoint } from '../runtime/failpoint.js';
 import { callApi } from './call-api.js';
 import type { MemberSessions } from './member-sessions.js';
 import { releaseNode } from './release-node.js';
+
+export interface DropNodeOptions {
+  readonly report: (sentence: string) => void;
+  /** Called with the database of the node when it is none any more: puts back what its worker has kept off the tables. */
+  readonly putBack: (connection: Connection) => Promise<void>;
+}
 
 /**
  * Takes a node out of the cascade: its subscription, its place in everybody's list, and, where it can be reached,
@@ -14,7 +21,7 @@ import { releaseNode } from './release-node.js';
 export async function dropNode(
   sessions: MemberSessions,
   nodeName: string,
-  report: (sentence: string) => void,
+  { report, putBack }: DropNodeOptions,
 ): Promise<void> {
   const { queueName } = sessions;
   const location = (await sessions.locations()).find((member) => member.nodeName === nodeName);
@@ -52,6 +59,7 @@ export async function dropNode(
   // The node itself goes before the others forget where it is, so that a repeated command finds it.
   if (dropped !== undefined) await callApi(dropped.connection, 'pgq_node.drop_node', [queueName, nodeName]);
   await failpoint('drop-dropped');
+  if (dropped !== undefined) await putBack(dropped.connection);
   const isLast = (name: string) => name === sessions.localName;
   for (const { connection, node } of others) {
     if (node.nodeType === 'root' || isLast(node.nodeName)) continue;

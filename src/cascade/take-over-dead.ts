@@ -2,10 +2,12 @@ import { ReplicateError } from '../errors/replicate-error.js';
 import { failpoint } from '../runtime/failpoint.js';
 import { callApi } from './call-api.js';
 import { checkMergedQueuesSeen, startToMerge } from './combined-queue.js';
+import { forgetLacking, readLackingTables } from './lacking-tables.js';
 import type { Member, MemberSessions } from './member-sessions.js';
 import { moveNode } from './move-node.js';
 import { requireNode } from './node-info.js';
 import { poll } from './poll.js';
+import { describePutBack, putAllBack } from './put-all-back.js';
 import { releaseNode } from './release-node.js';
 import { raiseToPublished } from './switch-sequences.js';
 import { tagNode } from './tag-node.js';
@@ -64,6 +66,12 @@ export async function takeOverDeadRoot(sessions: MemberSessions, options: TakeOv
     const partial = partialTables(tables, options.isWhole);
     if (partial.length > 0) {
       report(`By its handlers node "${newName}" has not all that the root had, of: ${partial.join(', ')}.`);
+    }
+    for (const { tableName, why } of await readLackingTables(candidate.connection, sessions.queueName)) {
+      report(
+        `Node "${newName}" has not all changes that the root had of ${tableName} (${why}). It is the root as it is: ` +
+          'compare the nodes below with it, where those changes may be, then resync them.',
+      );
     }
     await promote(sessions, candidate, options);
   }
@@ -159,6 +167,8 @@ async function promote(
     await raiseToPublished(tx, queueName);
     await callApi(tx, 'pgq_node.promote_branch', [queueName]);
     await startToMerge(tx, queueName);
+    await forgetLacking(tx, queueName);
+    const back = await putAllBack(tx, queueName);
     if (!candidate.subscribers.some(({ nodeName }) => nodeName === oldName)) {
       await callApi(tx, 'pgq_node.register_subscriber', [
         queueName,
@@ -171,6 +181,7 @@ async function promote(
       `Node "${newName}" is the root, from tick ${lastTick} on. It keeps events for "${oldName}", ` +
         `until "resurrect" on it or "drop-node ${oldName}".`,
     );
+    for (const line of describePutBack(back)) report(line);
   });
 }
 

@@ -4,10 +4,12 @@ import { type TickId, tickId } from '../queue/ids.js';
 import { failpoint } from '../runtime/failpoint.js';
 import { type ApiAnswer, callApi } from './call-api.js';
 import { checkMergedQueues, startToFollow, startToMerge } from './combined-queue.js';
+import { readLackingTables } from './lacking-tables.js';
 import { registerLocation } from './location.js';
 import type { Member, MemberSessions } from './member-sessions.js';
 import { requireNode } from './node-info.js';
 import { poll } from './poll.js';
+import { describePutBack, type PutBack, putAllBack } from './put-all-back.js';
 import { releaseNode } from './release-node.js';
 import { isStockNode, pauseStockWorker, resumeStockWorker } from './stock-node.js';
 import { raiseToPublished, readSequencePositions, setSequences } from './switch-sequences.js';
@@ -101,6 +103,14 @@ async function checkComplete(old: Member, candidate: Member): Promise<void> {
       `Node "${nodeName}" lacks ${missing.length} of the root's tables, or they are not in sync: ${missing.join(', ')}.`,
     );
   }
+  const partial = await readLackingTables(candidate.connection, queueName);
+  if (partial.length > 0) {
+    throw new ReplicateError(
+      'PC312',
+      `Node "${nodeName}" has not all changes of: ${partial.map(({ tableName, why }) => `${tableName} (${why})`).join(', ')}. ` +
+        '"resync" there makes up for them.',
+    );
+  }
   const sequences = await readSequencePositions(candidate.connection, queueName);
   const lacking = [...(await readSequencePositions(old.connection, queueName)).keys()].filter(
     (name) => !sequences.has(name),
@@ -158,7 +168,8 @@ async function switchRoot(
     await checkMergedQueues(old, candidate);
     await checkComplete(old, candidate);
     isPromoting = true;
-    await promote(sessions, old, candidate, lastTick);
+    const back = await promote(sessions, old, candidate, lastTick);
+    for (const line of describePutBack(back)) report(line);
     report(`Writes were refused for ${Math.round(performance.now() - closedAt)} ms.`);
   } catch (error) {
     if (isPromoting && !candidate.connection.isOpen) {
@@ -217,17 +228,19 @@ async function promote(
   old: Member,
   candidate: Member,
   lastTick: TickId,
-): Promise<void> {
+): Promise<PutBack> {
   const sequences = await readSequencePositions(old.connection, queueName);
   const { nodeName, workerName } = old.node;
-  await candidate.connection.transaction(async (tx) => {
+  return candidate.connection.transaction(async (tx) => {
     if (!candidate.subscribers.some((subscriber) => subscriber.nodeName === nodeName)) {
       await callApi(tx, 'pgq_node.register_subscriber', [queueName, nodeName, workerName, lastTick]);
     }
     await callApi(tx, 'pgq_node.promote_branch', [queueName]);
     await startToMerge(tx, queueName);
     await setSequences(tx, sequences);
+    const back = await putAllBack(tx, queueName);
     await failpoint('takeover-sequences');
+    return back;
   });
 }
 

@@ -36,6 +36,7 @@ const MODULES: Readonly<Record<string, () => Promise<CommandModule>>> = {
   'add-seq': () => import('./commands/add-seq.js'),
   'remove-seq': () => import('./commands/remove-seq.js'),
   resync: () => import('./commands/resync.js'),
+  'restore-triggers': () => import('./commands/restore-triggers.js'),
   execute: () => import('./commands/execute.js'),
   'wait-sync': () => import('./commands/wait-sync.js'),
   'wait-root': () => import('./commands/wait-root.js'),

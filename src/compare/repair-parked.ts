@@ -1,3 +1,4 @@
+import { beginReplication } from '../apply/begin-replication.js';
 import type { Connection } from '../db/connection.js';
 import { forgetDropped } from '../queue/dropped-consumer.js';
 import { compareTable } from './compare-table.js';
@@ -70,6 +71,7 @@ async function writeAt(
   tableName: string,
 ): Promise<TableRepair> {
   const { queueName, handlers } = options;
+  await beginReplication(tx);
   const { parked } = await tx.one<{ parked: boolean }>('select pgcascade.lock_parked($1, $2) as parked', [
     queueName,
     tableName,

@@ -1,3 +1,4 @@
+import { beginReplication } from '../apply/begin-replication.js';
 import type { Connection } from '../db/connection.js';
 import { SQLSTATE, sqlstateOf } from '../db/sqlstate.js';
 import { ReplicateError } from '../errors/replicate-error.js';
@@ -149,6 +150,7 @@ async function repairAt(
   const seen = new Set<string>();
   await writer.transaction(async (tx) => {
     await tx.execute(`set local lock_timeout = ${options.lockTimeoutMs}`);
+    await beginReplication(tx);
     for (const [queue, tick] of pair.ticks) await lockPosition(tx, queue, tick);
     // Runs of one table: its deletes and the rest may be far from each other.
     for (const run of runsOf(items)) {

@@ -247,6 +247,12 @@ export const ERRORS = {
     advice:
       'Nothing was added. "--dry-run" prints the statements; make by hand what the message names, or use --create, which leaves more out.',
   },
+  PC415: {
+    policy: 'retry',
+    exitCode: 3,
+    advice:
+      'The worker takes the trigger, rule or foreign key off by itself and does the batch again; if it stays, let its role set session_replication_role.',
+  },
 
   // 5xx: copy, compare, waiting
   PC500: {

@@ -72,6 +72,13 @@ export interface RetentionStatus {
   readonly dropped: readonly DroppedConsumer[];
 }
 
+/** What is kept off the tables of a subscriber whose role may not set session_replication_role. */
+export interface KeptOff {
+  readonly keys: number;
+  /** Rules too. */
+  readonly triggers: number;
+}
+
 /** What one node says of itself. */
 export interface NodeStatus {
   readonly name: string;
@@ -86,6 +93,10 @@ export interface NodeStatus {
   readonly parkedTables: readonly ParkedTable[];
   /** Tables of which changes were left out since they were copied, because their rows are not here. */
   readonly leftOut: readonly { readonly name: string; readonly changes: bigint }[];
+  /** Tables of which blocks were written twice in the last hour; with the numbers since the worker's start. */
+  readonly slowTables: readonly { readonly name: string; readonly blocks: bigint; readonly reason: string }[];
+  /** Null where the worker needs nothing of the kind. */
+  readonly keptOff: KeptOff | null;
   /** What its worker, or another consumer that writes here, failed with last; the first line. */
   readonly errors: readonly { readonly consumer: string; readonly message: string }[];
   /** Only on a root. */
@@ -136,6 +147,8 @@ export async function readNodeStatus(
     },
     parkedTables,
     leftOut: tables.flatMap(({ name, leftOut }) => (leftOut > 0n ? [{ name, changes: leftOut }] : [])),
+    slowTables: isOurs && node.nodeType !== 'root' ? await readSlowTables(connection, queueName) : [],
+    keptOff: isOurs && node.nodeType !== 'root' ? await readKeptOff(connection, queueName) : null,
     errors: await readErrors(connection, queueName),
     ticker: node.nodeType === 'root' ? await readTicker(connection, queueName) : null,
     subscribers: isLeaf ? [] : (await readSubscribers(connection, queueName)).map(({ nodeName }) => nodeName),
@@ -143,6 +156,35 @@ export async function readNodeStatus(
     compared: isOurs && node.nodeType !== 'root' ? await readCompareResults(connection, queueName) : [],
     capture: isOurs && node.nodeType === 'root' ? await readCaptureStatus(connection, queueName) : null,
   };
+}
+
+async function readSlowTables(connection: Connection, queueName: string): Promise<NodeStatus['slowTables']> {
+  if (!(await mayRead(connection, 'pgcascade.written_again'))) return [];
+  const rows = await connection.query<{ name: string; blocks: bigint; reason: string }>(
+    `select table_name as name, blocks, reason from pgcascade.written_again
+      where queue_name = $1 and last_at > clock_timestamp() - interval '1 hour' order by blocks desc, table_name`,
+    [queueName],
+  );
+  return rows;
+}
+
+/** False also where an older pgcascade is installed, which has no such table. */
+async function mayRead(connection: Connection, tableName: string): Promise<boolean> {
+  const { may } = await connection.one<{ may: boolean | null }>(
+    "select has_table_privilege(to_regclass($1)::oid, 'select') as may",
+    [tableName],
+  );
+  return may === true;
+}
+
+async function readKeptOff(connection: Connection, queueName: string): Promise<KeptOff | null> {
+  if (!(await mayRead(connection, 'pgcascade.unprivileged_worker'))) return null;
+  const [row] = await connection.query<{ keys: bigint; triggers: bigint }>(
+    `select (select count(*) from londiste.pending_fkeys) as keys, (select count(*) from pgcascade.taken_off) as triggers
+       from pgcascade.unprivileged_worker where queue_name = $1`,
+    [queueName],
+  );
+  return row === undefined ? null : { keys: Number(row.keys), triggers: Number(row.triggers) };
 }
 
 async function readCaptureStatus(connection: Connection, queueName: string): Promise<CaptureStatus | null> {

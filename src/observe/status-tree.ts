@@ -135,6 +135,8 @@ export function details(entry: StatusEntry, options: TreeOptions = {}): string[]
     ...describeCapture(entry.capture),
     ...describeLeftOut(entry.leftOut),
     ...describeCompared(entry, options),
+    ...describeSlowTables(entry.slowTables),
+    ...describeKeptOff(entry.keptOff),
     ...describeWorker(entry.worker),
     ...(ticker?.isLate === true ? ['ERROR: no tick is made; is the ticker running?'] : []),
     ...entry.errors.map(({ consumer, message }) => `ERROR: ${consumer}: ${message}`),
@@ -169,6 +171,21 @@ function describeCompared({ compared, tables }: NodeStatus, options: TreeOptions
       ({ name, verdict, tick, comparedAt, scope, detail }) =>
         `  ${name}: ${verdict}${detail === null ? '' : ` (${detail})`} at tick ${tick}, ${comparedAt}${scope === 'all' ? '' : `, ${scope}`}`,
     ),
+  ];
+}
+
+function describeSlowTables(slowTables: NodeStatus['slowTables']): string[] {
+  return slowTables.map(
+    ({ name, blocks, reason }) =>
+      `Slow: ${blocks} blocks of ${name} were written again in order since the worker's start. ${reason}`,
+  );
+}
+
+function describeKeptOff(keptOff: NodeStatus['keptOff']): string[] {
+  if (keptOff === null) return [];
+  const { keys, triggers } = keptOff;
+  return [
+    `The role may not set session_replication_role: ${keys} foreign keys and ${triggers} triggers and rules are kept off its tables.`,
   ];
 }
 

@@ -9,6 +9,7 @@ import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { readHandlerText } from '../handlers/handler-text.js';
 import { type TickId, tickId } from '../queue/ids.js';
+import { setReplicationRole } from '../replica/replication-role.js';
 import { type ReplicatedTable, readTables } from '../replica/table-list.js';
 import { failpoint } from '../runtime/failpoint.js';
 import { type LostEvents, saveLostEvents } from './lost-events.js';
@@ -139,7 +140,14 @@ async function rejoin(
   await using reader = await connect(location.location, { application: `resurrect/${localName}`, signal });
   const snapshotTick = await openTickSnapshot(successor.connection, { queueName, readers: [reader], signal });
   await self.connection.transaction(async (tx) => {
-    await tx.execute('set local session_replication_role = replica');
+    if (!(await setReplicationRole(tx, 'replica', 'transaction'))) {
+      // As its worker would do; that puts it back when it finds that it need not.
+      await tx.query(
+        'insert into pgcascade.unprivileged_worker (queue_name) values ($1) on conflict do nothing',
+        [queueName],
+      );
+      await tx.query("select pgcascade.begin_replication(), pgcascade.take_all_off($1, '{}')", [queueName]);
+    }
     for (const table of mendable) await mend(tx, reader, queueName, table, there, lost, snapshotTick);
     for (const table of touched) {
       if (mendable.includes(table)) continue;

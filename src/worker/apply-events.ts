@@ -1,4 +1,9 @@
-import { type BlockOutcome, BlockWriter, type TableLeftOut } from '../apply/block-writer.js';
+import {
+  type BlockOutcome,
+  BlockWriter,
+  type TableLeftOut,
+  type TableWrittenAgain,
+} from '../apply/block-writer.js';
 import { planLargeRow } from '../apply/large-row.js';
 import { type PlannedBlock, planBlock, type TableConflict } from '../apply/plan-block.js';
 import type { RowRewrite } from '../apply/row-rewrite.js';
@@ -40,6 +45,8 @@ export interface EventApplierPorts {
   readonly park: (conflict: TableConflict) => Promise<void>;
   /** Called for each table of which changes were left out, block by block. */
   readonly noteLeftOut: (leftOut: TableLeftOut) => void;
+  /** Called for each table of a block that was written in a slower way than it was planned. */
+  readonly noteWrittenAgain: (again: TableWrittenAgain) => void;
   /** Called for each script that has come to its place. */
   readonly noteScript: (script: AppliedScript) => void;
 }
@@ -110,7 +117,7 @@ export class EventApplier implements AsyncDisposable {
   /** Undefined when nothing was under way. */
   async #settled(): Promise<{ readonly isParked: boolean; readonly isRedone: boolean } | undefined> {
     if (this.#writing === undefined) return undefined;
-    const { registry, park, noteLeftOut } = this.#ports;
+    const { registry, park, noteLeftOut, noteWrittenAgain } = this.#ports;
     let outcome: BlockOutcome;
     try {
       outcome = await this.#writing;
@@ -123,6 +130,7 @@ export class EventApplier implements AsyncDisposable {
       await park(conflict);
     }
     for (const leftOut of outcome.leftOut) noteLeftOut(leftOut);
+    for (const again of outcome.writtenAgain) noteWrittenAgain(again);
     await failpoint('worker-block-applied');
     return { isParked: outcome.conflicts.length > 0, isRedone: outcome.isRedone };
   }

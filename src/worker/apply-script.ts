@@ -5,13 +5,14 @@ import { sqlstateOf } from '../db/sqlstate.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import type { QueueEvent } from '../queue/event.js';
 import { type FollowedChange, followScript } from '../replica/execute-script.js';
-import { setReplicationRole } from '../replica/replication-role.js';
+import { localTriggersRole, setReplicationRole } from '../replica/replication-role.js';
 import { runStatement } from '../replica/run-statement.js';
 import { statementsOf } from '../replica/script.js';
 import { decodeAttributes, decodeFields } from '../replica/script-attributes.js';
 import { decideScript, replaceNames } from '../replica/script-conditions.js';
 import { readScriptLocks, type ScriptLock } from '../replica/write-guard.js';
 import { failpoint } from '../runtime/failpoint.js';
+import { type PutBackKeys, putBackForScript, takeOffAfterScript } from './script-on-kept-off.js';
 import { copyScriptedAnew, readWaitingColumns } from './script-on-waiting.js';
 
 /**
@@ -90,21 +91,25 @@ async function apply(
   let changes: readonly FollowedChange[] = [];
   if (decision.kind === 'run') {
     const waiting = await readWaitingColumns(tx, queueName);
+    let putBack: PutBackKeys | undefined;
     const settings = event.extra3 === null ? null : Object.fromEntries(decodeFields(event.extra3));
     await inScriptSession(tx, { settings, lockTimeoutMs: LOCK_TIMEOUT_MS }, async ({ standardStrings }) => {
       const statements = statementsOf(name, replaceNames(text, decision.names), standardStrings);
       await callRoutine(tx, 'select pgcascade.begin_script($1)', [queueName]);
-      // User triggers and foreign keys act as they did on the root; capture and deny triggers know this role.
+      // User triggers and foreign keys act as they did on the root; capture and deny triggers know this role, or the script.
       if (!(await setReplicationRole(tx, 'local', 'transaction'))) {
-        throw new ReplicateError('PC204', `The role at ${tx.target} may not set session_replication_role.`);
+        await localTriggersRole(tx, queueName);
+        putBack = await putBackForScript(tx, queueName, statements);
       }
       for (const statement of statements) await runStatement(tx, name, statement);
     });
-    await setReplicationRole(tx, 'replica', 'session');
+    if (putBack === undefined) await setReplicationRole(tx, 'replica', 'session');
     const locks = await readScriptLocks(tx, queueName);
     assertInSync(locks, name);
     await copyScriptedAnew(tx, queueName, waiting, locks);
     changes = await followScript(tx, queueName, false);
+    // By now it is known again which tables are replicated.
+    if (putBack !== undefined) await takeOffAfterScript(tx, queueName, putBack);
     await tx.execute('set local lock_timeout = 0');
   }
   await callApi(tx, 'londiste.execute_finish', [queueName, name]);

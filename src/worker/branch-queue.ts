@@ -28,11 +28,15 @@ export class BranchQueue implements BatchQueue {
     this.#eventTable = eventTable;
   }
 
-  /** `tx`: the batch's transaction, in a session with session_replication_role = replica. */
+  /** `tx`: the batch's transaction. */
   static async open(tx: Connection, batch: Batch): Promise<BranchQueue> {
-    const { name } = await tx.one<{ name: string }>('select pgq.current_event_table($1) as name', [
-      batch.queueName,
-    ]);
+    // As pgq.current_event_table, which opens a branch's queue only to a session of a replica: first the transaction gets its id, by
+    // which rotation knows that it may still write to the table.
+    await tx.query('select txid_current()');
+    const { name } = await tx.one<{ name: string }>(
+      "select queue_data_pfx || '_' || queue_cur_table as name from pgq.queue where queue_name = $1",
+      [batch.queueName],
+    );
     return new BranchQueue(tx, batch, quoteName(name));
   }
 

@@ -79,6 +79,7 @@ export async function catchUp(
         controlEvents: false,
         waits: { consumerOf: () => consumerName, providerNode: undefined },
         resumeAt,
+        log: options.log,
         signal: ports.signal,
       },
       batch,

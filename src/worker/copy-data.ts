@@ -1,3 +1,4 @@
+import { beginReplication } from '../apply/begin-replication.js';
 import { withTableLock } from '../capture/with-table-lock.js';
 import { type CopyProgress, copyTable } from '../copy/copy-table.js';
 import { openTickSnapshot } from '../copy/tick-snapshot.js';
@@ -10,6 +11,7 @@ import { failpoint } from '../runtime/failpoint.js';
 import { requestCopyAnew } from './combined-queue.js';
 import { copyConsumerName } from './copy-consumer-name.js';
 import { dropForeignKeys } from './foreign-keys.js';
+import { assertNothingActs, isUnprivileged, takeOff } from './keep-off.js';
 import { emptyMerged, isPartToAdd, skipsTruncate, takePart } from './merged-table.js';
 import { openSubscriber } from './open-subscriber.js';
 import type { RegisteredTable } from './table-registry.js';
@@ -57,6 +59,7 @@ export async function copyData(ports: CopyDataPorts, table: RegisteredTable): Pr
     const sourceTable = await findSource(anchor, queueName, table.tableName);
     await setTableState(writer, queueName, table.tableName, 'in-copy');
     await dropForeignKeys(writer, table.destTable);
+    if (await isUnprivileged(writer)) await takeOff(writer, queueName, [table.tableName], options.log);
 
     const sides = { anchor, reader, sourceTable };
     const tick = (await isPartToAdd(writer, queueName, table))
@@ -90,6 +93,7 @@ async function copyAlone(
   const { queueName } = ports.options;
   const locking = { tableName: table.destTable, lockTimeoutMs: LOCK_PATIENCE_MS };
   const tick = await withTableLock(writer, locking, async (tx) => {
+    await beginReplication(tx);
     await tx.execute(`lock table ${quoteName(table.destTable)} in access exclusive mode`);
     if (await emptyMerged(tx, queueName, table)) return undefined;
     await tx.execute('set local lock_timeout = 0');
@@ -111,6 +115,7 @@ async function addPart(
 ): Promise<TickId> {
   const { queueName } = ports.options;
   return writer.transaction(async (tx) => {
+    await beginReplication(tx);
     // Whoever empties the table waits for the end of this transaction.
     await tx.execute(`lock table ${quoteName(table.destTable)} in row exclusive mode`);
     const snapshotTick = await copyRows(ports, table, tx, sides, true);
@@ -172,6 +177,7 @@ async function finishCopy(
 ): Promise<void> {
   const { queueName, consumerName } = options;
   await assertStillInCopy(tx, queueName, table.tableName);
+  if (await isUnprivileged(tx)) await assertNothingActs(tx, queueName, [table]);
   await setTableState(tx, queueName, table.tableName, 'catching-up');
   await tellBelow(tx, queueName, table.tableName);
   await tx.query('select pgq_node.register_consumer($1, $2, $3, $4)', [

@@ -40,21 +40,8 @@ const SAVE_COMMENT = `
      where k.conrelid = $1::regclass and k.conname = $3::text and k.contype = 'f'
     on conflict (from_table, fkey_name) do update set comment = excluded.comment`;
 
-/** Saved foreign keys none of whose tables waits for its copy: in sync, or not replicated (any more). */
-const RESTORABLE_KEYS = `
-    select f.from_table, f.fkey_name
-      from londiste.pending_fkeys as f
-     where not exists (
-        select
-          from londiste.table_info as t
-         where t.local
-           and coalesce(t.dest_table, t.table_name) in (f.from_table, f.to_table)
-           and (t.merge_state is distinct from 'ok' or t.custom_snapshot is not null)
-     )
-     order by f.from_table, f.fkey_name`;
-
 /**
- * Puts back the saved foreign keys whose tables are in sync: first not valid, which takes a short lock, then
+ * Puts back the saved foreign keys whose tables are in sync and need none kept off: first not valid, which takes a short lock, then
  * validated, which lets writers pass. May be repeated; a key that the data contradicts stays not valid and is logged.
  * An abort cuts the connection: a lock or a validation is not waited for.
  */
@@ -66,7 +53,9 @@ export async function restoreForeignKeys(
   const cut = () => subscriber.destroy();
   signal.addEventListener('abort', cut, { once: true });
   try {
-    const keys = await subscriber.query<ForeignKey>(RESTORABLE_KEYS);
+    const keys = await subscriber.query<ForeignKey>(
+      'select from_table, fkey_name from pgcascade.restorable_keys()',
+    );
     for (const key of keys) {
       signal.throwIfAborted();
       await restoreLogged(subscriber, key, log);

@@ -1,13 +1,10 @@
 import type { Connect } from '../db/connect.js';
 import type { Connection } from '../db/connection.js';
 import { SQLSTATE, sqlstateOf } from '../db/sqlstate.js';
-import { ReplicateError } from '../errors/replicate-error.js';
 
 /**
- * Opens a session on the subscriber that writes replicated tables: user triggers, foreign keys and our deny triggers
- * do not fire in it.
- *
- * Throws PC204 when the role may not set session_replication_role.
+ * Opens a session on the subscriber that writes replicated tables. Where the role may set session_replication_role, user
+ * triggers, foreign keys and our deny triggers do not fire in it; else see keep-off.ts.
  */
 export async function openSubscriber(
   connect: Connect,
@@ -25,27 +22,18 @@ export async function openSubscriber(
   }
 }
 
-/**
- * Makes an open session one that writes replicated tables. May be repeated. Throws PC204 when the role may not set
- * session_replication_role.
- */
-export async function setReplicaRole(connection: Connection): Promise<void> {
-  try {
-    await connection.execute('set session_replication_role = replica');
-    return;
-  } catch (error) {
-    if (sqlstateOf(error) !== SQLSTATE.insufficientPrivilege) throw error;
+/** Makes an open session that of a replica. False when the role may not set session_replication_role. May be repeated. */
+export async function setReplicaRole(connection: Connection): Promise<boolean> {
+  for (const sql of [
+    'set session_replication_role = replica',
+    `select londiste.set_session_replication_role('replica', false)`,
+  ]) {
+    try {
+      await connection.execute(sql);
+      return true;
+    } catch (error) {
+      if (sqlstateOf(error) !== SQLSTATE.insufficientPrivilege) throw error;
+    }
   }
-  try {
-    await connection.query(`select londiste.set_session_replication_role('replica', false)`);
-  } catch (error) {
-    if (sqlstateOf(error) !== SQLSTATE.insufficientPrivilege) throw error;
-    throw new ReplicateError(
-      'PC204',
-      `The role at ${connection.target} may not set session_replication_role; ` +
-        'a superuser can grant it ("grant set on parameter session_replication_role to ROLE", PostgreSQL 15 or newer).',
-      {},
-      { cause: error },
-    );
-  }
+  return false;
 }

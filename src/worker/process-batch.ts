@@ -1,19 +1,22 @@
-import { type TableLeftOut, WrittenAhead } from '../apply/block-writer.js';
+import { type TableLeftOut, type TableWrittenAgain, WrittenAhead } from '../apply/block-writer.js';
 import type { TableConflict } from '../apply/plan-block.js';
 import { WORKER_LOCK_CLASS, workerLockText } from '../cascade/worker-lock-key.js';
 import type { Connection } from '../db/connection.js';
+import { sqlstateOf } from '../db/sqlstate.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { type Batch, finishBatch } from '../queue/batches.js';
 import type { QueueEvent } from '../queue/event.js';
-import { type TickId, tickId } from '../queue/ids.js';
+import { type EventId, type TickId, tickId } from '../queue/ids.js';
 import { LargeEvents } from '../queue/large-events.js';
 import { readAhead } from '../queue/read-ahead.js';
 import { type ReadEventsOptions, readEvents, readForwardedEvents } from '../queue/read-events.js';
 import { failpoint } from '../runtime/failpoint.js';
+import type { Logger } from '../runtime/log.js';
 import { EventApplier } from './apply-events.js';
 import type { AppliedScript } from './apply-script.js';
 import type { BatchQueue } from './batch-queue.js';
 import { forwardBlock } from './forward-events.js';
+import { assertNothingActs, isUnprivileged, takeOff } from './keep-off.js';
 import { LargeRows } from './large-rows.js';
 import { BatchAgain, type ResumePoint, ShapeConflicts, type WaitPorts } from './shape-conflicts.js';
 import type { TableRegistry } from './table-registry.js';
@@ -40,6 +43,7 @@ export interface ProcessBatchPorts {
   readonly waits?: WaitPorts | undefined;
   /** Where the one table goes on that catches up: events before that are here already. */
   readonly resumeAt?: ResumePoint | undefined;
+  readonly log: Logger;
   readonly signal: AbortSignal;
 }
 
@@ -54,6 +58,15 @@ export interface BatchOutcome {
   readonly scripts: readonly AppliedScript[];
   /** Tables of which changes were left out, because their rows are not here. */
   readonly leftOut: readonly TableLeftOut[];
+  /** Tables whose blocks were written in a slower way than they were planned. */
+  readonly writtenAgain: readonly BlocksWrittenAgain[];
+}
+
+/** Blocks of one table that were written twice, and why the last one was. */
+export interface BlocksWrittenAgain extends TableWrittenAgain {
+  readonly blocks: number;
+  /** With those before them, since the start of the worker. */
+  readonly total: bigint;
 }
 
 /**
@@ -66,11 +79,19 @@ export interface BatchOutcome {
  */
 export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Promise<BatchOutcome> {
   const shapes = ports.waits && new ShapeConflicts({ ...ports, ...ports.waits }, batch);
+  const late: TableConflict[] = [];
   for (;;) {
+    const written = new Set<string>();
     try {
-      return await tryBatch(ports, batch, shapes);
+      return await tryBatch(ports, batch, shapes, { written, late });
     } catch (error) {
       if (error instanceof WrittenAhead && ports.overlaps !== false) return oneByOne(ports, batch);
+      if (error instanceof LateConflict || (await tookOff(ports, batch, written, error))) {
+        if (error instanceof LateConflict) late.push(error.conflict);
+        ports.signal.throwIfAborted();
+        await readTablesAnew(ports, [...written]);
+        continue;
+      }
       if (!(error instanceof BatchAgain) || shapes === undefined) throw error;
       ports.signal.throwIfAborted();
       await shapes.prepareNextTry();
@@ -86,6 +107,23 @@ async function oneByOne(ports: ProcessBatchPorts, batch: Batch): Promise<BatchOu
   return await processBatch({ ...ports, provider, overlaps: false }, batch);
 }
 
+/**
+ * Whether the batch failed in a session where user triggers and foreign keys act, and one of them was there that has been taken off
+ * now: whatever it did or said came from that, and is rolled back.
+ */
+async function tookOff(
+  { subscriber, signal, log }: ProcessBatchPorts,
+  { queueName }: Batch,
+  written: ReadonlySet<string>,
+  error: unknown,
+): Promise<boolean> {
+  const isOfServer = sqlstateOf(error) !== undefined || error instanceof BatchAgain;
+  if (!isOfServer && !(error instanceof ReplicateError && ['PC204', 'PC412', 'PC415'].includes(error.code)))
+    return false;
+  if (signal.aborted || !subscriber.isOpen || !(await isUnprivileged(subscriber))) return false;
+  return (await takeOff(subscriber, queueName, [...written], log)) > 0;
+}
+
 /** What is held of the tables is out of date, or comes from the transaction that was rolled back. */
 async function readTablesAnew(ports: ProcessBatchPorts, tables: readonly string[]): Promise<void> {
   const { registry, subscriber, provider, controlEvents, isApplied } = ports;
@@ -95,18 +133,52 @@ async function readTablesAnew(ports: ProcessBatchPorts, tables: readonly string[
   await registry.prepareHandlers(provider, (name) => isApplied(name) || registry.forwardsSelection(name));
 }
 
+/** Thrown to roll a batch back in which a key that is checked at the end only does not hold: the table is parked in the next try. */
+class LateConflict extends Error {
+  readonly conflict: TableConflict;
+
+  constructor(conflict: TableConflict) {
+    super(conflict.message);
+    this.conflict = conflict;
+  }
+}
+
+/**
+ * Checks the deferrable keys, which are deferred in a session that is none of a replica. Throws LateConflict where that says
+ * which table it is.
+ */
+async function checkDeferred(tx: Connection, registry: TableRegistry, eventId: EventId): Promise<void> {
+  try {
+    await tx.execute('set constraints all immediate');
+  } catch (error) {
+    const { schema, table, message } = error as { schema?: string; table?: string; message: string };
+    const found = [...registry.tables].find(({ destTable }) => destTable === `${schema}.${table}`);
+    if (found === undefined || !['23505', '23P01'].includes(sqlstateOf(error) ?? '')) throw error;
+    throw new LateConflict({ queueTable: found.tableName, eventId, code: 'PC402', message, key: null });
+  }
+}
+
+interface TryState {
+  /** Filled with the tables whose events were applied. */
+  readonly written: Set<string>;
+  /** What earlier tries have found at their ends. */
+  readonly late: readonly TableConflict[];
+}
+
 async function tryBatch(
   ports: ProcessBatchPorts,
   batch: Batch,
   shapes: ShapeConflicts | undefined,
+  { written, late }: TryState,
 ): Promise<BatchOutcome> {
   const conflicts: TableConflict[] = [];
   const scripts: AppliedScript[] = [];
   const missing = new Map<string, TableLeftOut>();
+  const again = new Map<string, Omit<BlocksWrittenAgain, 'total'>>();
+  const writtenAgain: BlocksWrittenAgain[] = [];
   let eventCount = 0;
   /** Tables whose further events are left out: parked, or to be copied anew. */
   const leftOut = new Set<string>();
-  const written = new Set<string>();
   const isApplied = (tableName: string) => {
     if (leftOut.has(tableName) || !ports.isApplied(tableName)) return false;
     written.add(tableName);
@@ -116,10 +188,12 @@ async function tryBatch(
   await using largeEvents = new LargeEvents(ports.openProvider, batch);
   const outcome = await ports.subscriber.transaction(async (tx) => {
     const largeRows = new LargeRows(tx, largeEvents);
-    await lockPosition(tx, ports.consumerName, batch);
+    const triggersAct = await lockPosition(tx, ports.consumerName, batch);
     if (!(await isNext(tx, ports.consumerName, batch))) return 'known';
     const park = async (conflict: TableConflict) => {
       await assertNotEmptied(tx, batch.queueName, [conflict.queueTable]);
+      if (triggersAct)
+        await assertNothingActs(tx, batch.queueName, ports.registry.named([conflict.queueTable]));
       leftOut.add(conflict.queueTable);
       if (ports.registry.conflictPolicy(conflict.queueTable) === 'stop') {
         // What is held of the table may be out of date: then it is tried once more.
@@ -136,6 +210,7 @@ async function tryBatch(
         conflict.message,
       ]);
     };
+    for (const conflict of late) await park(conflict);
     const taken = new TakenTables({ tx, batch, registry: ports.registry, park });
     await using applier = new EventApplier({
       queueName: batch.queueName,
@@ -159,14 +234,19 @@ async function tryBatch(
         const count = (before?.count ?? 0) + found.count;
         missing.set(found.queueTable, { ...(before ?? found), count });
       },
+      noteWrittenAgain: ({ queueTable, reason }: TableWrittenAgain) => {
+        again.set(queueTable, { queueTable, reason, blocks: (again.get(queueTable)?.blocks ?? 0) + 1 });
+      },
       noteScript: (script: AppliedScript) => scripts.push(script),
     });
     let isEmpty = true;
+    let lastEvent = 0n as EventId;
     // A COPY that is left before its end can only be cut.
     const ahead = <E>(blocks: AsyncGenerator<E[], void, undefined>) =>
       readAhead(blocks, () => ports.provider.destroy());
     const work = async (block: readonly QueueEvent[], meanwhile?: () => Promise<void>) => {
       isEmpty = false;
+      lastEvent = block.at(-1)?.id ?? lastEvent;
       ports.signal.throwIfAborted();
       const events = block.filter((event) => !isHereOrLeftOut(ports, batch, event));
       let from = 0;
@@ -215,7 +295,14 @@ async function tryBatch(
     for (const { queueTable, count } of missing.values()) {
       await tx.query('select pgcascade.count_left_out($1, $2, $3)', [batch.queueName, queueTable, count]);
     }
-    if (written.size > 0) await assertNotEmptied(tx, batch.queueName, [...written]);
+    for (const blocks of again.values()) writtenAgain.push(await countWrittenAgain(tx, batch, blocks));
+    if (written.size > 0) {
+      await assertNotEmptied(tx, batch.queueName, [...written]);
+      if (triggersAct) {
+        await assertNothingActs(tx, batch.queueName, ports.registry.named(written));
+        await checkDeferred(tx, ports.registry, lastEvent);
+      }
+    }
     if ((shapes?.waiting.length ?? 0) > 0) await failpoint('wait-before-commit');
     // The one table of a copy's consumer waits: that stays where it is.
     if (!ports.controlEvents && (shapes?.waiting.length ?? 0) > 0) return 'waits';
@@ -240,7 +327,20 @@ async function tryBatch(
     waiting,
     scripts,
     leftOut: [...missing.values()],
+    writtenAgain,
   };
+}
+
+async function countWrittenAgain(
+  tx: Connection,
+  { queueName }: Batch,
+  blocks: Omit<BlocksWrittenAgain, 'total'>,
+): Promise<BlocksWrittenAgain> {
+  const { total } = await tx.one<{ total: bigint }>(
+    'select pgcascade.count_written_again($1, $2, $3, $4) as total',
+    [queueName, blocks.queueTable, blocks.blocks, blocks.reason],
+  );
+  return { ...blocks, total };
 }
 
 /** Names the row by its key only. */
@@ -292,12 +392,14 @@ async function noteEvents(tx: Connection, batch: Batch): Promise<void> {
 /**
  * Waits for the end of a transaction that a killed worker has left in the server: it may still be committing the very
  * batch that is offered again. The worker's own session holds its lock already; the consumers of copies have one each.
+ * Also begins the writing, as `beginReplication`, and returns what that does: one wait less.
  */
-async function lockPosition(tx: Connection, consumerName: string, batch: Batch): Promise<void> {
-  await tx.query('select pg_advisory_xact_lock($1, hashtext($2))', [
-    WORKER_LOCK_CLASS,
-    workerLockText(batch.queueName, consumerName),
-  ]);
+async function lockPosition(tx: Connection, consumerName: string, batch: Batch): Promise<boolean> {
+  const { acts } = await tx.one<{ acts: boolean }>(
+    'select pg_advisory_xact_lock($1, hashtext($2)), pgcascade.begin_replication() as acts',
+    [WORKER_LOCK_CLASS, workerLockText(batch.queueName, consumerName)],
+  );
+  return acts;
 }
 
 /** True when the batch starts where the subscriber stands, false when the subscriber has it already. */

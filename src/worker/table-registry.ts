@@ -131,6 +131,11 @@ export class TableRegistry {
     return this.#tables.get(tableName);
   }
 
+  /** Those of these names that are known. */
+  named(tableNames: Iterable<string>): RegisteredTable[] {
+    return [...tableNames].flatMap((tableName) => this.#tables.get(tableName) ?? []);
+  }
+
   /** The tables that wait until they fit their events. */
   get waiting(): readonly RegisteredTable[] {
     return this.#waiting;

@@ -13,6 +13,7 @@ import { CopyScheduler } from './copy-scheduler.js';
 import { describeFailure, policyOf } from './failure.js';
 import { followBatch } from './follow-batch.js';
 import { restoreForeignKeys } from './foreign-keys.js';
+import { noteRight, putBackTriggers, takeOff } from './keep-off.js';
 import { logLeftOut, logParked } from './log-parked.js';
 import { setReplicaRole } from './open-subscriber.js';
 import { type ProcessBatchPorts, processBatch } from './process-batch.js';
@@ -20,6 +21,7 @@ import { ProviderLink } from './provider-link.js';
 import { ResurrectedKeys } from './resurrected-keys.js';
 import { RootDuties } from './root-duties.js';
 import { SnapshotServer } from './serve-snapshots.js';
+import { forgetWrittenAgain, SlowTables } from './slow-tables.js';
 import { Statistics } from './statistics.js';
 import { TableRegistry } from './table-registry.js';
 import { WaitingLook } from './waiting-look.js';
@@ -52,6 +54,10 @@ export class WorkerSession implements AsyncDisposable {
   readonly #subscriber: Connection;
   /** What the session was opened for: a root's has no right to write replicated tables. */
   readonly #nodeType: WorkerState['nodeType'];
+  /** False on a subscriber whose role may not set session_replication_role. */
+  readonly #isReplica: boolean;
+  /** Tables that nothing acts on any more, as far as this session has seen to it. */
+  readonly #quiet = new Set<string>();
   /** The role of the node beside a leaf whose queue is merged into that node's; undefined for all others. */
   readonly #combinedType: CombinedNode['nodeType'] | undefined;
   #hasChangedRole = false;
@@ -66,6 +72,7 @@ export class WorkerSession implements AsyncDisposable {
   readonly #resurrectedKeys: ResurrectedKeys;
   readonly #waitingLook: WaitingLook;
   readonly #statistics: Statistics;
+  readonly #slowTables: SlowTables;
   readonly #ending = new AbortController();
   #restoring: Promise<void> | undefined;
   /** Before this time the provider's copy consumers are not looked at; undefined when there is no reason to. */
@@ -78,9 +85,11 @@ export class WorkerSession implements AsyncDisposable {
     options: WorkerOptions,
     subscriber: Connection,
     nodeType: WorkerState['nodeType'],
+    isReplica: boolean,
     combinedType: CombinedNode['nodeType'] | undefined,
   ) {
     this.#nodeType = nodeType;
+    this.#isReplica = isReplica;
     this.#combinedType = combinedType;
     this.#options = { ...options, signal: AbortSignal.any([options.signal, this.#ending.signal]) };
     this.#subscriber = subscriber;
@@ -106,6 +115,7 @@ export class WorkerSession implements AsyncDisposable {
     this.#rootDuties = new RootDuties(this.#options);
     this.#resurrectedKeys = new ResurrectedKeys(options.queueName);
     this.#waitingLook = new WaitingLook(this.#options, this.#registry);
+    this.#slowTables = new SlowTables(options.log);
     this.#statistics = new Statistics(options.log, options.statisticsPeriodMs);
   }
 
@@ -117,10 +127,12 @@ export class WorkerSession implements AsyncDisposable {
       await checkInstalled(subscriber);
       const { nodeType, completedTick } = await readWorkerState(subscriber, queueName, consumerName);
       // A root writes no replicated tables, and its role need not have the right.
-      if (nodeType !== 'root') await setReplicaRole(subscriber);
+      const isReplica = nodeType === 'root' || (await setReplicaRole(subscriber));
       await lockWorker(subscriber, queueName, consumerName, signal);
+      await noteRight(subscriber, queueName, isReplica);
+      await forgetWrittenAgain(subscriber, queueName);
       const combinedType = (await readCombinedNode(subscriber, queueName))?.nodeType;
-      const session = new WorkerSession(options, subscriber, nodeType, combinedType);
+      const session = new WorkerSession(options, subscriber, nodeType, isReplica, combinedType);
       await session.#resurrectedKeys.load(subscriber, completedTick);
       await subscriber.listen(TABLES_CHANNEL, ({ payload }) => {
         if (payload !== queueName) return;
@@ -144,7 +156,7 @@ export class WorkerSession implements AsyncDisposable {
     const { signal, loopDelayMs } = this.#options;
     const cut = () => this.#cutAfterPatience();
     signal.addEventListener('abort', cut, { once: true });
-    this.#restoreForeignKeys();
+    this.#putBack();
     while (!signal.aborted && !this.#hasChangedRole) {
       try {
         if (!(await this.#step())) await this.#wake.wait(loopDelayMs, signal);
@@ -211,7 +223,8 @@ export class WorkerSession implements AsyncDisposable {
       // What a branch is to hand on is for the handler to say.
       if (state.nodeType === 'branch') this.#registry.requireHandlers();
       this.#staleCheckAt ??= performance.now() + STALE_CHECK_PAUSE_MS;
-      if (this.#copies.isIdle) this.#restoreForeignKeys();
+      if (this.#copies.isIdle) this.#putBack();
+      if (!this.#isReplica) await this.#takeOff();
     }
     if (state.nodeType === 'root') {
       await this.#rootDuties.run(this.#subscriber);
@@ -234,7 +247,7 @@ export class WorkerSession implements AsyncDisposable {
     }
     if (await this.#waitingLook.look(provider, this.#subscriber, state)) return true;
     if ((await this.#copies.atBoundary({ provider, subscriber: this.#subscriber, state })) > 0) {
-      this.#restoreForeignKeys();
+      this.#putBack();
       return true;
     }
     await this.#dropStaleConsumers(provider);
@@ -245,6 +258,20 @@ export class WorkerSession implements AsyncDisposable {
     }
     await this.#provider.publishWatermark(provider, this.#subscriber, state);
     return this.#carryBatch(provider, state, combined);
+  }
+
+  /** Takes off what would act on the rows that the worker writes. What comes later is noticed at the end of the batch that it acts in. */
+  async #takeOff(): Promise<void> {
+    for (const tableName of this.#quiet) {
+      if (this.#registry.find(tableName)?.local !== true) this.#quiet.delete(tableName);
+    }
+    const unknown = [...this.#registry.tables]
+      .filter(({ local, tableName }) => local && !this.#quiet.has(tableName))
+      .map(({ tableName }) => tableName);
+    if (unknown.length === 0) return;
+    const { queueName, log } = this.#options;
+    await takeOff(this.#subscriber, queueName, unknown, log);
+    for (const tableName of unknown) this.#quiet.add(tableName);
   }
 
   async #carryBatch(
@@ -294,6 +321,7 @@ export class WorkerSession implements AsyncDisposable {
               providerNode: state.providerNode,
             }
           : undefined,
+        log,
         signal,
       },
       batch,
@@ -313,6 +341,7 @@ export class WorkerSession implements AsyncDisposable {
     for (const conflict of outcome.conflicts) logParked(log, 'parked', conflict);
     for (const conflict of outcome.waiting) logParked(log, 'waiting', conflict);
     for (const leftOut of outcome.leftOut) logLeftOut(log, leftOut);
+    for (const again of outcome.writtenAgain) this.#slowTables.note(again);
     return true;
   }
 
@@ -372,12 +401,16 @@ export class WorkerSession implements AsyncDisposable {
     this.#staleCheckAt = undefined;
   }
 
-  /** Puts foreign keys back beside the worker: validating one may take long. At most one such task runs. */
-  #restoreForeignKeys(): void {
+  /** Puts back beside the worker what need not be off (any more): validating a key may take long. At most one such task runs. */
+  #putBack(): void {
     const { connect, conninfo, consumerName, signal, log } = this.#options;
     const restore = async () => {
       try {
         await using subscriber = await connect(conninfo, { application: `fkeys/${consumerName}`, signal });
+        const triggers = await putBackTriggers(subscriber, ({ tableName, error }) =>
+          log.warn({ err: error, table: tableName }, 'Triggers cannot be put back'),
+        );
+        if (triggers > 0) log.info({ count: triggers }, 'Triggers and rules put back');
         const count = await restoreForeignKeys(subscriber, log, signal);
         if (count > 0) log.info({ count }, 'Foreign keys restored');
       } catch (error) {

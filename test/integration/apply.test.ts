@@ -21,7 +21,7 @@ for (const major of [10, 18]) {
     }
 
     async function applyCleanly(events: readonly EventFields[]): Promise<void> {
-      expect(await subscriber.apply(events)).toEqual({
+      expect(await subscriber.apply(events)).toMatchObject({
         applied: events.length,
         skipped: 0,
         conflicts: [],
@@ -43,7 +43,7 @@ for (const major of [10, 18]) {
 
     test('events of a table that is not ours are skipped', async () => {
       const outcome = await subscriber.apply([rowEvent('INSERT', 'public.unknown', ['id'], { id: 1 })]);
-      expect(outcome).toEqual({ applied: 0, skipped: 1, conflicts: [], leftOut: [] });
+      expect(outcome).toMatchObject({ applied: 0, skipped: 1, conflicts: [], leftOut: [] });
     });
 
     test('an event that is no row event, or has no data, ends the block', async () => {
@@ -69,7 +69,7 @@ for (const major of [10, 18]) {
           rowEvent(operation, t, ['id'], row),
           rowEvent('INSERT', t, ['id'], { id: 8, t: 'x' }),
         ]);
-        expect(outcome).toEqual({
+        expect(outcome).toMatchObject({
           applied: 0,
           skipped: 3,
           leftOut: [],

@@ -21,6 +21,8 @@ export interface TreeNodeOptions {
   readonly encoding?: string | undefined;
   /** Other nodes will read from this one. */
   readonly isBranch?: boolean;
+  /** The role that owns database and tables and that the node's programs use; one that may do nothing else. Without it the superuser. */
+  readonly role?: string;
   /** A node of the stock Londiste: its extensions on Debian's PostgreSQL 15, one server for all of a tree, and its programs. */
   readonly isStock?: boolean;
 }
@@ -104,7 +106,7 @@ export async function openTree(options: TreeOptions): Promise<Tree> {
     cleanUp.unshift(() => rm(folder, { recursive: true, force: true }));
     const nodes: TestNode[] = [];
     let stockCluster: Cluster | undefined;
-    for (const [name, { major, isStock, encoding }] of Object.entries(options.nodes)) {
+    for (const [name, { major, isStock, encoding, role }] of Object.entries(options.nodes)) {
       if (isStock === true) {
         if (stockCluster === undefined) {
           const cluster = await startStockCluster(options.settings);
@@ -116,7 +118,7 @@ export async function openTree(options: TreeOptions): Promise<Tree> {
       }
       const database = await openDatabase(major, name, encoding, options);
       cleanUp.unshift(() => database[Symbol.asyncDispose]());
-      nodes.push(new TestNode(name, folder, database));
+      nodes.push(new TestNode(name, folder, role === undefined ? database : await givenTo(database, role)));
     }
     const tree = new Tree(folder, nodes, cleanUp);
     cleanUp.unshift(() => tree.stopPrograms());
@@ -130,9 +132,9 @@ export async function openTree(options: TreeOptions): Promise<Tree> {
 
 async function setUp(tree: Tree, options: TreeOptions): Promise<void> {
   for (const node of tree.nodes) {
-    const { provider, isBranch } = options.nodes[node.name] as TreeNodeOptions;
+    const { provider, isBranch, role } = options.nodes[node.name] as TreeNodeOptions;
     await node.writeIniFiles(QUEUE, options.ini ?? []);
-    if (options.tables !== undefined) await node.query(options.tables);
+    if (options.tables !== undefined) await node.query(asRole(role, options.tables));
     const location = node.database.conninfo;
     if (provider === undefined) {
       if (options.rows !== undefined) await node.query(options.rows);
@@ -159,6 +161,19 @@ async function addAll(tree: Tree, words: readonly string[]): Promise<void> {
     if (node !== root) await node.prepare('wait-sync');
   }
   await tree.caughtUp(root, others);
+}
+
+/** The SQL, run by a role. */
+function asRole(role: string | undefined, sql: string): string {
+  return role === undefined ? sql : `set role ${role}; ${sql}; reset role`;
+}
+
+/** Gives a database to a role, which is made when it is not there; the programs' connect string is that role's. */
+async function givenTo(database: FreshDatabase, role: string): Promise<FreshDatabase> {
+  await database.query(`do $$ begin
+    if not exists (select from pg_roles where rolname = '${role}') then create role ${role} login; end if; end $$`);
+  await database.query(`alter database "${database.name}" owner to ${role}`);
+  return { ...database, conninfo: database.conninfo.replace('user=postgres', `user=${role}`) };
 }
 
 async function openDatabase(

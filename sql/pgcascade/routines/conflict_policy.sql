@@ -29,6 +29,9 @@ begin
     delete from pgcascade.left_out as l
      where l.queue_name = old.queue_name
        and l.table_name = old.table_name;
+    delete from pgcascade.written_again as w
+     where w.queue_name = old.queue_name
+       and w.table_name = old.table_name;
     return null;
 end;
 $$;

@@ -1,7 +1,8 @@
 -- Function: pgcascade.runs_script(1)
 --
--- Whether this transaction runs a script of the queue: it says so in pgcascade.script and has recorded the script. An
--- application that only says so is not believed.
+-- Whether this transaction's writes are none of the application's: it runs a script of the queue, says so in pgcascade.script and has
+-- recorded the script; or a worker that may not set session_replication_role replicates in it. An application that only says so is
+-- not believed.
 --
 -- Returns: boolean.
 -- Raises:  nothing.
@@ -15,13 +16,16 @@ stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select coalesce(current_setting('pgcascade.script', true) = p_queue_name, false)
-       and exists (
-               select
-                 from londiste.applied_execute as e
-                where e.queue_name = p_queue_name
-                  and e.xmin::text::bigint = txid_current_if_assigned() & 4294967295
-           );
+    select case
+        when current_setting('pgcascade.script', true) like 'replication %' then pgcascade.is_replication()
+        else coalesce(current_setting('pgcascade.script', true) = p_queue_name, false)
+             and exists (
+                     select
+                       from londiste.applied_execute as e
+                      where e.queue_name = p_queue_name
+                        and e.xmin::text::bigint = txid_current_if_assigned() & 4294967295
+                 )
+    end;
 $$;
 
 -- Function: pgcascade.begin_script(1)

@@ -20,7 +20,8 @@
 --
 -- Trigger arguments: the queue, then any of deny, backup, SKIP, ignore=COLUMNS, pkey=COLUMNS, when=EXPRESSION,
 -- ev_type=, ev_data=, ev_extra1= ... ev_extra4=EXPRESSION. A session whose session_replication_role is local writes
--- nothing.
+-- nothing. Nor does a worker that may not set that: a transaction which pgcascade.begin_replication has marked with its own id, of a
+-- role that may change queues.
 --
 -- Returns: the row; null in a trigger with SKIP and for a TRUNCATE.
 -- Raises:  XX000 with PgQ's texts; as pgq.insert_event(7).
@@ -67,6 +68,10 @@ declare
     v_outcome  integer;
 begin
     if pg_catalog.current_setting('session_replication_role') = 'local' then
+        null;
+    elsif pg_catalog.current_setting('pgcascade.script', true) = 'replication ' || pg_catalog.txid_current_if_assigned()
+          and pg_catalog.has_table_privilege('pgq.queue', 'update')
+    then
         null;
     elsif tg_op = 'TRUNCATE' then
         perform pgq._write_truncate_event(tg_relid, %1$L, tg_when, tg_table_schema, tg_table_name, tg_argv);

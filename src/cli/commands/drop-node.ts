@@ -1,4 +1,5 @@
 import { dropNode } from '../../cascade/drop-node.js';
+import { putBackAll } from '../../worker/put-back-all.js';
 import type { CommandSpec } from '../command.js';
 import { withMembers } from '../with-members.js';
 
@@ -9,7 +10,16 @@ export const command: CommandSpec = {
   arguments: [{ name: 'node', required: true, summary: 'The node; it may be gone.' }],
   async run(context, args) {
     return withMembers(context, 'drop-node', async (sessions) => {
-      await dropNode(sessions, args[0] as string, (sentence) => context.output.print(sentence));
+      const { output, log, signal } = context;
+      await dropNode(sessions, args[0] as string, {
+        report: (sentence) => output.print(sentence),
+        putBack: async (connection) => {
+          const { triggers, keys, left } = await putBackAll(connection, log, signal);
+          if (triggers + keys > 0)
+            output.print(`Put back there: ${triggers} triggers and rules, ${keys} foreign keys.`);
+          for (const line of left) output.print(line);
+        },
+      });
       return 0;
     });
   },

@@ -1,6 +1,7 @@
 import { readCapturePlans } from '../../replica/capture-plans.js';
 import { removeTable } from '../../replica/remove-table.js';
 import { readTables } from '../../replica/table-list.js';
+import { putBackAll } from '../../worker/put-back-all.js';
 import { chooseNames } from '../choose-names.js';
 import type { CommandSpec } from '../command.js';
 import { withLocalNode } from '../local-node.js';
@@ -31,6 +32,11 @@ export const command: CommandSpec = {
         signal.throwIfAborted();
         await removeTable(connection, { queueName, tableName, withTableLock });
         output.print(`removed ${tableName}`);
+      }
+      if (names.length > 0) {
+        const { triggers, keys } = await putBackAll(connection, context.log, signal);
+        if (triggers + keys > 0)
+          output.print(`put back ${triggers} triggers and rules, ${keys} foreign keys`);
       }
       if (names.length === 0) output.print('No table to remove.');
       return 0;

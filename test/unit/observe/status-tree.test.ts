@@ -18,6 +18,8 @@ function seen(name: string, provider: string | null, more: Partial<SeenEntry> = 
     tables: { ok: 2, copying: 0, waiting: 0, parked: 0, notHere: 0 },
     parkedTables: [],
     leftOut: [],
+    slowTables: [],
+    keptOff: null,
     errors: [],
     ticker: provider === null ? { secondsSinceTick: 0.4, newEvents: 0n, isLate: false } : null,
     lag: provider === null ? null : { seconds: 0, events: 0n },
@@ -32,6 +34,18 @@ function seen(name: string, provider: string | null, more: Partial<SeenEntry> = 
 function tree(...entries: StatusEntry[]): string[] {
   return statusTree({ queueName: 'q', localNode: 'b', entries, isComplete: true }).slice(2);
 }
+
+test('a table whose blocks are written twice is told with the reason, and what is kept off with the numbers', () => {
+  const slowTables = [
+    { name: 'public.t', blocks: 7n, reason: 'The table refuses the row (SQLSTATE 23505, constraint u).' },
+  ];
+  expect(details(seen('leaf', 'root', { slowTables, keptOff: { keys: 2, triggers: 1 } }))).toEqual(
+    expect.arrayContaining([
+      "Slow: 7 blocks of public.t were written again in order since the worker's start. The table refuses the row (SQLSTATE 23505, constraint u).",
+      'The role may not set session_replication_role: 2 foreign keys and 1 triggers and rules are kept off its tables.',
+    ]),
+  );
+});
 
 test('changes that were left out are told in one line, whatever the number of tables', () => {
   const leftOut = [{ name: 'public.t', changes: 71n }];
