@@ -1,6 +1,6 @@
-import { beginReplication } from '../apply/begin-replication.js';
 import type { Connection } from '../db/connection.js';
 import { forgetDropped } from '../queue/dropped-consumer.js';
+import { beginReplication } from '../replica/begin-replication.js';
 import { compareTable } from './compare-table.js';
 import { planTables } from './plan-tables.js';
 import type { RepairItem, TableRepair } from './repair-rows.js';

@@ -1,8 +1,8 @@
-import { beginReplication } from '../apply/begin-replication.js';
 import type { Connection } from '../db/connection.js';
 import { SQLSTATE, sqlstateOf } from '../db/sqlstate.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import type { HandlerSettings } from '../handlers/contract.js';
+import { beginReplication } from '../replica/begin-replication.js';
 import type { MergedPart } from '../replica/merged-parts.js';
 import { readTables } from '../replica/table-list.js';
 import { failpoint } from '../runtime/failpoint.js';

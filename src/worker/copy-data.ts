@@ -1,4 +1,3 @@
-import { beginReplication } from '../apply/begin-replication.js';
 import { withTableLock } from '../capture/with-table-lock.js';
 import { type CopyProgress, copyTable } from '../copy/copy-table.js';
 import { openTickSnapshot } from '../copy/tick-snapshot.js';
@@ -7,6 +6,7 @@ import { quoteName } from '../db/identifier.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { forgetDropped } from '../queue/dropped-consumer.js';
 import type { TickId } from '../queue/ids.js';
+import { beginReplication } from '../replica/begin-replication.js';
 import { failpoint } from '../runtime/failpoint.js';
 import { requestCopyAnew } from './combined-queue.js';
 import { copyConsumerName } from './copy-consumer-name.js';

@@ -1,5 +1,5 @@
-import { beginReplication } from '../apply/begin-replication.js';
 import type { Connection } from '../db/connection.js';
+import { beginReplication } from '../replica/begin-replication.js';
 import type { ScriptStatement } from '../replica/split-script.js';
 
 /**
