@@ -399,12 +399,7 @@ async function noteEvents(tx: Connection, batch: Batch): Promise<void> {
 async function lockPosition(tx: Connection, consumerName: string, batch: Batch): Promise<boolean> {
   const { acts } = await tx.one<{ acts: boolean }>(
     'select pg_advisory_xact_lock($1, hashtext($2)), pg_advisory_xact_lock_shared($3, hashtext($4)), pgcascade.begin_replication() as acts',
-    [
-      WORKER_LOCK_CLASS,
-      workerLockText(batch.queueName, consumerName),
-      POSITION_LOCK_CLASS,
-      batch.queueName,
-    ],
+    [WORKER_LOCK_CLASS, workerLockText(batch.queueName, consumerName), POSITION_LOCK_CLASS, batch.queueName],
   );
   return acts;
 }
