@@ -6,8 +6,8 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { TestNode } from '../test/support/test-node.js';
 import { STOCK_PROGRAMS, whyNoStockPackages } from '../test/support/stock-server.js';
+import type { TestNode } from '../test/support/test-node.js';
 import { openTree } from '../test/support/tree.js';
 import { waitUntil } from '../test/support/wait-until.js';
 import { wideTable } from './capture-tables.js';

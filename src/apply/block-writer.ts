@@ -106,6 +106,7 @@ export class BlockWriter {
   /** Undefined when there is nothing to write. */
   #send(block: PlannedBlock): SentBlock | undefined {
     const { planned, conflicts } = block;
+    this.#sent = undefined;
     if (planned.length === 0) return undefined;
     const steps = planned.flatMap(({ plan }) => plan.steps ?? plan.stepsInOrder());
     const first = this.#holdsSavepoint

@@ -52,9 +52,11 @@ export async function planLargeRow(
 async function planStep(tx: Connection, writer: TableWriter, event: QueueEvent): Promise<Step | string> {
   const type = parseRowEventType(event.type);
   if (type === undefined || type.operation === 'truncate') return 'The event is not that of a row.';
+  // With a key the old row, which a trigger may send all the same, says nothing.
+  const hasOldRow = type.operation === 'update' && type.keyColumns.length === 0;
   const { columns, matches } = await tx.one<{ columns: string[]; matches: boolean }>(
-    'select columns, matches from pgcascade.large_row_columns($1)',
-    [event.id],
+    'select columns, matches from pgcascade.large_row_columns($1, $2)',
+    [event.id, hasOldRow],
   );
   if (!matches) return 'The event has an old and a new row of different columns.';
   const section: RowSection = {
@@ -70,8 +72,8 @@ async function planStep(tx: Connection, writer: TableWriter, event: QueueEvent):
   const change: RowChange = { event, operation, key, row: '', oldRow: null, located: undefined };
   const { text, expected } = target.step(operation, [change]);
   return {
-    text: 'select from pgcascade.write_large_row($1, $2)',
-    input: { kind: 'lists', values: [text, `${event.id}`] },
+    text: 'select from pgcascade.write_large_row($1, $2, $3)',
+    input: { kind: 'lists', values: [text, `${event.id}`, `${hasOldRow}`] },
     expected,
     changes: [change],
   };

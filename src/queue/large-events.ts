@@ -36,6 +36,7 @@ export class LargeEvents implements AsyncDisposable {
   readonly #connect: () => Promise<Connection>;
   readonly #batch: Batch;
   #connection: Connection | undefined;
+  #isOver = false;
   #chunks: AsyncIterator<Buffer> | undefined;
   /** What has been read behind the last row. */
   #rest: Buffer = Buffer.alloc(0);
@@ -45,12 +46,17 @@ export class LargeEvents implements AsyncDisposable {
     this.#batch = batch;
   }
 
+  /** Begins to read, the first time. `writeTo` does it too: for a target that is not to be opened in vain. */
+  async open(): Promise<void> {
+    this.#chunks ??= await this.#open();
+  }
+
   /**
    * Writes one event as a line of COPY's text format: its id, ev_data and ev_extra2. `target` is not ended. Large events before
    * it are passed over, so ask in the order of the queue. Throws PC203 when the events end before it.
    */
   async writeTo(target: Writable, id: EventId): Promise<void> {
-    this.#chunks ??= await this.#open();
+    await this.open();
     for (;;) {
       const found = await this.#lineId();
       const isWanted = found === id;
@@ -61,11 +67,19 @@ export class LargeEvents implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     // A COPY that is left before its end can only be cut.
+    this.#isOver = true;
     this.#connection?.destroy();
   }
 
   async #open(): Promise<AsyncIterator<Buffer>> {
     this.#connection = await this.#connect();
+    if (this.#isOver) {
+      this.#connection.destroy();
+      throw new ReplicateError(
+        'PC203',
+        `The large events of batch ${this.#batch.id} are not wanted any more.`,
+      );
+    }
     const { sql } = await this.#connection.one<{ sql: string }>('select pgq.batch_event_sql($1) as sql', [
       this.#batch.id,
     ]);

@@ -157,8 +157,9 @@ export class EventApplier implements AsyncDisposable {
     let last: QueueEvent | undefined;
     let kind: Sorted['kind'] | undefined;
     for (const event of block) {
-      // Of events of one type and table the answer is the same; their texts are mostly the same objects.
-      if (last === undefined || event.type !== last.type || event.extra1 !== last.extra1) {
+      // Of events of one type and table the answer is the same, but for large ones; their texts are mostly the same objects.
+      const isAlike = event.type === last?.type && event.extra1 === last.extra1;
+      if (!isAlike || event.largeBytes !== undefined) {
         kind = this.#kindOf(event);
         last = event;
       }

@@ -14,16 +14,24 @@ export interface ForwardPorts {
   readonly largeRows: LargeRows;
 }
 
-/** Hands a block on to a queue of this database; the row of a large event, which is the last one, without holding it. */
+/**
+ * Hands a block on to a queue of this database. The row of a large event, which is the last one, goes there without being held here,
+ * unless something is to be made of it: then `block` has it, and not only `read`, the block as it came.
+ */
 export async function forwardBlock(
   { tx, queue, registry, largeRows }: ForwardPorts,
+  read: readonly ForwardedEvent[],
   block: readonly ForwardedEvent[],
 ): Promise<void> {
-  const last = block.at(-1);
-  const large = last?.largeBytes === undefined ? undefined : last;
-  const held = large === undefined ? block : block.slice(0, -1);
+  const large = read.at(-1);
+  if (large?.largeBytes === undefined) return queue.write(await forwardedEvents(tx, block, registry));
+  const held = block.slice(0, -1);
   if (held.length > 0) await queue.write(await forwardedEvents(tx, held, registry));
-  if (large !== undefined) await queue.writeLarge?.(large, largeRows);
+  const whole = block.slice(-1).filter(({ largeBytes }) => largeBytes === undefined);
+  const [rewritten] = await forwardedEvents(tx, whole, registry);
+  // The line that it came as has no row.
+  if (rewritten !== undefined && rewritten !== whole[0]) return queue.write([rewritten]);
+  await queue.writeLarge?.(large, largeRows);
 }
 
 /**

@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import type { Connection } from '../db/connection.js';
+import { SQLSTATE, sqlstateOf } from '../db/sqlstate.js';
+import { ReplicateError } from '../errors/replicate-error.js';
 import type { QueueEvent } from '../queue/event.js';
 import type { LargeEvents } from '../queue/large-events.js';
 
@@ -22,17 +24,36 @@ export class LargeRows {
   async stage({ id }: QueueEvent): Promise<void> {
     if (this.#staged === id) return;
     await this.clear();
-    if (!this.#isMade) await this.#tx.execute(MAKE_TABLE);
-    this.#isMade = true;
+    await this.#makeTable();
+    await this.#events.open();
     const stream = this.#tx.copyFrom('copy pg_temp.pgc_large_row (event_id, data, old_row) from stdin');
     // A refused row ends the wait for the stream to be drained, too.
     const refused = new Promise<never>((_, reject) => {
       stream.once('error', reject);
     });
-    await Promise.race([this.#events.writeTo(stream, id), refused]);
-    stream.end();
-    await Promise.race([once(stream, 'finish'), refused]);
+    refused.catch(() => undefined);
+    try {
+      await Promise.race([this.#events.writeTo(stream, id), refused]);
+      stream.end();
+      await Promise.race([once(stream, 'finish'), refused]);
+    } catch (error) {
+      // The session is free for the rollback only when its COPY has ended.
+      stream.destroy(error instanceof Error ? error : undefined);
+      throw error;
+    }
     this.#staged = id;
+  }
+
+  async #makeTable(): Promise<void> {
+    if (this.#isMade) return;
+    try {
+      await this.#tx.execute(MAKE_TABLE);
+    } catch (error) {
+      if (sqlstateOf(error) !== SQLSTATE.insufficientPrivilege) throw error;
+      const message = `The role at ${this.#tx.target} may not make a temporary table, which a row of more than 1 MB takes: grant TEMPORARY on the database to it.`;
+      throw new ReplicateError('PC204', message, {}, { cause: error });
+    }
+    this.#isMade = true;
   }
 
   /** The event with its row, for those that have to look into it. */

@@ -16,6 +16,7 @@ import type { Logger } from '../runtime/log.js';
 import { EventApplier } from './apply-events.js';
 import type { AppliedScript } from './apply-script.js';
 import type { BatchQueue } from './batch-queue.js';
+import { cutWhenStopped } from './cut-when-stopped.js';
 import { forwardBlock } from './forward-events.js';
 import { assertNothingActs, isUnprivileged, takeOff } from './keep-off.js';
 import { LargeRows } from './large-rows.js';
@@ -86,7 +87,8 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
     try {
       return await tryBatch(ports, batch, shapes, { written, late });
     } catch (error) {
-      if (error instanceof WrittenAhead && ports.overlaps !== false) return oneByOne(ports, batch);
+      if (error instanceof WrittenAhead && ports.overlaps !== false)
+        return oneByOne(ports, batch, [...written]);
       if (error instanceof LateConflict || (await tookOff(ports, batch, written, error))) {
         if (error instanceof LateConflict) late.push(error.conflict);
         ports.signal.throwIfAborted();
@@ -102,10 +104,17 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
 }
 
 /** The batch anew, on another session: the one that it was read by has been cut in the middle. */
-async function oneByOne(ports: ProcessBatchPorts, batch: Batch): Promise<BatchOutcome> {
+async function oneByOne(
+  ports: ProcessBatchPorts,
+  batch: Batch,
+  written: readonly string[],
+): Promise<BatchOutcome> {
   ports.signal.throwIfAborted();
   await using provider = await ports.openProvider();
-  return await processBatch({ ...ports, provider, overlaps: false }, batch);
+  const again: ProcessBatchPorts = { ...ports, provider, overlaps: false };
+  using _ = cutWhenStopped(ports.signal, provider);
+  await readTablesAnew(again, written);
+  return await processBatch(again, batch);
 }
 
 /**
@@ -280,7 +289,7 @@ async function tryBatch(
       const blocks = readForwardedEvents(ports.provider, batch, ports.reading, takesLarge);
       for await (const read of ahead(blocks)) {
         const block = await withRow(read);
-        await work(block, () => forwardBlock({ tx, queue, registry, largeRows }, block));
+        await work(block, () => forwardBlock({ tx, queue, registry, largeRows }, read, block));
       }
       await applier.settle();
       await queue.end();

@@ -10,6 +10,7 @@ import { dropStaleConsumers } from './catch-up.js';
 import { CombinedQueue } from './combined-queue.js';
 import { copyConsumerName } from './copy-consumer-name.js';
 import { CopyScheduler } from './copy-scheduler.js';
+import { cutWhenStopped } from './cut-when-stopped.js';
 import { describeFailure, policyOf } from './failure.js';
 import { followBatch } from './follow-batch.js';
 import { restoreForeignKeys } from './foreign-keys.js';
@@ -30,7 +31,6 @@ import type { WorkerOptions } from './worker-options.js';
 import { type CombinedNode, readCombinedNode, readWorkerState, type WorkerState } from './worker-state.js';
 
 const TABLES_CHANNEL = 'pgcascade_tables';
-const STOP_PATIENCE_MS = 5_000;
 const FIRST_PAUSE_MS = 100;
 /** How often a worker that stands still for a compare looks whether it may go on. */
 const HOLD_POLL_MS = 20;
@@ -154,8 +154,7 @@ export class WorkerSession implements AsyncDisposable {
    */
   async run(): Promise<void> {
     const { signal, loopDelayMs } = this.#options;
-    const cut = () => this.#cutAfterPatience();
-    signal.addEventListener('abort', cut, { once: true });
+    cutWhenStopped(signal, this.#subscriber, this.#provider);
     this.#putBack();
     while (!signal.aborted && !this.#hasChangedRole) {
       try {
@@ -172,14 +171,6 @@ export class WorkerSession implements AsyncDisposable {
       }
       this.#statistics.logWhenDue();
     }
-  }
-
-  /** A stop lets the batch end, but does not wait for the locks of others or a silent server. */
-  #cutAfterPatience(): void {
-    setTimeout(() => {
-      this.#subscriber.destroy();
-      this.#provider.destroy();
-    }, STOP_PATIENCE_MS).unref();
   }
 
   async #waitAfter(error: unknown): Promise<void> {
