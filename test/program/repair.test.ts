@@ -205,6 +205,9 @@ test('a parked table is repaired and taken up again while traffic runs', async (
   })();
   try {
     await waitUntil('there is traffic', () => writes > 20);
+    // A kill before the commit leaves it parked, with a consumer on the provider that the next repair takes over.
+    await chain.leaf.killedAt('repair-parked-written', 'repair', '--apply', 'p');
+    expect((await chain.leaf.run('tables')).stdout).toContain('parked');
     const repaired = await chain.leaf.run('repair', '--apply', 'p');
     expect(repaired.stdout).toMatch(/public\.p: \d+ inserted, \d+ updated, \d+ deleted; goes on/);
     expect(repaired.stdout).toMatch(/1 table compared at tick \d+: all equal/);
