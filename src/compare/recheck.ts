@@ -34,7 +34,7 @@ export async function recheck(
     const own = items.filter((item) => item.tableName === tableName);
     const found: RowDifference[] = [];
     for await (const { repairs } of readRepairs(plan, pair, own)) found.push(...repairs.map(differenceOf));
-    differences.set(tableName, found);
+    differences.set(tableName, withAlikeTogether(found));
   }
   const tables = comparison.tables.map((table) => {
     const found = differences.get(table.tableName);
@@ -61,10 +61,22 @@ function differenceOf(repair: RowRepair): RowDifference {
   return { kind: KIND[repair.kind], key, rowHash: key === null ? rowHash : null, rows: 1n };
 }
 
+/** Without a key one difference stands for all rows that are alike, as in a comparison. */
+export function withAlikeTogether(found: readonly RowDifference[]): RowDifference[] {
+  const together = new Map<string, RowDifference>();
+  for (const difference of found) {
+    const { kind, key, rowHash, rows } = difference;
+    const name = JSON.stringify([kind, key, rowHash]);
+    const before = together.get(name)?.rows ?? 0n;
+    together.set(name, { ...difference, rows: before + rows });
+  }
+  return [...together.values()];
+}
+
 function differencesOf(found: readonly RowDifference[]): RowDifferences {
   const listOf = (kind: DifferenceKind): RowList => {
     const own = found.filter((difference) => difference.kind === kind);
-    return { count: BigInt(own.length), keys: keysOf(own) };
+    return { count: own.reduce((sum, { rows }) => sum + rows, 0n), keys: keysOf(own) };
   };
   return { changed: listOf('changed'), missing: listOf('missing'), extra: listOf('extra'), isComplete: true };
 }

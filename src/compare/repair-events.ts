@@ -31,10 +31,14 @@ export function planRepairs(
   const subscriber = byPlace(rows.subscriber);
   const repairs: RowRepair[] = [];
   const unclear: RowKey[] = [];
-  for (const [at, { key }] of names.entries()) {
+  for (const [at, { key, rowHash }] of names.entries()) {
     const there = provider.get(at) ?? [];
     const here = subscriber.get(at) ?? [];
     if (key === null) {
+      // A name without a key stands for all rows that are alike, however often it is told.
+      const place = JSON.stringify([tableName, rowHash]);
+      if (seen.has(place)) continue;
+      seen.add(place);
       repairs.push(...copiesOf(there, here));
       continue;
     }

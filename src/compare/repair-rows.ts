@@ -1,4 +1,5 @@
 import type { Connection } from '../db/connection.js';
+import { sqlstateOf } from '../db/sqlstate.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import type { HandlerSettings } from '../handlers/contract.js';
 import { bindHandler } from '../handlers/registry.js';
@@ -12,8 +13,10 @@ import { keyText } from './report.js';
 import { type NamedRow, type RowName, readNamedRows } from './rows-by-key.js';
 import type { SnapshotPair } from './snapshot-pair.js';
 
-/** Names that are read at a time. */
+/** Names that are read at a time; those without a key all at once, for each look is one at the whole table. */
 const CHUNK = 500;
+/** Rows without a key that are written at a time: one name may stand for any number of them. */
+const ALIKE = 1_000;
 
 /** A name of a table whose rows are to be made equal. */
 export type RepairItem = RowName & {
@@ -49,21 +52,30 @@ export function repairObstacle(
   return undefined;
 }
 
+/** What a chunk of names asks for. */
+export interface ReadRepairs {
+  readonly repairs: readonly RowRepair[];
+  /** Keys that stand for more than one row. */
+  readonly unclear: readonly string[];
+  readonly names: number;
+}
+
 /** Reads what some names of one table stand for, on both sides, in chunks; the plan's tick is that of the pair. */
 export async function* readRepairs(
   plan: UnionPlan,
   { readers }: Pick<SnapshotPair, 'readers'>,
   items: readonly RepairItem[],
   seen: Set<string> = new Set(),
-): AsyncGenerator<{ readonly repairs: readonly RowRepair[]; readonly unclear: readonly string[] }> {
-  for (let from = 0; from < items.length; from += CHUNK) {
-    const names = items.slice(from, from + CHUNK);
+): AsyncGenerator<ReadRepairs> {
+  const chunk = plan.keyColumns.length > 0 ? CHUNK : Math.max(1, items.length);
+  for (let from = 0; from < items.length; from += chunk) {
+    const names = items.slice(from, from + chunk);
     const [provider, subscriber] = await Promise.all([
       readProvider(plan, readers.provider, names),
       readers.subscriber.use((reader) => readNamedRows(reader, plan, plan.sides.subscriber, names)),
     ]);
     const { repairs, unclear } = planRepairs(plan.tableName, names, { provider, subscriber }, seen);
-    yield { repairs, unclear: unclear.map((key) => keyText(key)) };
+    yield { repairs, unclear: unclear.map((key) => keyText(key)), names: names.length };
   }
 }
 
@@ -97,6 +109,8 @@ export interface WriteRepairsPorts {
   readonly tick: TickId;
   readonly attrs: string | null;
   readonly handlers: HandlerSettings;
+  /** True when the session is none of a replica: see `beginReplication`. */
+  readonly triggersAct: boolean;
 }
 
 /**
@@ -123,7 +137,13 @@ export class RepairWriter {
   }
 
   async write(repairs: readonly RowRepair[]): Promise<void> {
-    if (repairs.length === 0) return;
+    const portion = this.#plan.keyColumns.length > 0 ? repairs.length : ALIKE;
+    for (let from = 0; from < repairs.length; from += portion) {
+      await this.#writePortion(repairs.slice(from, from + portion));
+    }
+  }
+
+  async #writePortion(repairs: readonly RowRepair[]): Promise<void> {
     let failure = await this.#try(repairEvents(this.#plan, repairs));
     if (failure !== undefined && this.#mayReplaceRows()) {
       failure = await this.#try(repairEvents(this.#plan, withoutUpdates(repairs)));
@@ -137,6 +157,17 @@ export class RepairWriter {
 
   /** Undefined when all is written. */
   async #try(events: readonly QueueEvent[]): Promise<string | undefined> {
+    const { tx, triggersAct } = this.#ports;
+    if (!triggersAct) return this.#apply(events);
+    // Deferrable keys are checked at the end of the transaction in such a session: here they are still a refusal.
+    await tx.execute('savepoint pgc_repair_checked');
+    const failure = (await this.#apply(events)) ?? (await brokenConstraint(tx));
+    if (failure !== undefined) await tx.execute('rollback to savepoint pgc_repair_checked');
+    await tx.execute('release savepoint pgc_repair_checked');
+    return failure;
+  }
+
+  async #apply(events: readonly QueueEvent[]): Promise<string | undefined> {
     const { tx, attrs, handlers, queueName, tick, applyToTable } = this.#ports;
     const { tableName, sides } = this.#plan;
     const { destTable } = sides.subscriber.shape;
@@ -164,6 +195,17 @@ export class RepairWriter {
     const { columns, sides } = this.#plan;
     const known = new Set(columns.map(({ name }) => name));
     return sides.subscriber.shape.columns.every(({ name, isGenerated }) => isGenerated || known.has(name));
+  }
+}
+
+/** Why the constraints do not hold; the transaction is in error then. */
+async function brokenConstraint(tx: Connection): Promise<string | undefined> {
+  try {
+    await tx.execute('set constraints all immediate');
+    return undefined;
+  } catch (error) {
+    if (sqlstateOf(error)?.startsWith('23') !== true) throw error;
+    return (error as Error).message;
   }
 }
 

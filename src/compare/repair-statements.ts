@@ -8,7 +8,7 @@ export const REPAIR_HEAD: readonly string[] = [
   'begin;',
   'set local session_replication_role = replica;',
   "set local datestyle = 'ISO'; set local intervalstyle = 'postgres'; set local timezone = 'UTC';",
-  "set local bytea_output = 'hex'; set local extra_float_digits = 3;",
+  "set local bytea_output = 'hex'; set local extra_float_digits = 3; set local lc_monetary = 'C';",
 ];
 
 export const REPAIR_TAIL = 'commit;';

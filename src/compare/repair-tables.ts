@@ -11,6 +11,7 @@ import { foreignKeyOrder } from './foreign-key-order.js';
 import { planTables, type UnionPlan } from './plan-tables.js';
 import {
   type ApplyToTable,
+  type ReadRepairs,
   type RepairItem,
   RepairWriter,
   readRepairs,
@@ -25,6 +26,10 @@ const ROUND = 5_000;
 const ATTEMPTS = 5;
 const PAUSE_MS = 200;
 const READERS = 2;
+/** Texts of rows that are held for one tick, about; what is left is repaired at a later one. */
+const ROUND_BYTES = 64 * 1024 * 1024;
+/** A client that vanishes in the middle must not stop the worker for longer than this. */
+const IDLE_MS = 60_000;
 
 export interface RepairPorts extends SnapshotPorts {
   /** A session on the subscriber in which neither triggers nor foreign keys fire. The repair closes it. */
@@ -65,12 +70,13 @@ export async function repairTables(
   const totals = new Map<string, TableRepair>();
   await using writer = await ports.openWriter();
   const ordered = await inOrder(writer, options.queueName, items);
-  for (let from = 0; from < ordered.length; from += ROUND) {
-    const round = ordered.slice(from, from + ROUND);
-    for (const [tableName, repaired] of await repairRound(ports, options, writer, round)) {
+  for (let from = 0; from < ordered.length; ) {
+    const { written, names } = await repairRound(ports, options, writer, ordered.slice(from, from + ROUND));
+    for (const [tableName, repaired] of written) {
       totals.set(tableName, together(totals.get(tableName), repaired));
     }
-    options.onRound?.(Math.min(from + ROUND, ordered.length));
+    from += names;
+    options.onRound?.(from);
     await failpoint('repair-round-done');
   }
   return totals;
@@ -116,7 +122,7 @@ async function repairRound(
   options: RepairOptions,
   writer: Connection,
   items: readonly RepairItem[],
-): Promise<Map<string, TableRepair>> {
+): Promise<RepairedRound> {
   for (let attempt = 1; ; attempt++) {
     try {
       await using pair = await openSnapshotPair(ports, { ...options, jobs: READERS, holdsWorker: true });
@@ -129,48 +135,183 @@ async function repairRound(
   }
 }
 
-/** A worker that was restarted meanwhile writes the same rows, or has gone on. */
+/** A worker that was restarted meanwhile writes the same rows, has gone on, or hands out no snapshot; a lock is held by somebody. */
 function mayPass(error: unknown): boolean {
-  if (sqlstateOf(error) === SQLSTATE.deadlockDetected) return true;
-  return error instanceof ReplicateError && error.code === 'PC504';
+  const state = sqlstateOf(error);
+  if (state === SQLSTATE.deadlockDetected || state === SQLSTATE.lockNotAvailable) return true;
+  return error instanceof ReplicateError && (error.code === 'PC504' || error.code === 'PC503');
 }
 
+interface RepairedRound {
+  readonly written: ReadonlyMap<string, TableRepair>;
+  /** How many of the names are done: the first ones. */
+  readonly names: number;
+}
+
+type PlannedTable = Awaited<ReturnType<typeof planTables>>[number];
+
+/** A piece of a round, read and not yet written. */
+interface ReadPiece extends ReadRepairs {
+  readonly tableName: string;
+  readonly plan: UnionPlan | undefined;
+  /** Why the table is left alone; nothing was read then. */
+  readonly refused?: string | undefined;
+}
+
+/** All is read before anything is locked, so the node's position is held for the writing only. */
 async function repairAt(
   pair: SnapshotPair,
   ports: RepairPorts,
   options: RepairOptions,
   writer: Connection,
   items: readonly RepairItem[],
-): Promise<Map<string, TableRepair>> {
+): Promise<RepairedRound> {
   const { queueName, handlers } = options;
   const tableNames = [...new Set(items.map(({ tableName }) => tableName))];
   const plans = await planTables(pair, ports, { ...options, tableNames });
   const attrs = await readAttributes(writer, queueName);
+  const pieces = await readPieces(pair, plans, items, (plan, tableName) =>
+    whyNot(plan, { attrs: attrs.get(tableName) ?? null, handlers }),
+  );
   const written = new Map<string, TableRepair>();
-  const seen = new Set<string>();
+  const refused = new Map<string, string | undefined>();
   await writer.transaction(async (tx) => {
-    await tx.execute(`set local lock_timeout = ${options.lockTimeoutMs}`);
-    await beginReplication(tx);
-    for (const [queue, tick] of pair.ticks) await lockPosition(tx, queue, tick);
-    // Runs of one table: its deletes and the rest may be far from each other.
-    for (const run of runsOf(items)) {
-      const tableName = run[0]?.tableName as string;
-      const plan = plans.find((candidate) => candidate.tableName === tableName);
-      const repaired = await repairRun(plan, pair, run, {
-        tx,
-        queueName,
-        tick: pair.tick,
-        attrs: attrs.get(tableName) ?? null,
-        handlers,
-        applyToTable: ports.applyToTable,
-        seen,
-      });
+    await tx.execute(`set local idle_in_transaction_session_timeout = ${IDLE_MS}`);
+    const triggersAct = await beginReplication(tx);
+    const queues = [...pair.ticks].toSorted(([a], [b]) => (a < b ? -1 : 1));
+    for (const [queue, tick] of queues) await lockPosition(tx, queue, tick);
+    for (const { tableName, plan, ...piece } of pieces) {
+      if (!refused.has(tableName)) {
+        refused.set(tableName, piece.refused ?? (await whyNotNow(tx, plan, tableName, options, triggersAct)));
+      }
+      const reason = refused.get(tableName);
+      let repaired: TableRepair = {
+        inserted: 0,
+        updated: 0,
+        deleted: 0,
+        refusals: reason === undefined ? [] : [reason],
+      };
+      if (reason === undefined && plan !== undefined) {
+        const repair = new RepairWriter(plan, {
+          tx,
+          queueName,
+          tick: pair.tick,
+          attrs: attrs.get(tableName) ?? null,
+          handlers,
+          applyToTable: ports.applyToTable,
+          triggersAct,
+        });
+        await writePiece(repair, piece);
+        repaired = repair.outcome;
+      }
       written.set(tableName, together(written.get(tableName), repaired));
       options.signal.throwIfAborted();
     }
+    if (triggersAct) {
+      const touched = pieces.filter(({ tableName }) => refused.get(tableName) === undefined);
+      await assertNoneActs(tx, [...new Set(touched.flatMap(({ plan }) => destTableOf(plan)))]);
+    }
     await failpoint('repair-before-commit');
   });
-  return written;
+  return { written, names: pieces.reduce((sum, { names }) => sum + names, 0) };
+}
+
+/** Reads the rows of a round, or of its first names when all are too much to hold. */
+async function readPieces(
+  pair: SnapshotPair,
+  plans: readonly PlannedTable[],
+  items: readonly RepairItem[],
+  whyNotAtAll: (plan: PlannedTable | undefined, tableName: string) => string | undefined,
+): Promise<ReadPiece[]> {
+  const pieces: ReadPiece[] = [];
+  // Rows that were seen to at this tick, whichever name meant them.
+  const seen = new Set<string>();
+  let bytes = 0;
+  // Runs of one table: its deletes and the rest may be far from each other.
+  for (const run of runsOf(items)) {
+    const tableName = run[0]?.tableName as string;
+    const found = plans.find((candidate) => candidate.tableName === tableName);
+    const refused = whyNotAtAll(found, tableName);
+    if (refused !== undefined) {
+      pieces.push({ tableName, plan: undefined, refused, repairs: [], unclear: [], names: run.length });
+      continue;
+    }
+    const plan = found as UnionPlan;
+    for await (const read of readRepairs(plan, pair, run, seen)) {
+      pieces.push({ tableName, plan, ...read });
+      bytes += bytesOf(read);
+      if (bytes > ROUND_BYTES) return pieces;
+    }
+  }
+  return pieces;
+}
+
+/** Copies of one row share its texts. */
+function bytesOf({ repairs }: ReadRepairs): number {
+  const rows = new Set(
+    repairs.flatMap((repair) =>
+      repair.kind === 'insert'
+        ? [repair.row]
+        : repair.kind === 'delete'
+          ? [repair.old]
+          : [repair.row, repair.old],
+    ),
+  );
+  let bytes = 0;
+  for (const { texts } of rows) for (const text of texts) bytes += text?.length ?? 0;
+  return bytes;
+}
+
+async function writePiece(repair: RepairWriter, { repairs, unclear }: Omit<ReadRepairs, 'names'>) {
+  for (const key of unclear) repair.refuse(`Key ${key} stands for more than one row.`);
+  await repair.write(repairs);
+}
+
+/**
+ * Why a table cannot be written in this transaction. A copy that has begun meanwhile has a position of its own, and its
+ * rows may be newer than those that were read; one that begins now waits.
+ */
+async function whyNotNow(
+  tx: Connection,
+  plan: UnionPlan | undefined,
+  tableName: string,
+  { queueName, mergedTables }: RepairOptions,
+  triggersAct: boolean,
+): Promise<string | undefined> {
+  const parts = [{ queueName, tableName }, ...(mergedTables?.get(tableName) ?? [])];
+  for (const part of parts) {
+    const { ok } = await tx.one<{ ok: boolean }>('select pgcascade.lock_in_sync($1, $2) as ok', [
+      part.queueName,
+      part.tableName,
+    ]);
+    if (!ok)
+      return `It is not in sync with queue "${part.queueName}" any more: a copy has begun, or it is parked.`;
+  }
+  return triggersAct ? whyItActs(tx, destTableOf(plan)) : undefined;
+}
+
+/** Why a table cannot be written in a session that is none of a replica; undefined when nothing acts on its rows. */
+export async function whyItActs(tx: Connection, destTables: readonly string[]): Promise<string | undefined> {
+  if (!(await acts(tx, destTables))) return undefined;
+  return 'A trigger, rule or foreign key would act on its rows, as the role may not set session_replication_role: restart the worker, which takes it off.';
+}
+
+function destTableOf(plan: UnionPlan | undefined): string[] {
+  return plan === undefined ? [] : [plan.sides.subscriber.shape.destTable];
+}
+
+async function acts(tx: Connection, destTables: readonly string[]): Promise<boolean> {
+  const { acts } = await tx.one<{ acts: boolean }>('select pgcascade.acts($1) as acts', [destTables]);
+  return acts;
+}
+
+/** Throws PC415, before the commit, when something has come meanwhile that acts; after the writes nothing can come any more. */
+export async function assertNoneActs(tx: Connection, destTables: readonly string[]): Promise<void> {
+  if (destTables.length === 0 || !(await acts(tx, destTables))) return;
+  throw new ReplicateError(
+    'PC415',
+    `A trigger, rule or foreign key would act on rows that the repair writes into ${destTables.join(', ')}.`,
+  );
 }
 
 type WritePorts = WriteRepairsPorts & {
@@ -188,9 +329,8 @@ export async function repairRun(
   const refused = whyNot(plan, ports);
   if (refused !== undefined) return { inserted: 0, updated: 0, deleted: 0, refusals: [refused] };
   const repair = new RepairWriter(plan as UnionPlan, ports);
-  for await (const { repairs, unclear } of readRepairs(plan as UnionPlan, pair, items, ports.seen)) {
-    for (const key of unclear) repair.refuse(`Key ${key} stands for more than one row.`);
-    await repair.write(repairs);
+  for await (const piece of readRepairs(plan as UnionPlan, pair, items, ports.seen)) {
+    await writePiece(repair, piece);
   }
   return repair.outcome;
 }

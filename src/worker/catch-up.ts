@@ -1,4 +1,5 @@
 import type { TableConflict } from '../apply/plan-block.js';
+import { PARKED_LOCK_CLASS, parkedLockText } from '../cascade/parked-lock-key.js';
 import type { Connection } from '../db/connection.js';
 import { nextBatch } from '../queue/batches.js';
 import { assertNotDropped } from '../queue/dropped-consumer.js';
@@ -120,7 +121,7 @@ export async function handOver(ports: CatchUpPorts, tableName: string): Promise<
 
 /**
  * Unregisters the copy consumers on the provider whose tables need them no more: they would hold back the queue. Those
- * of tables that are being worked on stay.
+ * of tables that are being worked on, here or by a repair, stay.
  */
 export async function dropStaleConsumers(
   ports: Pick<CatchUpPorts, 'options' | 'provider' | 'registry'>,
@@ -138,6 +139,9 @@ export async function dropStaleConsumers(
     const isNeeded =
       table?.local === true && table.mergeState !== 'ok' && (table.errorCode === null || isWaiting(table));
     if (isNeeded || isBusy(tableName)) continue;
-    await ports.provider.query('select pgq.unregister_consumer($1, $2)', [queueName, name]);
+    await ports.provider.query(
+      `select case when pg_try_advisory_xact_lock($3, hashtext($4)) then pgq.unregister_consumer($1, $2) end`,
+      [queueName, name, PARKED_LOCK_CLASS, parkedLockText(queueName, name)],
+    );
   }
 }

@@ -1,5 +1,6 @@
 import { type TableLeftOut, type TableWrittenAgain, WrittenAhead } from '../apply/block-writer.js';
 import type { TableConflict } from '../apply/plan-block.js';
+import { POSITION_LOCK_CLASS } from '../cascade/position-lock-key.js';
 import { WORKER_LOCK_CLASS, workerLockText } from '../cascade/worker-lock-key.js';
 import type { Connection } from '../db/connection.js';
 import { sqlstateOf } from '../db/sqlstate.js';
@@ -401,12 +402,13 @@ async function noteEvents(tx: Connection, batch: Batch): Promise<void> {
 /**
  * Waits for the end of a transaction that a killed worker has left in the server: it may still be committing the very
  * batch that is offered again. The worker's own session holds its lock already; the consumers of copies have one each.
+ * Then for the end of a repair, which has the queue's position to itself: the tick is to be read in a statement after this one.
  * Also begins the writing, as `beginReplication`, and returns what that does: one wait less.
  */
 async function lockPosition(tx: Connection, consumerName: string, batch: Batch): Promise<boolean> {
   const { acts } = await tx.one<{ acts: boolean }>(
-    'select pg_advisory_xact_lock($1, hashtext($2)), pgcascade.begin_replication() as acts',
-    [WORKER_LOCK_CLASS, workerLockText(batch.queueName, consumerName)],
+    'select pg_advisory_xact_lock($1, hashtext($2)), pg_advisory_xact_lock_shared($3, hashtext($4)), pgcascade.begin_replication() as acts',
+    [WORKER_LOCK_CLASS, workerLockText(batch.queueName, consumerName), POSITION_LOCK_CLASS, batch.queueName],
   );
   return acts;
 }

@@ -22,12 +22,12 @@ $$;
 
 -- Function: pgcascade.lock_position(2)
 --
--- Keeps this node at a tick until the transaction ends: no worker can commit a batch meanwhile, whether it was told to
--- stand still or not.
+-- Keeps this node at a tick until the transaction ends: no worker can begin to write a batch meanwhile, nor the consumer of a
+-- copy, whether it was told to stand still or not; one that is at it is waited for.
 --
 -- Returns: true when the node is at the tick; false when its worker has gone on, or there is no such node.
 -- Raises:  nothing.
--- Locks:   the worker's row in pgq_node.local_state.
+-- Locks:   advisory (1885827454, queue), which each batch shares, and the worker's row in pgq_node.local_state.
 create or replace function pgcascade.lock_position(
     p_queue_name  text,
     p_tick_id     bigint
@@ -40,6 +40,8 @@ as $$
 declare
     v_tick_id  bigint;
 begin
+    perform pg_advisory_xact_lock(1885827454, hashtext(p_queue_name));
+    -- A statement of its own, whose snapshot is newer than the lock.
     select s.last_tick_id
       into v_tick_id
       from pgq_node.node_info as n
@@ -49,6 +51,40 @@ begin
      where n.queue_name = p_queue_name
        for update of s;
     return coalesce(v_tick_id = p_tick_id, false);
+end;
+$$;
+
+
+-- Function: pgcascade.lock_in_sync(2)
+--
+-- Keeps a table in sync until the transaction ends: a resync waits.
+--
+-- Returns: true when the table is replicated here, in sync and not parked; false for every other.
+-- Raises:  nothing.
+-- Locks:   the table's row in londiste.table_info, for share.
+create or replace function pgcascade.lock_in_sync(
+    p_queue_name  text,
+    p_table_name  text
+)
+returns boolean
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform
+       from londiste.table_info as t
+      where t.queue_name = p_queue_name
+        and t.table_name = p_table_name
+        and t.local
+        and t.merge_state = 'ok'
+        for share;
+    return found and not exists (
+        select
+          from pgcascade.table_error as e
+         where e.queue_name = p_queue_name
+           and e.table_name = p_table_name
+    );
 end;
 $$;
 

@@ -18,7 +18,7 @@ import {
 import { exitCodeOf, summaryLine, tableLines } from '../../compare/report.js';
 import { openSnapshotPair } from '../../compare/snapshot-pair.js';
 import type { Connection } from '../../db/connection.js';
-import { quoteLiteral, quoteName } from '../../db/identifier.js';
+import { quoteLiteral } from '../../db/identifier.js';
 import type { ExitCode } from '../../errors/catalogue.js';
 import { ReplicateError } from '../../errors/replicate-error.js';
 import { readTables } from '../../replica/table-list.js';
@@ -32,6 +32,7 @@ import { countOption } from '../count-option.js';
 import { readDifferences } from '../differences-file.js';
 import { handlerSettings } from '../handler-settings.js';
 import { withLocalNode } from '../local-node.js';
+import { withLockLimit } from '../lock-limit.js';
 import { TIMEOUT_FLAGS, timeoutMs } from '../timeout-option.js';
 
 const DEFAULT_TIMEOUT_MS = 60_000;
@@ -107,7 +108,7 @@ async function prepare(
   { tableNames, sequenceNames }: Pick<Work, 'tableNames' | 'sequenceNames'>,
   { jobs, maxDifferences, waitMs }: { jobs: number; maxDifferences: number; waitMs: number },
 ): Promise<Work> {
-  const { config, connect, signal } = context;
+  const { config, signal } = context;
   const { queueName, lockTimeoutMs } = config;
   const mergedTables = await findMerged(connection, queueName, tableNames);
   const snapshots = await snapshotPorts(context, 'repair', connection, node, mergedTables);
@@ -117,7 +118,7 @@ async function prepare(
     connection,
     ports: {
       ...snapshots,
-      openWriter: () => openSubscriber(connect, config.db, application, signal),
+      openWriter: () => openSubscriber(withLockLimit(context), config.db, application, signal),
       applyToTable,
     },
     options: {
@@ -152,7 +153,7 @@ async function show(work: Work, given: readonly RepairItem[] | undefined): Promi
   const found =
     given === undefined ? await differencesOf(work, true) : { items: given, behind: [], isChecked: true };
   const { items, behind } = found;
-  for (const sequence of behind) output.print(setvalStatement(sequence));
+  for (const sequence of behind) output.print(advanceStatement(sequence));
   if (items.length === 0 && behind.length > 0) return 2;
   if (items.length === 0) {
     output.print('-- Nothing to repair.');
@@ -213,8 +214,8 @@ async function apply(work: Work, given: readonly RepairItem[] | undefined): Prom
     const { items, behind } =
       given === undefined ? await differencesOf(others, false) : { items: given, behind: [] };
     for (const sequence of behind) {
-      await connection.query(setvalStatement(sequence));
-      output.print(`${sequence.name}: set to ${sequence.values?.provider}`);
+      await connection.query(advanceStatement(sequence));
+      output.print(`${sequence.name}: brought to ${sequence.values?.provider}`);
     }
     const own = items.filter(({ tableName }) => !parked.includes(tableName));
     if (own.length > 0) {
@@ -272,9 +273,9 @@ interface Found {
   readonly isChecked: boolean;
 }
 
-/** A sequence goes forward only, as by replication: the two cannot cross. */
-function setvalStatement({ name, values }: SequenceComparison): string {
-  return `select setval(${quoteLiteral(quoteName(name))}, ${values?.provider});`;
+/** A sequence goes forward only, by its direction and within its limits, as by replication: the two cannot cross. */
+function advanceStatement({ name, values }: SequenceComparison): string {
+  return `select londiste._advance_seq(${quoteLiteral(name)}, ${values?.provider});`;
 }
 
 /** All that differs, by a compare of its own; what cannot be checked is printed. */

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { withAlikeTogether } from '../../../src/compare/recheck.js';
 import { planRepairs, repairEvents, withoutUpdates } from '../../../src/compare/repair-events.js';
 import { repairStatement } from '../../../src/compare/repair-statements.js';
 import type { NamedRow } from '../../../src/compare/rows-by-key.js';
@@ -89,4 +90,23 @@ test('repairs are events of the queue, an update where it must be as a delete an
   expect(repairStatement(PLAN, { kind: 'insert', row: row(0, '1', 'a\\b') })).toBe(
     `insert into "public"."odd.name" ("id", "v") overriding system value values ('1', E'a\\\\b');`,
   );
+});
+
+test('a row without a key that is named several times is written once for each copy that lacks', () => {
+  const names = [1, 2, 3].map(() => ({ key: null, rowHash: 'a' }));
+  const rows = {
+    provider: [row(0, null, 'a', 3n), row(1, null, 'a', 3n), row(2, null, 'a', 3n)],
+    subscriber: [],
+  };
+  const seen = new Set<string>();
+  expect(kinds(planRepairs('public.t', names, rows, seen).repairs)).toEqual(['insert', 'insert', 'insert']);
+  expect(planRepairs('public.t', names, rows, seen).repairs).toEqual([]);
+});
+
+test('rows that are alike are one difference', () => {
+  const one = { kind: 'missing', key: null, rowHash: 'a', rows: 1n } as const;
+  expect(withAlikeTogether([one, one, { ...one, rowHash: 'b' }])).toEqual([
+    { ...one, rows: 2n },
+    { ...one, rowHash: 'b' },
+  ]);
 });
