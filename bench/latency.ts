@@ -29,8 +29,8 @@ interface Side {
   readonly bars: { readonly p50: number; readonly p99: number | undefined } | undefined;
   readonly source: Connection;
   readonly target: Connection;
-  /** Processor time of the programs so far. */
-  programMs(): number;
+  /** Processor time of ticker, root's worker and leaf's worker so far. */
+  programMs(): number[];
   begin(): Promise<void>;
 }
 
@@ -99,7 +99,7 @@ const ours = (name: string, tuning: { readonly seconds: string } | undefined, ba
   bars,
   source,
   target,
-  programMs: () => programs().reduce((sum, pid) => sum + ownCpuMs(pid), 0),
+  programMs: () => programs().map(ownCpuMs),
   async begin() {
     await to.execute('alter subscription bench disable');
     await restart(tuning);
@@ -113,7 +113,7 @@ const sides: readonly Side[] = [
     bars: undefined,
     source: from,
     target: to,
-    programMs: () => 0,
+    programMs: () => [],
     async begin() {
       await tree.stopPrograms();
       await to.execute('alter subscription bench enable');
@@ -146,9 +146,10 @@ for (const side of sides) {
   const before = { programs: side.programMs(), servers: servers.map(treeCpuMs) };
   await sleep(SECONDS * 1000);
   const share = (spent: number) => `${((spent / SECONDS / 1000) * 100).toFixed(2)} %`;
-  const idle = servers.map((server, i) => share(treeCpuMs(server) - (before.servers[i] as number)));
+  const idle = (now: readonly number[], then: readonly number[]) =>
+    now.map((ms, i) => share(ms - (then[i] as number))).join(', ') || 'none';
   process.stdout.write(
-    `${side.name}, ${ms.length} rows: ${figures.join(', ')}; idle, of a core: programs ${share(side.programMs() - before.programs)}, servers ${idle.join(' and ')}\n`,
+    `${side.name}, ${ms.length} rows: ${figures.join(', ')}; idle, of a core: ticker and workers ${idle(side.programMs(), before.programs)}; servers ${idle(servers.map(treeCpuMs), before.servers)}\n`,
   );
 }
 for (const session of sessions) await session.close();

@@ -67,7 +67,10 @@ begin
             end if;
 
             if v_new > 0 then
-                v_due := v_new >= v_queue.queue_ticker_max_count or v_lag >= v_queue.queue_ticker_max_lag;
+                -- A look that comes a little early makes the tick: the next one would come much too late.
+                v_due := v_new >= v_queue.queue_ticker_max_count
+                    or v_lag >= v_queue.queue_ticker_max_lag
+                       - least(v_queue.queue_ticker_max_lag / 10, interval '10 milliseconds');
             else
                 -- Nothing came: the gaps between ticks double up to the idle period.
                 select v_last.tick_time - t.tick_time
