@@ -72,6 +72,7 @@ test('no command waits for ever for a worker that does not run, or was stopped w
         timeout: '1',
         jobs: '1',
         chunkRows: '1000',
+        maxDifferences: '100',
       });
       expect(outcome, `${line}, ${state}`).toMatchObject(state === 'none' ? none : stuck);
     }
