@@ -142,6 +142,16 @@ test.each([10, 18])(
       'The role may not set session_replication_role: 4 foreign keys and 4 triggers and rules are kept off its tables.',
     );
 
+    // So does a repair, which writes as the same role.
+    await leaf.query(
+      `set session_replication_role = replica; update public.a set n = -1 where id <= 3;
+       delete from public.tree where id = 7; update public.swapped set place = 4 - place;
+       reset session_replication_role`,
+    );
+    const repaired = await leaf.run('repair', '--apply');
+    expect(repaired.stdout).toContain('all equal');
+    expect(await audit(leaf)).toEqual(['11 always DELETE']);
+
     // What is made between two looks of the worker is met by the batch that it would act in.
     await asPlain(
       leaf,
