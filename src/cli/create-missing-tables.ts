@@ -3,9 +3,11 @@ import { ReplicateError } from '../errors/replicate-error.js';
 import type { ProviderTable } from '../replica/check-table.js';
 import { literalName } from '../replica/expand-names.js';
 import { readTables } from '../replica/table-list.js';
+import { SCRIPT_SETTINGS } from '../schema/create-objects.js';
 import { createTables, planTables, type TablePlan, type TableToCreate } from '../schema/create-tables.js';
 import type { CommandContext } from './command.js';
 import type { ChosenHandler } from './handler-options.js';
+import { scriptComment } from './script-comment.js';
 
 export interface CreateSwitches {
   readonly full: boolean;
@@ -68,11 +70,17 @@ export async function createMissingTables(
 /** The plan as a script. */
 function planLines(plan: TablePlan): string[] {
   return [
-    ...plan.notes.map((note) => `-- ${note}`),
-    ...plan.steps.flatMap(({ key, statements }) => [`-- ${key}`, ...statements.map((sql) => `${sql};`)]),
+    SCRIPT_SETTINGS,
+    ...plan.notes.map(scriptComment),
+    ...plan.steps.flatMap(({ key, statements }) => [
+      scriptComment(key),
+      ...statements.map((sql) => `${sql};`),
+    ]),
     ...plan.foreignKeys.flatMap(({ name, fromTable, definition }) => [
-      `-- foreign key ${name} of ${fromTable}: saved, and made by the worker when both tables are in sync`,
-      ...definition.split('\n').map((line) => `-- ${line}`),
+      scriptComment(
+        `foreign key ${name} of ${fromTable}: saved, and made by the worker when both tables are in sync`,
+      ),
+      scriptComment(definition),
     ]),
   ];
 }

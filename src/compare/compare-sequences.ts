@@ -49,7 +49,7 @@ export async function compareSequences(
     const here = await pair.readers.subscriber.use((reader) =>
       readEach(sequenceNames, (name) => readSequence(reader, name)),
     );
-    const found = sequenceNames.map((name) => compareOne(name, wanted.get(name), here.get(name)));
+    const found = sequenceNames.flatMap((name) => compareOne(name, wanted.get(name), here.get(name)) ?? []);
     const isBehind = found.some(({ verdict }) => verdict.kind === 'different');
     if (!isBehind || performance.now() > deadline) return found;
     await sleep(POLL_MS, signal);
@@ -62,14 +62,18 @@ interface SequenceState {
   readonly isDescending: boolean;
 }
 
+/** Undefined for one that is gone on both sides, as after a script that dropped its table. */
 function compareOne(
   name: string,
-  there: SequenceState | undefined,
-  here: SequenceState | undefined,
-): SequenceComparison {
-  if (there === undefined || here === undefined) {
-    const where = there === undefined ? 'the provider' : 'this node';
-    const reason = `There is no such sequence on ${where}, or it may not be read.`;
+  there: SequenceState | 'gone' | undefined,
+  here: SequenceState | 'gone' | undefined,
+): SequenceComparison | undefined {
+  if (there === 'gone' && here === 'gone') return undefined;
+  if (there === undefined || here === undefined || there === 'gone' || here === 'gone') {
+    const isThere = there !== undefined && there !== 'gone';
+    const where = isThere ? 'this node' : 'the provider';
+    const isGone = (isThere ? here : there) === 'gone';
+    const reason = isGone ? `There is no such sequence on ${where}.` : `It may not be read on ${where}.`;
     return { name, values: undefined, verdict: { kind: 'not checked', code: 'PC503', reason } };
   }
   const isBehind = there.isDescending ? here.value > there.value : here.value < there.value;
@@ -82,9 +86,9 @@ function compareOne(
 
 async function readEach(
   names: readonly string[],
-  read: (name: string) => Promise<SequenceState | undefined>,
-): Promise<Map<string, SequenceState>> {
-  const found = new Map<string, SequenceState>();
+  read: (name: string) => Promise<SequenceState | 'gone' | undefined>,
+): Promise<Map<string, SequenceState | 'gone'>> {
+  const found = new Map<string, SequenceState | 'gone'>();
   for (const name of names) {
     const state = await read(name);
     if (state !== undefined) found.set(name, state);
@@ -92,12 +96,12 @@ async function readEach(
   return found;
 }
 
-/** How far a sequence has come; at least as far as was published. */
+/** How far a sequence has come; at least as far as was published. Undefined when it may not be read. */
 async function readSequence(
   reader: Connection,
   name: string,
   published?: bigint,
-): Promise<SequenceState | undefined> {
+): Promise<SequenceState | 'gone' | undefined> {
   await reader.execute('savepoint of_sequence');
   try {
     const row = await reader.one<{ value: bigint; increment: bigint }>(
@@ -113,6 +117,6 @@ async function readSequence(
     const sqlstate = sqlstateOf(error);
     if (sqlstate !== SQLSTATE.undefinedTable && sqlstate !== SQLSTATE.insufficientPrivilege) throw error;
     await reader.execute('rollback to savepoint of_sequence');
-    return undefined;
+    return sqlstate === SQLSTATE.undefinedTable ? 'gone' : undefined;
   }
 }

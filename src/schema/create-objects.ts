@@ -25,6 +25,10 @@ const OBJECTS_PER_TRANSACTION = 100;
 export const CREATE_SETTINGS =
   'set local check_function_bodies = off; set local client_min_messages = error; set local row_security = on';
 
+/** The same for a session, and the search path that all names are written for: the first line of a script. */
+export const SCRIPT_SETTINGS =
+  'set search_path = pg_catalog; set check_function_bodies = off; set row_security = on;';
+
 /**
  * Makes the planned objects that are missing, each whole or not at all; one that fails is told in the outcome, and those that need it are
  * not tried. After a crash a new plan goes on with what is missing then.

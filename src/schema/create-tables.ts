@@ -189,7 +189,8 @@ async function saveForeignKeys(tx: Connection, keys: readonly PendingForeignKey[
         where not exists (
           select from pg_constraint as k join pg_class as c on c.oid = k.conrelid join pg_namespace as n on n.oid = c.relnamespace
            where k.contype = 'f' and k.conname = $3::text and n.nspname || '.' || c.relname = $1)
-       on conflict do nothing`,
+       on conflict on constraint pending_fkeys_pkey do update
+         set to_table = excluded.to_table, fkey_def = excluded.fkey_def`,
       [fromTable, toTable, name, definition],
     );
     if (comment === null) continue;

@@ -218,6 +218,7 @@ function parentOf(row: {
 
 interface IndexRow extends PartRow {
   readonly name: string;
+  readonly written: string;
   readonly unique: boolean;
   readonly head: string;
   readonly definition: string;
@@ -231,7 +232,7 @@ interface IndexRow extends PartRow {
 
 async function readIndexes(reader: CatalogReader): Promise<IndexObject[]> {
   const rows = await reader.rows<IndexRow>(
-    `select i.oid, ${TABLE}, i.relname::text as name, x.indisunique as unique, ${WRITTEN} as head,
+    `select i.oid, ${TABLE}, i.relname::text as name, quote_ident(i.relname) as written, x.indisunique as unique, ${WRITTEN} as head,
             pg_get_indexdef(i.oid) as definition, i.relkind = 'I' as partitioned, x.indisclustered as clustered, x.indisreplident as identity,
             (select array_agg(array[a.attnum::int4, a.attstattarget::int4] order by a.attnum) from pg_attribute as a
               where a.attrelid = i.oid and a.attstattarget >= 0) as targets,
@@ -245,7 +246,9 @@ async function readIndexes(reader: CatalogReader): Promise<IndexObject[]> {
         and o.relkind in ('r', 'p', 'm') and (x.indisvalid or i.relkind = 'I') and ${isUsers('pg_class')} and ${reader.wanted('o.oid')}`,
   );
   return rows.map((row) => {
-    const at = row.definition.indexOf(` ${row.head} USING `);
+    // Behind the name, which may hold anything.
+    const start = `CREATE ${row.unique ? 'UNIQUE ' : ''}INDEX ${row.written} `.length;
+    const at = row.definition.indexOf(` ${row.head} USING `, start);
     return {
       ...part(reader, 'index', 'pg_class', row, row.name),
       key: `index ${row.schema}.${row.name}`,

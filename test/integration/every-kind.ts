@@ -131,6 +131,7 @@ export const EVERY_KIND_OF_10 = `
   create table shop."log 2020" partition of shop.log (constraint extra check (region <> 'q')) for values from ('2020-01-01') to ('2021-01-01') partition by list (region);
   create table shop.log_2020_eu partition of shop."log 2020" (primary key (at, region)) for values in ('de', 'it''s', null);
   create index log_old_at on shop.log_old (at);
+  create index "i shop.log_old USING btree (at);create table never();--" on shop.log_old (at);
   create table shop.by_expression (a int, b int) partition by range ((abs(a)), b);
 
   create view shop.names with (security_barrier) as select id, name from shop.customer where mood = 'happy' with check option;

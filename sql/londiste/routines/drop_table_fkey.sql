@@ -34,7 +34,11 @@ begin
     values (v_from_table, v_fkey.to_table, p_fkey_name, v_fkey.fkey_def)
     on conflict on constraint pending_fkeys_pkey do update
        set to_table = excluded.to_table,
-           fkey_def = excluded.fkey_def;
+           -- One that is here and was to be validated is to be that still.
+           fkey_def = case
+               when excluded.fkey_def = pending_fkeys.fkey_def || ' NOT VALID' then pending_fkeys.fkey_def
+               else excluded.fkey_def
+           end;
     execute format('alter table %s%s drop constraint %I',
                    case when v_fkey.relkind = 'p' then '' else 'only ' end,
                    londiste.quote_fqname(v_from_table), p_fkey_name);

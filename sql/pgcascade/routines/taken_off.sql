@@ -414,7 +414,7 @@ begin
             if v_step ~* ' not (valid|enforced)$' then
                 execute v_step;
                 key_count := key_count + 1;
-            elsif v_step like '% add constraint %' then
+            elsif v_step ilike '% add constraint %' then
                 late := late || format('foreign key %s of %s', v_found.fkey_name, v_found.from_table);
             end if;
         exception
@@ -486,7 +486,7 @@ begin
          order by f.from_table, f.fkey_name
     loop
         v_step := londiste.restore_table_fkey(v_key.from_table, v_key.fkey_name, true);
-        if v_step like '% add constraint %' then
+        if v_step ilike '% add constraint %' then
             execute v_step;
         end if;
         delete from londiste.pending_fkeys as f where f.from_table = v_key.from_table and f.fkey_name = v_key.fkey_name;

@@ -111,6 +111,12 @@ export const command: CommandSpec = {
       dryRun: options['dryRun'] === true,
       conflict: conflictOption(options),
     };
+    if (switches.expectSync && switches.create !== undefined) {
+      throw new ReplicateError(
+        'PC100',
+        'A table that is made now has no rows: --expect-sync does not go with --create and --create-full.',
+      );
+    }
     if (switches.dryRun && switches.create === undefined) {
       throw new ReplicateError('PC100', '--dry-run goes with --create or --create-full.');
     }

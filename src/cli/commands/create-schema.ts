@@ -1,13 +1,14 @@
 import type { Connection } from '../../db/connection.js';
 import type { ExitCode } from '../../errors/catalogue.js';
 import { ReplicateError } from '../../errors/replicate-error.js';
-import { type CreatedObject, createObjects } from '../../schema/create-objects.js';
+import { type CreatedObject, createObjects, SCRIPT_SETTINGS } from '../../schema/create-objects.js';
 import { canonicalView, type PlannedObject, planObjects } from '../../schema/plan-objects.js';
 import { readSchema } from '../../schema/read-schema.js';
 import { allStatements } from '../../schema/statements.js';
 import { readTarget } from '../../schema/target.js';
 import type { CommandContext, CommandSpec } from '../command.js';
 import { withLocalNode, withProvider } from '../local-node.js';
+import { scriptComment } from '../script-comment.js';
 
 /** `replicate INI create-schema` */
 export const command: CommandSpec = {
@@ -41,7 +42,7 @@ async function createSchema(
     canonicalView: (definition) => canonicalView(local, definition),
   });
   if (dryRun) {
-    for (const line of planned.flatMap(scriptLines)) output.print(line);
+    for (const line of [SCRIPT_SETTINGS, ...planned.flatMap(scriptLines)]) output.print(line);
     return planned.some(({ state }) => state === 'refused' || state === 'different') ? 2 : 0;
   }
   const created = await createObjects(local, planned, { needs: source.needs, signal });
@@ -64,13 +65,13 @@ function scriptLines({ object, made, state }: PlannedObject): string[] {
     case 'alike':
       return [];
     case 'different':
-      return [`-- ${object.key}: not made, something else of this name is there`];
+      return [scriptComment(`${object.key}: not made, something else of this name is there`)];
     case 'refused':
-      return [`-- ${object.key}: not made, ${made.refused}`];
+      return [scriptComment(`${object.key}: not made, ${made.refused}`)];
     case 'missing':
       return [
-        `-- ${object.key}`,
-        ...made.notes.map((note) => `-- ${note}`),
+        scriptComment(object.key),
+        ...made.notes.map(scriptComment),
         ...allStatements(made).map((sql) => `${sql};`),
       ];
   }
