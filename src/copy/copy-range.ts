@@ -7,15 +7,14 @@ import { type PagedTable, type PageRange, rangeSql } from './page-ranges.js';
 import { streamRows } from './stream-rows.js';
 
 const STAGING = 'pg_temp.pgc_copied';
-/** PostgreSQL 10 has no `on conflict` for a partitioned table. */
-const CONFLICT_ON_PARTITIONED_FROM = 110_000;
 
 export interface CopyRangeOptions {
   readonly source: Omit<CopyOutOptions, 'where' | 'relkind'>;
   readonly paged: PagedTable;
   /** Name on the subscriber. */
   readonly destTable: string;
-  readonly destKind: 'r' | 'p';
+  /** How rows that are here already are left out. */
+  readonly leavesOut: 'by conflict' | 'by key';
   /** Names on the subscriber, of the columns and of the key's. */
   readonly columnsHere: readonly string[];
   readonly keyHere: readonly string[];
@@ -48,18 +47,14 @@ export async function copyRange(
   }
   const copyIn = `copy ${mayBeHere ? STAGING : quoteName(destTable)} ${columns} from stdin`;
   await streamRows({ reader, copyOut: out, writer: tx, copyIn, count, pace, signal });
-  if (mayBeHere) await tx.execute(insertMissingSql(options, tx.serverVersion));
+  if (mayBeHere) await tx.execute(insertMissingSql(options));
 }
 
-function insertMissingSql(
-  { destTable, destKind, columnsHere, keyHere }: CopyRangeOptions,
-  serverVersion: number,
-): string {
+function insertMissingSql({ destTable, leavesOut, columnsHere, keyHere }: CopyRangeOptions): string {
   const columns = columnList(columnsHere);
   const dest = quoteName(destTable);
   const rows = `insert into ${dest} ${columns} overriding system value select ${columns.slice(1, -1)} from ${STAGING} as s`;
-  if (destKind === 'r' || serverVersion >= CONFLICT_ON_PARTITIONED_FROM)
-    return `${rows} on conflict do nothing`;
+  if (leavesOut === 'by conflict') return `${rows} on conflict do nothing`;
   const sameKey = keyHere.map(quoteIdentifier).map((name) => `d.${name} = s.${name}`);
   return `${rows} where not exists (select from ${dest} as d where ${sameKey.join(' and ')})`;
 }

@@ -25,6 +25,8 @@ const LEAST_ROW_BYTES = 28;
 const PAGE_HEADER_BYTES = 24;
 /** From this version on a condition on ctid reads only the pages that it is about. */
 const RANGE_SCANS_FROM = 140_000;
+/** Before that all places of a range are one array, which cannot have more than 1 GB. */
+const MOST_PAGES = 100_000;
 
 /** Undefined when the table is not in ranges of pages: a partitioned one. Read in the copy's snapshot, all of its rows are on the pages that it tells. */
 export async function readPagedTable(
@@ -74,7 +76,7 @@ export function divide(
 ): { readonly rangePages: bigint; readonly rangeCount: number } {
   if (pages === 0n) return { rangePages: 1n, rangeCount: 1 };
   const bytesPerPage = Number(bytes) / Number(pages);
-  const rangePages = BigInt(Math.max(1, Math.floor(splitBytes / bytesPerPage)));
+  const rangePages = BigInt(Math.min(MOST_PAGES, Math.max(1, Math.floor(splitBytes / bytesPerPage))));
   return { rangePages, rangeCount: Number((pages + rangePages - 1n) / rangePages) };
 }
 

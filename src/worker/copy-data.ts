@@ -1,6 +1,6 @@
 import { withTableLock } from '../capture/with-table-lock.js';
 import { copyTable } from '../copy/copy-table.js';
-import { markStale } from '../copy/range-ledger.js';
+import { markStale, readOtherRangedCopies, readRangedCopy, undoRangedCopy } from '../copy/range-ledger.js';
 import type { Connection } from '../db/connection.js';
 import { quoteName } from '../db/identifier.js';
 import { ReplicateError } from '../errors/replicate-error.js';
@@ -57,7 +57,9 @@ export async function copyData(ports: CopyDataPorts, table: RegisteredTable): Pr
     const openReader = () => keep(connect(ports.providerLocation, { application, signal }));
     const openWriter = () => keep(openSubscriber(connect, options.conninfo, application, signal));
     const job = { ports, table, handler, sides, writer, openReader, openWriter };
+    await undoOthers(ports, table, writer);
     const isPart = await isPartToAdd(writer, queueName, table);
+    if (isPart) await undoOwn(ports, table, writer);
     const tick =
       (isPart ? undefined : ((await copyInRanges(job)) ?? (await copyAlone(ports, table, writer, sides)))) ??
       (await addPart(ports, table, writer, sides));
@@ -158,4 +160,28 @@ async function enterCopy(subscriber: Connection, queueName: string, tableName: s
       await markStale(tx, queueName, [tableName]);
     await setTableState(tx, queueName, tableName, 'in-copy');
   });
+}
+
+/** What another queue has copied so far would be emptied with the rows of this one when its copy begins anew or ends: that is done before. */
+async function undoOthers(ports: CopyDataPorts, table: RegisteredTable, writer: Connection): Promise<void> {
+  const { queueName } = ports.options;
+  for (const other of await readOtherRangedCopies(writer, queueName, table.destTable)) {
+    await undoCopy(writer, table.destTable, other.queueName, other.tableName);
+  }
+}
+
+async function undoOwn(ports: CopyDataPorts, table: RegisteredTable, writer: Connection): Promise<void> {
+  const { queueName } = ports.options;
+  if ((await readRangedCopy(writer, queueName, table.tableName)) === undefined) return;
+  await undoCopy(writer, table.destTable, queueName, table.tableName);
+}
+
+async function undoCopy(
+  writer: Connection,
+  destTable: string,
+  queueName: string,
+  tableName: string,
+): Promise<void> {
+  const locking = { tableName: destTable, lockTimeoutMs: LOCK_PATIENCE_MS };
+  await withTableLock(writer, locking, (tx) => undoRangedCopy(tx, queueName, tableName));
 }

@@ -1,10 +1,13 @@
 import { withTableLock } from '../capture/with-table-lock.js';
 import { copyColumns, readCopySide } from '../copy/copy-columns.js';
 import { countOut } from '../copy/copy-out.js';
+import { type DestKey, readDestKey } from '../copy/dest-key.js';
 import { divide, type PagedTable, readPagedTable } from '../copy/page-ranges.js';
 import {
   beginRangedCopy,
+  type DroppedIndex,
   endRangedCopy,
+  mayRecordRangedCopy,
   type RangedCopy,
   readRangedCopy,
   undoRangedCopy,
@@ -12,20 +15,20 @@ import {
 import { findSecondaryIndexes } from '../copy/secondary-indexes.js';
 import type { Connection } from '../db/connection.js';
 import { quoteName } from '../db/identifier.js';
-import { sqlstateOf } from '../db/sqlstate.js';
+import { SQLSTATE, sqlstateOf } from '../db/sqlstate.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { forgetDropped } from '../queue/dropped-consumer.js';
 import { type TickId, tickId } from '../queue/ids.js';
 import { beginReplication } from '../replica/begin-replication.js';
 import { failpoint } from '../runtime/failpoint.js';
-import { runInLanes } from '../runtime/lanes.js';
 import { catchUp } from './catch-up.js';
 import { copyConsumerName } from './copy-consumer-name.js';
 import { finishCopy, LOCK_PATIENCE_MS } from './copy-job.js';
 import { copyRanges } from './copy-ranges.js';
-import { takeCopySnapshot } from './copy-source.js';
+import { assertNoScriptSince, takeCopySnapshot } from './copy-source.js';
 import { emptyMerged, otherQueues, skipsTruncate, takePart } from './merged-table.js';
 import { notAsItWas, type RangedJob, type RangedSnapshot } from './ranged-job.js';
+import { shareWork } from './shared-work.js';
 
 /**
  * Copies a large table in ranges of the provider's pages, several at a time, all in one snapshot that is a tick. Undefined for a table that
@@ -41,7 +44,12 @@ export async function copyInRanges(job: RangedJob): Promise<TickId | undefined> 
   const { queueName, copySplitBytes } = ports.options;
   const before = await readPagedTable(sides.anchor, sides.sourceTable);
   const isLarge = before !== undefined && divide(before, copySplitBytes).rangeCount > 1;
-  const isRanged = isLarge && handler.openCopy === undefined && !skipsTruncate(table);
+  const isRanged =
+    isLarge &&
+    handler.openCopy === undefined &&
+    handler.takeOver === undefined &&
+    !skipsTruncate(table) &&
+    (await mayRecordRangedCopy(writer));
   let copy = await readRangedCopy(writer, queueName, table.tableName);
   if (copy !== undefined && !(isRanged && (await canGoOn(job, copy, before)))) {
     await undo(job);
@@ -52,8 +60,7 @@ export async function copyInRanges(job: RangedJob): Promise<TickId | undefined> 
     // Most of what has come meanwhile, before a snapshot is held.
     if (copy !== undefined) await applyUpTo(job, ports.completedTick());
     const snapshot = await takeSnapshot(job);
-    if (copy !== undefined && !(await canGoOn(job, copy, snapshot.paged, snapshot.columns)))
-      throw notAsItWas(table);
+    if (copy !== undefined && !(await canGoOn(job, copy, snapshot.paged, snapshot))) throw notAsItWas(table);
     const isResumed = copy !== undefined;
     if (copy === undefined) copy = await begin(job, snapshot);
     else if ((await applyUpTo(job, snapshot.tick)) !== snapshot.tick) throw notAsItWas(table);
@@ -64,39 +71,58 @@ export async function copyInRanges(job: RangedJob): Promise<TickId | undefined> 
     await failpoint('copy-snapshot-taken');
     await copyRanges(job, copy, snapshot, isResumed);
     await failpoint('copy-data-written');
-    if (isResumed) await assertSameCount(job);
+    if (isResumed) await assertSameCount(job, snapshot.destKey);
     // The provider is not needed for the indexes: its table may be altered and its dead rows cleaned up again.
     await sides.reader.execute('rollback');
     await buildIndexes(job, copy);
     await finish(job, copy, snapshot.tick);
     return snapshot.tick;
   } catch (error) {
-    if (copy !== undefined && writer.isOpen && !ports.signal.aborted && beginsAnew(error)) await undo(job);
-    throw error;
+    if (copy === undefined || !writer.isOpen || ports.signal.aborted || !beginsAnew(error)) throw error;
+    await undo(job);
+    // A table that is begun anew needs no events of before.
+    throw error instanceof ReplicateError && error.code !== 'PC502' ? notAsItWas(table) : error;
   }
 }
 
 /** True for what would happen again when the copy went on where it was. */
 function beginsAnew(error: unknown): boolean {
   if (error instanceof ReplicateError) return ['PC502', 'PC606', 'PC305'].includes(error.code);
-  // What the data say: integrity, types, the tables' shapes.
-  return ['21', '22', '23', '42'].includes(sqlstateOf(error)?.slice(0, 2) ?? '');
+  // What the data say: integrity, types, the tables' shapes, a key that cannot be asked for.
+  return (
+    ['21', '22', '23', '42', '55'].includes(sqlstateOf(error)?.slice(0, 2) ?? '') &&
+    !isLockNotAvailable(error)
+  );
+}
+
+function isLockNotAvailable(error: unknown): boolean {
+  return sqlstateOf(error) === SQLSTATE.lockNotAvailable;
 }
 
 /** Whether the ranges that are here still say what is missing. */
 async function canGoOn(
-  { ports, table, writer }: RangedJob,
+  { ports, table, handler, sides, writer }: RangedJob,
   copy: RangedCopy,
   paged: PagedTable | undefined,
-  columns?: readonly string[],
+  snapshot?: RangedSnapshot,
 ): Promise<boolean> {
   const { queueName, consumerName } = ports.options;
   if (copy.isStale || paged === undefined || paged.keyColumns.length === 0) return false;
   if (copy.providerNode !== ports.providerNode || copy.sourceFile !== paged.file) return false;
-  if (columns !== undefined && columns.join('\n') !== copy.columns.join('\n')) return false;
-  return (
-    (await readPosition(writer, queueName, copyConsumerName(consumerName, table.tableName))) !== undefined
-  );
+  if (snapshot !== undefined && !isSame(snapshot.columns, copy.columns)) return false;
+  const destKey = snapshot?.destKey ?? (await readDestKey(writer, table.destTable));
+  const keyHere = paged.keyColumns.map((name) => handler.columnHere?.(name) ?? name);
+  if (destKey.oid !== copy.destOid || !isSame(keyHere.sort(), [...destKey.columns].sort())) return false;
+  const copyConsumer = copyConsumerName(consumerName, table.tableName);
+  const known = await sides.anchor.query('select from pgq.get_consumer_info($1, $2)', [
+    queueName,
+    copyConsumer,
+  ]);
+  return known.length > 0 && (await readPosition(writer, queueName, copyConsumer)) !== undefined;
+}
+
+function isSame(one: readonly string[], other: readonly string[]): boolean {
+  return one.join('\n') === other.join('\n');
 }
 
 async function readPosition(
@@ -113,9 +139,7 @@ async function readPosition(
 
 async function undo({ ports, table, writer }: RangedJob): Promise<void> {
   const locking = { tableName: table.destTable, lockTimeoutMs: LOCK_PATIENCE_MS };
-  await withTableLock(writer, locking, (tx) =>
-    undoRangedCopy(tx, ports.options.queueName, table.tableName, table.destTable),
-  );
+  await withTableLock(writer, locking, (tx) => undoRangedCopy(tx, ports.options.queueName, table.tableName));
 }
 
 async function takeSnapshot({ ports, table, handler, sides, writer }: RangedJob): Promise<RangedSnapshot> {
@@ -130,7 +154,7 @@ async function takeSnapshot({ ports, table, handler, sides, writer }: RangedJob)
     tick,
     paged,
     columns,
-    destKind: dest.relkind,
+    destKey: await readDestKey(writer, table.destTable),
     rowsExpected: Number(source.rowsExpected),
     bytesExpected: Number(source.bytes),
   };
@@ -151,6 +175,7 @@ async function begin(
     await beginReplication(tx);
     await tx.execute(`lock table ${quoteName(table.destTable)} in access exclusive mode`);
     if (await emptyMerged(tx, queueName, table)) return undefined;
+    await assertNoScriptSince(sides.reader, tx, queueName);
     const { relkind } = await readCopySide(tx, table.destTable);
     await tx.execute(`truncate ${relkind === 'r' ? 'only ' : ''}${quoteName(table.destTable)}`);
     const indexes = await findSecondaryIndexes(tx, table.destTable);
@@ -161,7 +186,7 @@ async function begin(
       ports.providerNode,
       tick,
     ]);
-    return beginRangedCopy(tx, queueName, table.tableName, {
+    return beginRangedCopy(tx, queueName, table.tableName, table.destTable, {
       providerNode: ports.providerNode,
       sourceFile: paged.file,
       columns,
@@ -204,13 +229,16 @@ async function applyUpTo(job: RangedJob, until: TickId): Promise<TickId> {
  * Rows that have moved on the provider without an event, which nothing of ours does, would be missing. Throws PC502. To be called while the
  * snapshot is held.
  */
-async function assertSameCount({ handler, sides, writer, table }: RangedJob): Promise<void> {
+async function assertSameCount(
+  { handler, sides, writer, table }: RangedJob,
+  { relkind }: DestKey,
+): Promise<void> {
   const there = await countOut(sides.reader, {
     sourceTable: sides.sourceTable,
     selection: handler.selection,
   });
   const { rows } = await writer.one<{ rows: bigint }>(
-    `select count(*) as rows from ${quoteName(table.destTable)}`,
+    `select count(*) as rows from ${relkind === 'r' ? 'only ' : ''}${quoteName(table.destTable)}`,
   );
   if (rows === there) return;
   throw new ReplicateError(
@@ -220,23 +248,31 @@ async function assertSameCount({ handler, sides, writer, table }: RangedJob): Pr
   );
 }
 
-/** Several at a time, each in a session of its own; those that an earlier try has built are left. */
+/** Several at a time, while there are lanes; those that an earlier try has built are left. */
 async function buildIndexes(job: RangedJob, { indexes }: RangedCopy): Promise<void> {
-  const { ports } = job;
+  const { ports, table, writer } = job;
   if (indexes.length === 0) return;
   ports.reportPhase('indexes');
-  await runInLanes(indexes, ports.lanes.laneCount, ports.signal, async ({ name, create }) => {
-    const session = await job.openWriter();
-    if (ports.options.indexMemory !== undefined)
-      await session.query("select set_config('maintenance_work_mem', $1, false)", [
-        ports.options.indexMemory,
+  // A session that a killed worker has left may be building one: its lock lets nobody write.
+  await writer.transaction((tx) =>
+    tx.execute(`lock table ${quoteName(table.destTable)} in row exclusive mode`),
+  );
+  await shareWork<DroppedIndex, Connection>({
+    lanes: ports.lanes,
+    items: indexes,
+    session: writer,
+    openSession: job.openWriter,
+    work: async ({ name, create }, session) => {
+      ports.signal.throwIfAborted();
+      const memory = ports.options.indexMemory;
+      if (memory !== undefined)
+        await session.query("select set_config('maintenance_work_mem', $1, false)", [memory]);
+      const { found } = await session.one<{ found: boolean }>('select to_regclass($1) is not null as found', [
+        name,
       ]);
-    const { found } = await session.one<{ found: boolean }>('select to_regclass($1) is not null as found', [
-      name,
-    ]);
-    if (!found) await session.execute(create);
-    await session.close();
-    await failpoint('copy-index-built');
+      if (!found) await session.execute(create);
+      await failpoint('copy-index-built');
+    },
   });
 }
 

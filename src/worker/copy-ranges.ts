@@ -8,6 +8,7 @@ import { beginReplication } from '../replica/begin-replication.js';
 import { failpoint } from '../runtime/failpoint.js';
 import { assertNothingActs } from './keep-off.js';
 import type { RangedJob, RangedSnapshot } from './ranged-job.js';
+import { shareWork } from './shared-work.js';
 import { assertStillInCopy } from './table-state.js';
 
 /** All ranges that are not here yet: by this copy's own sessions, and by others while there are lanes that nobody needs. */
@@ -35,44 +36,24 @@ export async function copyRanges(
   progress.show('data');
   const options = rangeOptions(job, snapshot, isResumed, progress);
   const name = await exportSnapshot(sides.reader);
-  let failure: { readonly error: unknown } | undefined;
-  /** One range after the other, as long as there are some and nothing has failed; a failure lets the others end their ranges. */
-  const work = async (reader: Connection, here: Connection, goesOn: () => boolean) => {
-    try {
-      for (let range = pending.shift(); range !== undefined; range = pending.shift()) {
-        await oneRange(job, copy, range, { reader, writer: here, options });
-        if (failure !== undefined || !goesOn()) return;
-      }
-    } catch (error) {
-      failure ??= { error };
-    }
-  };
-  const helping = new Set<Promise<void>>();
-  const help = async () => {
-    if (pending.length === 0 || failure !== undefined) return;
-    const helped = (async () => {
+  await shareWork<PageRange, RangeSessions>({
+    lanes: ports.lanes,
+    items: pending,
+    session: { reader: sides.reader, writer },
+    openSession: async () => {
       const reader = await job.openReader();
       const here = await job.openWriter();
+      const close = async () => void (await Promise.all([reader.close(), here.close()]));
       await importSnapshot(reader, name);
-      await work(reader, here, () => !ports.lanes.isWanted);
-      await Promise.all([reader.close(), here.close()]);
-    })().catch((error: unknown) => {
-      failure ??= { error };
-    });
-    helping.add(helped);
-    await helped;
-    if (pending.length > 0 && failure === undefined) ports.lanes.lend(help);
-  };
-  for (let helper = 1; helper < Math.min(ports.lanes.laneCount, pending.length); helper++)
-    ports.lanes.lend(help);
-  await work(sides.reader, writer, () => true);
-  await Promise.all(helping);
-  if (failure !== undefined) throw failure.error;
+      return { reader, writer: here, [Symbol.asyncDispose]: close };
+    },
+    work: (range, sessions) => oneRange(job, copy, range, { ...sessions, options }),
+  });
 }
 
 function rangeOptions(
   { ports, table, handler, sides }: RangedJob,
-  { paged, columns, destKind }: RangedSnapshot,
+  { paged, columns, destKey }: RangedSnapshot,
   isResumed: boolean,
   progress: RangeProgress,
 ): CopyRangeOptions {
@@ -87,7 +68,7 @@ function rangeOptions(
     },
     paged,
     destTable: table.destTable,
-    destKind,
+    leavesOut: destKey.refusesOnConflict ? 'by key' : 'by conflict',
     columnsHere: columns.map(here),
     keyHere: paged.keyColumns.map(here),
     mayBeHere: isResumed,
@@ -98,16 +79,16 @@ function rangeOptions(
 }
 
 interface RangeSessions {
+  /** Has the snapshot. */
   readonly reader: Connection;
   readonly writer: Connection;
-  readonly options: CopyRangeOptions;
 }
 
 async function oneRange(
   { ports, table }: RangedJob,
   copy: RangedCopy,
   range: PageRange,
-  { reader, writer, options }: RangeSessions,
+  { reader, writer, options }: RangeSessions & { readonly options: CopyRangeOptions },
 ): Promise<void> {
   ports.signal.throwIfAborted();
   let rows = 0;

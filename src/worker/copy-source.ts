@@ -122,3 +122,26 @@ export async function takeCopySnapshot(
   await assertNoScriptAhead(reader, subscriber, options);
   return tick;
 }
+
+/**
+ * Throws PC502 when a script has run here that is not in the reader's snapshot: what it did to the table would be lost with its rows. To be
+ * called with the table locked.
+ */
+export async function assertNoScriptSince(
+  reader: Connection,
+  subscriber: Connection,
+  queueName: string,
+): Promise<void> {
+  const names = async (session: Connection) =>
+    session.query<{ name: string }>(
+      'select execute_file as name from londiste.applied_execute where queue_name = $1',
+      [queueName],
+    );
+  const seen = new Set((await names(reader)).map(({ name }) => name));
+  const since = (await names(subscriber)).filter(({ name }) => !seen.has(name));
+  if (since.length === 0) return;
+  throw new ReplicateError(
+    'PC502',
+    `Scripts have run since the copy's snapshot: ${since.map(({ name }) => name).join(', ')}.`,
+  );
+}

@@ -1,3 +1,4 @@
+import type { DestKey } from '../copy/dest-key.js';
 import type { PagedTable } from '../copy/page-ranges.js';
 import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
@@ -24,7 +25,7 @@ export interface RangedSnapshot {
   readonly tick: TickId;
   readonly paged: PagedTable;
   readonly columns: readonly string[];
-  readonly destKind: 'r' | 'p';
+  readonly destKey: DestKey;
   readonly rowsExpected: number;
   readonly bytesExpected: number;
 }

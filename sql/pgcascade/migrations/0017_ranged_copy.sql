@@ -4,6 +4,8 @@ create table pgcascade.ranged_copy (
     copy_id         bigserial,
     queue_name      text not null,
     table_name      text not null,
+    dest_oid        oid not null,
+    dest_name       text not null,
     provider_node   text not null,
     source_file     text not null,
     column_names    text[] not null,
@@ -21,6 +23,8 @@ comment on table pgcascade.ranged_copy is 'Copies of large tables that are under
 comment on column pgcascade.ranged_copy.copy_id is 'A copy that begins anew has another.';
 comment on column pgcascade.ranged_copy.queue_name is 'Queue of the table.';
 comment on column pgcascade.ranged_copy.table_name is 'Name of the table in the queue.';
+comment on column pgcascade.ranged_copy.dest_oid is 'The table here.';
+comment on column pgcascade.ranged_copy.dest_name is 'Its name in dropped_ddl, quoted.';
 comment on column pgcascade.ranged_copy.provider_node is 'Node whose table the ranges are of.';
 comment on column pgcascade.ranged_copy.source_file is 'What tells that the provider''s table was written anew: its server, and its file there.';
 comment on column pgcascade.ranged_copy.column_names is 'Columns that are copied, by their names on the provider.';
