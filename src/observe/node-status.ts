@@ -79,6 +79,13 @@ export interface KeptOff {
   readonly triggers: number;
 }
 
+/** Something that was kept off a table, is not to be any more, or not for a script, and could not be put back. */
+export interface NotBack {
+  /** Triggers of a table, with its rules, or one foreign key. */
+  readonly what: string;
+  readonly reason: string;
+}
+
 /** What one node says of itself. */
 export interface NodeStatus {
   readonly name: string;
@@ -97,6 +104,7 @@ export interface NodeStatus {
   readonly slowTables: readonly { readonly name: string; readonly blocks: bigint; readonly reason: string }[];
   /** Null where the worker needs nothing of the kind. */
   readonly keptOff: KeptOff | null;
+  readonly notBack: readonly NotBack[];
   /** What its worker, or another consumer that writes here, failed with last; the first line. */
   readonly errors: readonly { readonly consumer: string; readonly message: string }[];
   /** Only on a root. */
@@ -149,6 +157,7 @@ export async function readNodeStatus(
     leftOut: tables.flatMap(({ name, leftOut }) => (leftOut > 0n ? [{ name, changes: leftOut }] : [])),
     slowTables: isOurs && node.nodeType !== 'root' ? await readSlowTables(connection, queueName) : [],
     keptOff: isOurs && node.nodeType !== 'root' ? await readKeptOff(connection, queueName) : null,
+    notBack: isOurs ? await readNotBack(connection) : [],
     errors: await readErrors(connection, queueName),
     ticker: node.nodeType === 'root' ? await readTicker(connection, queueName) : null,
     subscribers: isLeaf ? [] : (await readSubscribers(connection, queueName)).map(({ nodeName }) => nodeName),
@@ -185,6 +194,20 @@ async function readKeptOff(connection: Connection, queueName: string): Promise<K
     [queueName],
   );
   return row === undefined ? null : { keys: Number(row.keys), triggers: Number(row.triggers) };
+}
+
+async function readNotBack(connection: Connection): Promise<NotBack[]> {
+  if (!(await mayRead(connection, 'pgcascade.put_back_error'))) return [];
+  return connection.query<{ what: string; reason: string }>(
+    `select case e.kind when 'key' then format('foreign key "%s" of %s', e.object_name, e.table_name)
+                        else 'triggers or rules of ' || e.table_name end as what,
+            e.message as reason
+       from pgcascade.put_back_error as e
+      where exists (select from pgcascade.taken_off as t where e.kind = 'triggers' and t.table_name = e.table_name)
+         or exists (select from londiste.pending_fkeys as f
+                     where e.kind = 'key' and f.from_table = e.table_name and f.fkey_name = e.object_name)
+      order by 1`,
+  );
 }
 
 async function readCaptureStatus(connection: Connection, queueName: string): Promise<CaptureStatus | null> {

@@ -139,6 +139,7 @@ export function details(entry: StatusEntry, options: TreeOptions = {}): string[]
     ...describeKeptOff(entry.keptOff),
     ...describeWorker(entry.worker),
     ...(ticker?.isLate === true ? ['ERROR: no tick is made; is the ticker running?'] : []),
+    ...entry.notBack.map(({ what, reason }) => `${ERROR}not in force: ${what} (${reason}).`),
     ...entry.errors.map(({ consumer, message }) => `ERROR: ${consumer}: ${message}`),
     ...entry.parkedTables.map((table) => `ERROR: ${describeParked(table.name, table)}`),
   ];
