@@ -83,6 +83,8 @@ export interface KeptOff {
 export interface NotBack {
   /** Triggers of a table, with its rules, or one foreign key. */
   readonly what: string;
+  /** True for a foreign key that holds for new rows and is not valid. */
+  readonly isInForce: boolean;
   readonly reason: string;
 }
 
@@ -198,9 +200,16 @@ async function readKeptOff(connection: Connection, queueName: string): Promise<K
 
 async function readNotBack(connection: Connection): Promise<NotBack[]> {
   if (!(await mayRead(connection, 'pgcascade.put_back_error'))) return [];
-  return connection.query<{ what: string; reason: string }>(
+  return connection.query<{ what: string; isInForce: boolean; reason: string }>(
     `select case e.kind when 'key' then format('foreign key "%s" of %s', e.object_name, e.table_name)
                         else 'triggers or rules of ' || e.table_name end as what,
+            exists (select
+                      from pg_constraint as k
+                      join pg_class as c on c.oid = k.conrelid
+                      join pg_namespace as n on n.oid = c.relnamespace
+                     where k.contype = 'f'
+                       and k.conname = e.object_name
+                       and n.nspname || '.' || c.relname = e.table_name) as "isInForce",
             e.message as reason
        from pgcascade.put_back_error as e
       where exists (select from pgcascade.taken_off as t where e.kind = 'triggers' and t.table_name = e.table_name)

@@ -25,9 +25,7 @@ export async function findLateViolation(
   tables: Iterable<NamedTable>,
 ): Promise<LateViolation | undefined> {
   try {
-    await tx.execute(
-      'savepoint pgc_deferred; set constraints all immediate; release savepoint pgc_deferred',
-    );
+    await tx.execute('savepoint pgc_deferred; set constraints all immediate; release savepoint pgc_deferred');
     return undefined;
   } catch (error) {
     if (!VIOLATIONS.includes(sqlstateOf(error) ?? '')) throw error;

@@ -1,10 +1,14 @@
 import { withTableLock } from '../capture/with-table-lock.js';
 import type { Connection } from '../db/connection.js';
 import { quoteName } from '../db/identifier.js';
+import { sqlstateOf } from '../db/sqlstate.js';
 import type { Logger } from '../runtime/log.js';
 import { notePutBackError } from './put-back-error.js';
 
 const LOCK_PATIENCE_MS = 60_000;
+const FOREIGN_KEY_VIOLATION = '23503';
+/** What is changed here is none of the application's changes, which captures follow. */
+const OURS = "select set_config('pgcascade.following', 'on', true)";
 
 interface ForeignKey extends Record<string, unknown> {
   readonly from_table: string;
@@ -25,6 +29,7 @@ export async function dropForeignKeys(subscriber: Connection, tableName: string)
     await withTableLock(subscriber, locking, async (tx) => {
       // The copy of the table at the key's other end may drop it too: who has the lock sees whether it is still there.
       await tx.execute(`lock table ${quoteName(key.from_table)} in access exclusive mode`);
+      await tx.query(OURS);
       await tx.query('select pgcascade.take_key_off($1, $2)', [key.from_table, key.fkey_name]);
     });
   }
@@ -33,7 +38,7 @@ export async function dropForeignKeys(subscriber: Connection, tableName: string)
 
 export interface RestoredKeys {
   readonly restored: number;
-  /** Those that are saved still, as they could not be put back or the data contradicts them. */
+  /** Those that could not be put back, and may be another time. One that the data contradicts is not among them: each look is long. */
   readonly failed: number;
 }
 
@@ -53,21 +58,25 @@ export async function restoreForeignKeys(
     const keys = await subscriber.query<ForeignKey>(
       'select from_table, fkey_name from pgcascade.restorable_keys()',
     );
-    let restored = 0;
+    const counts = { restored: 0, failed: 0, contradicted: 0 };
     for (const key of keys) {
       signal.throwIfAborted();
-      if (await restoreLogged(subscriber, key, log)) restored++;
+      counts[await restoreLogged(subscriber, key, log)]++;
     }
-    return { restored, failed: keys.length - restored };
+    return counts;
   } finally {
     signal.removeEventListener('abort', cut);
   }
 }
 
-async function restoreLogged(subscriber: Connection, key: ForeignKey, log: Logger): Promise<boolean> {
+async function restoreLogged(
+  subscriber: Connection,
+  key: ForeignKey,
+  log: Logger,
+): Promise<'restored' | 'failed' | 'contradicted'> {
   try {
     await restore(subscriber, key);
-    return true;
+    return 'restored';
   } catch (error) {
     if (!subscriber.isOpen) throw error;
     // The rows are right as replicated; what is wrong is between the two schemas, and an operator's to decide.
@@ -82,7 +91,7 @@ async function restoreLogged(subscriber: Connection, key: ForeignKey, log: Logge
         'Foreign key cannot be restored',
       );
     }
-    return false;
+    return sqlstateOf(error) === FOREIGN_KEY_VIOLATION ? 'contradicted' : 'failed';
   }
 }
 
@@ -100,6 +109,7 @@ async function restore(subscriber: Connection, key: ForeignKey): Promise<void> {
           await tx.query('select pgcascade.put_comment_back($1, $2)', [key.from_table, key.fkey_name]);
           return true;
         }
+        await tx.query(OURS);
         await tx.execute(sql);
         // Where the application writes, another capture may be needed with the key than without.
         await tx.query('select pgcascade.renew_captures(array[to_regclass($1)::oid])', [

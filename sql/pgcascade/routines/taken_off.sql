@@ -171,7 +171,7 @@ $$;
 --
 -- Takes the triggers and rules off one table, p_relation, that holds rows of the table p_table_name of a queue, and
 -- remembers them. Triggers that act in replicas only are made to act always. Where one of PgQ in C has closed the table to
--- the application, ours does that as long as it is off.
+-- the application, ours does that as long as it is off. Where the table is captured, its capture takes note.
 --
 -- Returns: how many.
 -- Raises:  42501 when the role does not own the table.
@@ -210,6 +210,9 @@ begin
         );
         v_count := v_count + 1;
     end loop;
+    if v_count > 0 then
+        perform pgcascade.renew_captures(array[p_relation]);
+    end if;
     return v_count;
 end;
 $$;
@@ -399,7 +402,7 @@ $$;
 
 -- Function: pgcascade.take_key_off(2)
 --
--- As londiste.drop_table_fkey, which has no place for the comment of a key.
+-- As londiste.drop_table_fkey, which has no place for the comment of a key. Where the table is captured, its capture takes note.
 --
 -- Returns: 1; 0 when there is no such foreign key.
 -- Raises:  42501 when the role does not own the table.
@@ -412,6 +415,8 @@ returns integer
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_count  integer;
 begin
     insert into pgcascade.foreign_key_comment as s (from_table, fkey_name, comment)
     select p_from_table, p_fkey_name, d.description
@@ -424,7 +429,11 @@ begin
        and k.contype = 'f'
     on conflict on constraint foreign_key_comment_pkey do update
        set comment = excluded.comment;
-    return londiste.drop_table_fkey(p_from_table, p_fkey_name);
+    v_count := londiste.drop_table_fkey(p_from_table, p_fkey_name);
+    if v_count > 0 then
+        perform pgcascade.renew_captures(array[to_regclass(pgq.quote_fqname(p_from_table))::oid]);
+    end if;
+    return v_count;
 end;
 $$;
 

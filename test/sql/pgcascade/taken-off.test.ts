@@ -195,7 +195,9 @@ test.each(MAJORS)('a saved key that cannot be made keeps no script from running,
       await tx.execute(TAKE_OFF);
       return said.flatMap(({ problem }) => problem ?? []);
     });
-  expect(await script()).toEqual([expect.stringMatching(/"broken" of public\.child: .*"nothing".* not exist/)]);
+  expect(await script()).toEqual([
+    expect.stringMatching(/"broken" of public\.child: .*"nothing".* not exist/),
+  ]);
   // It is told once.
   expect(await script()).toEqual([]);
   expect(await at.keys()).toEqual({ here: [], saved: ['broken', 'child_parent'] });

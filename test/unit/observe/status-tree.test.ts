@@ -49,9 +49,15 @@ test('a table whose blocks are written twice is told with the reason, and what i
 });
 
 test('what could not be put back is an error, with the reason', () => {
-  const notBack = [{ what: 'triggers or rules of public.t', reason: 'must be owner of table t' }];
-  expect(details(seen('root', null, { notBack }))).toContain(
-    'ERROR: not in force: triggers or rules of public.t (must be owner of table t).',
+  const notBack = [
+    { what: 'triggers or rules of public.t', isInForce: false, reason: 'must be owner of table t' },
+    { what: 'foreign key "k" of public.t', isInForce: true, reason: 'violates' },
+  ];
+  expect(details(seen('root', null, { notBack }))).toEqual(
+    expect.arrayContaining([
+      'ERROR: not in force: triggers or rules of public.t (must be owner of table t).',
+      'Holds for new rows only: foreign key "k" of public.t (violates).',
+    ]),
   );
 });
 
