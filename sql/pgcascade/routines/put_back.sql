@@ -383,8 +383,8 @@ $$;
 -- Function: pgcascade.put_back_for_script(2)
 --
 -- For a script of the queue, which is to find the queue's tables as they are on the root: puts back the triggers, rules and foreign
--- keys that are kept off them, the keys not valid where PostgreSQL can do that, within this transaction. What is off for
--- a copy stays off. p_tables: the tables that the script may touch, as Londiste names them, null for all. pgcascade.take_all_off
+-- keys that are kept off them, the keys not valid where PostgreSQL can do that, within this transaction. What is off a table
+-- that waits for its copy stays off. p_tables: the tables that the script may touch, as Londiste names them, null for all. pgcascade.take_all_off
 -- ends it. A key that cannot be made stays off: one key is not to stop all scripts, and so the queue.
 --
 -- Returns: the keys' oids; of those that are to be valid again one day, is_valid. For each key that could not be made, and for
@@ -414,6 +414,7 @@ begin
                   from pgcascade.taken_off as t
                  where t.relation = any (v_kept)
                    and (p_tables is null or t.table_name = any (p_tables))
+                   and t.table_name not in (select w from pgcascade.tables_to_copy() as w)
                  order by 1
             ) as r;
     for v_found in

@@ -158,12 +158,13 @@ test.each(MAJORS)("a script finds its own queue's tables as they are on the root
   await session.execute(
     `${TABLES}; create table public.other (id int primary key, up int constraint other_up references public.other);
      create table public.copied (id int primary key, up int constraint copied_up references public.copied);
-     create trigger noted after insert on public.other for each row execute procedure public.note()`,
+     create trigger noted after insert on public.other for each row execute procedure public.note();
+     create trigger noted after insert on public.copied for each row execute procedure public.note()`,
   );
   await at.leaf('q', 'public.parent', 'public.child', 'public.copied');
   await at.leaf('r', 'public.other');
   await session.execute(`${TAKE_OFF}; select pgcascade.take_all_off('r', '{}')`);
-  // Its copy has taken the key off, and puts it back.
+  // Its copy has taken the key off, and puts it back; and it holds the table's lock.
   await session.execute("select londiste.local_set_table_state('q', 'public.copied', null, 'in-copy')");
   const saved = ['child_parent', 'copied_up', 'other_up'];
   expect(await at.keys()).toEqual({ here: [], saved });
@@ -171,6 +172,7 @@ test.each(MAJORS)("a script finds its own queue's tables as they are on the root
     await tx.query("select * from pgcascade.put_back_for_script('q', null)");
     expect(await at.keys()).toEqual({ here: ['child_parent'], saved: ['copied_up', 'other_up'] });
     expect(await at.enabled('public.other')).toEqual({ noted: 'D' });
+    expect(await at.enabled('public.copied')).toEqual({ noted: 'D' });
     await tx.execute(TAKE_OFF);
   });
   expect(await at.keys()).toEqual({ here: [], saved });
