@@ -67,7 +67,7 @@ test('without the right, what acts is met before a script and in the parts that 
   // Rows and a script in one batch; the trigger is made when the worker has looked. One saved key cannot be made.
   const execute = async (name: string, sql: string) => {
     await writeFile(join(tree.folder, name), sql);
-    await root.must('execute', join(tree.folder, name));
+    await root.prepare('execute', join(tree.folder, name));
   };
   await leaf.query(
     `set role plain; create trigger late after insert on public.a for each row execute procedure public.note(); reset role;
