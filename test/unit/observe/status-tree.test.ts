@@ -19,6 +19,7 @@ function seen(name: string, provider: string | null, more: Partial<SeenEntry> = 
     parkedTables: [],
     leftOut: [],
     slowTables: [],
+    copies: [],
     keptOff: null,
     notBack: [],
     errors: [],
@@ -58,6 +59,28 @@ test('what could not be put back is an error, with the reason', () => {
       'ERROR: not in force: triggers or rules of public.t (must be owner of table t).',
       'Holds for new rows only: foreign key "k" of public.t (violates).',
     ]),
+  );
+});
+
+test('a copy is told with how far it is and who is waited for, and many copies are counted', () => {
+  const copy = { rowsDone: 30n, rowsExpected: 120n, bytesDone: 0n, bytesExpected: 0n, seconds: 10 };
+  const data = { name: 'public.t', phase: 'data', ...copy, secondsLeft: 30, blocker: null };
+  const waiting = {
+    name: 'public.u',
+    phase: 'waiting',
+    ...copy,
+    secondsLeft: null,
+    blocker: 'pid 7 of alice (lock table u)',
+  };
+  expect(details(seen('leaf', 'root', { copies: [data, waiting] }))).toEqual(
+    expect.arrayContaining([
+      'Copying public.t: data, 25 %, 30 s left',
+      'Copying public.u: waiting, waits for pid 7 of alice (lock table u)',
+    ]),
+  );
+  const six = Array.from({ length: 6 }, () => data);
+  expect(details(seen('leaf', 'root', { copies: six }))).toContain(
+    'Copying 2 more tables ("wait-sync" shows them)',
   );
 });
 
