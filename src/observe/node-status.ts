@@ -80,6 +80,15 @@ export interface KeptOff {
   readonly triggers: number;
 }
 
+/** Something that was kept off a table, is not to be any more, or not for a script, and could not be put back. */
+export interface NotBack {
+  /** Triggers of a table, with its rules, or one foreign key. */
+  readonly what: string;
+  /** True for a foreign key that holds for new rows and is not valid. */
+  readonly isInForce: boolean;
+  readonly reason: string;
+}
+
 /** A table that is being copied. */
 export interface RunningCopy extends CopyProgress {
   readonly name: string;
@@ -109,6 +118,7 @@ export interface NodeStatus {
   readonly slowTables: readonly { readonly name: string; readonly blocks: bigint; readonly reason: string }[];
   /** Null where the worker needs nothing of the kind. */
   readonly keptOff: KeptOff | null;
+  readonly notBack: readonly NotBack[];
   /** What its worker, or another consumer that writes here, failed with last; the first line. */
   readonly errors: readonly { readonly consumer: string; readonly message: string }[];
   /** Only on a root. */
@@ -162,6 +172,7 @@ export async function readNodeStatus(
     leftOut: tables.flatMap(({ name, leftOut }) => (leftOut > 0n ? [{ name, changes: leftOut }] : [])),
     slowTables: isOurs && node.nodeType !== 'root' ? await readSlowTables(connection, queueName) : [],
     keptOff: isOurs && node.nodeType !== 'root' ? await readKeptOff(connection, queueName) : null,
+    notBack: isOurs ? await readNotBack(connection) : [],
     errors: await readErrors(connection, queueName),
     ticker: node.nodeType === 'root' ? await readTicker(connection, queueName) : null,
     subscribers: isLeaf ? [] : (await readSubscribers(connection, queueName)).map(({ nodeName }) => nodeName),
@@ -210,6 +221,27 @@ async function readKeptOff(connection: Connection, queueName: string): Promise<K
     [queueName],
   );
   return row === undefined ? null : { keys: Number(row.keys), triggers: Number(row.triggers) };
+}
+
+async function readNotBack(connection: Connection): Promise<NotBack[]> {
+  if (!(await mayRead(connection, 'pgcascade.put_back_error'))) return [];
+  return connection.query<{ what: string; isInForce: boolean; reason: string }>(
+    `select case e.kind when 'key' then format('foreign key "%s" of %s', e.object_name, e.table_name)
+                        else 'triggers or rules of ' || e.table_name end as what,
+            exists (select
+                      from pg_constraint as k
+                      join pg_class as c on c.oid = k.conrelid
+                      join pg_namespace as n on n.oid = c.relnamespace
+                     where k.contype = 'f'
+                       and k.conname = e.object_name
+                       and n.nspname || '.' || c.relname = e.table_name) as "isInForce",
+            e.message as reason
+       from pgcascade.put_back_error as e
+      where exists (select from pgcascade.taken_off as t where e.kind = 'triggers' and t.table_name = e.table_name)
+         or exists (select from londiste.pending_fkeys as f
+                     where e.kind = 'key' and f.from_table = e.table_name and f.fkey_name = e.object_name)
+      order by 1`,
+  );
 }
 
 async function readCaptureStatus(connection: Connection, queueName: string): Promise<CaptureStatus | null> {

@@ -141,6 +141,11 @@ export function details(entry: StatusEntry, options: TreeOptions = {}): string[]
     ...describeKeptOff(entry.keptOff),
     ...describeWorker(entry.worker),
     ...(ticker?.isLate === true ? ['ERROR: no tick is made; is the ticker running?'] : []),
+    ...entry.notBack.map(({ what, isInForce, reason }) =>
+      isInForce
+        ? `Holds for new rows only: ${what} (${reason}).`
+        : `${ERROR}not in force: ${what} (${reason}).`,
+    ),
     ...entry.errors.map(({ consumer, message }) => `ERROR: ${consumer}: ${message}`),
     ...entry.parkedTables.map((table) => `ERROR: ${describeParked(table.name, table)}`),
   ];

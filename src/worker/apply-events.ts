@@ -49,6 +49,8 @@ export interface EventApplierPorts {
   readonly noteLeftOut: (leftOut: TableLeftOut) => void;
   /** Called for each table of a block that was written in a slower way than it was planned. */
   readonly noteWrittenAgain: (again: TableWrittenAgain) => void;
+  /** Called before each control event, when all rows before it are written: afterwards what has acted on them may be gone. */
+  readonly beforeControl: (event: QueueEvent) => Promise<void>;
   /** Called for each script that has come to its place. */
   readonly noteScript: (script: AppliedScript) => void;
 }
@@ -102,7 +104,10 @@ export class EventApplier implements AsyncDisposable {
         rows = [];
         takenOver = [];
         await taken.finish();
-        for (const event of events) await this.#applyControl(event, controlEvents);
+        for (const event of events) {
+          await this.#ports.beforeControl(event);
+          await this.#applyControl(event, controlEvents);
+        }
       }
     }
     await this.#applyRows(rows);

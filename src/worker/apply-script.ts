@@ -28,6 +28,8 @@ export interface AppliedScript {
   /** `exists`: it was executed or skipped here before; `not-here`: its conditions do not hold on this node. */
   readonly kind: 'executed' | 'not-here' | 'exists';
   readonly changes: readonly FollowedChange[];
+  /** Foreign keys that it should have found on its tables and that cannot be made; a sentence each, where that is news. */
+  readonly problems: readonly string[];
 }
 
 /**
@@ -86,13 +88,13 @@ async function apply(
   ]);
   if (started.ret_code !== 200) {
     await assertNotAnother(tx, queueName, name, text);
-    return { name, kind: 'exists', changes: await followScript(tx, queueName, true) };
+    return { name, kind: 'exists', changes: await followScript(tx, queueName, true), problems: [] };
   }
   const decision = await decideScript(tx, queueName, name, decodeAttributes(attributes));
   let changes: readonly FollowedChange[] = [];
+  let putBack: PutBackKeys | undefined;
   if (decision.kind === 'run') {
     const waiting = await readWaitingColumns(tx, queueName);
-    let putBack: PutBackKeys | undefined;
     const settings = event.extra3 === null ? null : Object.fromEntries(decodeFields(event.extra3));
     await inScriptSession(tx, { settings, lockTimeoutMs: LOCK_TIMEOUT_MS }, async ({ standardStrings }) => {
       const statements = statementsOf(name, replaceNames(text, decision.names), standardStrings);
@@ -116,7 +118,8 @@ async function apply(
   }
   await callApi(tx, 'londiste.execute_finish', [queueName, name]);
   await failpoint('script-applied');
-  return { name, kind: decision.kind === 'run' ? 'executed' : 'not-here', changes };
+  const kind = decision.kind === 'run' ? 'executed' : 'not-here';
+  return { name, kind, changes, problems: putBack?.problems ?? [] };
 }
 
 /** The same file comes through several queues of a merge; two files of one name are a mistake. */

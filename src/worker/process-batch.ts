@@ -15,7 +15,9 @@ import { EventApplier } from './apply-events.js';
 import type { AppliedScript } from './apply-script.js';
 import { isNext, lockPosition, noteEvents } from './batch-position.js';
 import type { BatchQueue } from './batch-queue.js';
+import { SCRIPT_EVENT } from './control-event.js';
 import { cutWhenStopped } from './cut-when-stopped.js';
+import { findLateViolation } from './find-late-violation.js';
 import { forwardBlock } from './forward-events.js';
 import { assertNothingActs, isUnprivileged, takeOff } from './keep-off.js';
 import { LargeRows } from './large-rows.js';
@@ -75,18 +77,27 @@ export interface BatchOutcome {
  * table that is to stop the worker when it cannot take an event: nothing of the batch has happened then.
  */
 export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Promise<BatchOutcome> {
+  return tryUntilDone(ports, batch, []);
+}
+
+/** `late`: what earlier tries have found at their ends; more is added. */
+async function tryUntilDone(
+  ports: ProcessBatchPorts,
+  batch: Batch,
+  late: TableConflict[],
+): Promise<BatchOutcome> {
   const shapes = ports.waits && new ShapeConflicts({ ...ports, ...ports.waits }, batch);
-  const late: TableConflict[] = [];
   for (;;) {
     const written = new Set<string>();
     try {
       return await tryBatch(ports, batch, shapes, { written, late });
     } catch (error) {
       if (error instanceof WrittenAhead && ports.overlaps !== false)
-        return oneByOne(ports, batch, [...written]);
+        return elsewhere({ ...ports, overlaps: false }, batch, [...written], late);
       if (error instanceof LateConflict || (await tookOff(ports, batch, written, error))) {
         if (error instanceof LateConflict) late.push(error.conflict);
         ports.signal.throwIfAborted();
+        if (!ports.provider.isOpen) return elsewhere(ports, batch, [...written], late);
         await readTablesAnew(ports, [...written]);
         continue;
       }
@@ -99,17 +110,18 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
 }
 
 /** The batch anew, on another session: the one that it was read by has been cut in the middle. */
-async function oneByOne(
+async function elsewhere(
   ports: ProcessBatchPorts,
   batch: Batch,
   written: readonly string[],
+  late: TableConflict[],
 ): Promise<BatchOutcome> {
   ports.signal.throwIfAborted();
   await using provider = await ports.openProvider();
-  const again: ProcessBatchPorts = { ...ports, provider, overlaps: false };
+  const again: ProcessBatchPorts = { ...ports, provider };
   using _ = cutWhenStopped(ports.signal, provider);
   await readTablesAnew(again, written);
-  return await processBatch(again, batch);
+  return await tryUntilDone(again, batch, late);
 }
 
 /**
@@ -138,7 +150,7 @@ async function readTablesAnew(ports: ProcessBatchPorts, tables: readonly string[
   await registry.prepareHandlers(provider, (name) => isApplied(name) || registry.forwardsSelection(name));
 }
 
-/** Thrown to roll a batch back in which a key that is checked at the end only does not hold: the table is parked in the next try. */
+/** Thrown to roll a batch back in which a deferred key does not hold when it is checked: the table is parked in the next try. */
 class LateConflict extends Error {
   readonly conflict: TableConflict;
 
@@ -153,14 +165,10 @@ class LateConflict extends Error {
  * which table it is.
  */
 async function checkDeferred(tx: Connection, registry: TableRegistry, eventId: EventId): Promise<void> {
-  try {
-    await tx.execute('set constraints all immediate');
-  } catch (error) {
-    const { schema, table, message } = error as { schema?: string; table?: string; message: string };
-    const found = [...registry.tables].find(({ destTable }) => destTable === `${schema}.${table}`);
-    if (found === undefined || !['23505', '23P01'].includes(sqlstateOf(error) ?? '')) throw error;
-    throw new LateConflict({ queueTable: found.tableName, eventId, code: 'PC402', message, key: null });
-  }
+  const found = await findLateViolation(tx, registry.tables);
+  if (found === undefined) return;
+  const { tableName, message } = found;
+  throw new LateConflict({ queueTable: tableName, eventId, code: 'PC402', message, key: null });
 }
 
 interface TryState {
@@ -195,6 +203,10 @@ async function tryBatch(
     const largeRows = new LargeRows(tx, largeEvents);
     const triggersAct = await lockPosition(tx, ports.consumerName, batch);
     if (!(await isNext(tx, ports.consumerName, batch))) return 'known';
+    const assertQuiet = async () => {
+      if (triggersAct && written.size > 0)
+        await assertNothingActs(tx, batch.queueName, ports.registry.named(written));
+    };
     const park = async (conflict: TableConflict) => {
       if (ports.isHalfCopied) throw doesNotFit(conflict);
       await assertNotEmptied(tx, batch.queueName, [conflict.queueTable]);
@@ -243,6 +255,11 @@ async function tryBatch(
       },
       noteWrittenAgain: ({ queueTable, reason }: TableWrittenAgain) => {
         again.set(queueTable, { queueTable, reason, blocks: (again.get(queueTable)?.blocks ?? 0) + 1 });
+      },
+      beforeControl: async ({ type }) => {
+        await assertQuiet();
+        // A script finds nothing deferred.
+        if (triggersAct && type === SCRIPT_EVENT) await checkDeferred(tx, ports.registry, lastEvent);
       },
       noteScript: (script: AppliedScript) => scripts.push(script),
     });
@@ -307,10 +324,8 @@ async function tryBatch(
       writtenAgain.push(await countWrittenAgain(tx, batch.queueName, blocks));
     if (written.size > 0) {
       await assertNotEmptied(tx, batch.queueName, [...written]);
-      if (triggersAct) {
-        await assertNothingActs(tx, batch.queueName, ports.registry.named(written));
-        await checkDeferred(tx, ports.registry, lastEvent);
-      }
+      await assertQuiet();
+      if (triggersAct) await checkDeferred(tx, ports.registry, lastEvent);
     }
     if ((shapes?.waiting.length ?? 0) > 0) await failpoint('wait-before-commit');
     // The one table of a copy's consumer waits: that stays where it is.

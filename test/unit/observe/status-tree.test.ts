@@ -21,6 +21,7 @@ function seen(name: string, provider: string | null, more: Partial<SeenEntry> = 
     slowTables: [],
     copies: [],
     keptOff: null,
+    notBack: [],
     errors: [],
     ticker: provider === null ? { secondsSinceTick: 0.4, newEvents: 0n, isLate: false } : null,
     lag: provider === null ? null : { seconds: 0, events: 0n },
@@ -44,6 +45,19 @@ test('a table whose blocks are written twice is told with the reason, and what i
     expect.arrayContaining([
       "Slow: 7 blocks of public.t were written again in order since the worker's start. The table refuses the row (SQLSTATE 23505, constraint u).",
       'The role may not set session_replication_role: 2 foreign keys and 1 triggers and rules are kept off its tables.',
+    ]),
+  );
+});
+
+test('what could not be put back is an error, with the reason', () => {
+  const notBack = [
+    { what: 'triggers or rules of public.t', isInForce: false, reason: 'must be owner of table t' },
+    { what: 'foreign key "k" of public.t', isInForce: true, reason: 'violates' },
+  ];
+  expect(details(seen('root', null, { notBack }))).toEqual(
+    expect.arrayContaining([
+      'ERROR: not in force: triggers or rules of public.t (must be owner of table t).',
+      'Holds for new rows only: foreign key "k" of public.t (violates).',
     ]),
   );
 });
