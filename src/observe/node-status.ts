@@ -21,6 +21,7 @@ import {
   type SchemaChange,
 } from '../replica/capture-plans.js';
 import { type CompareResult, readCompareResults } from '../replica/compare-results.js';
+import { type CopyProgress, readSyncProgress, secondsLeft } from '../replica/sync-progress.js';
 import { readTables } from '../replica/table-list.js';
 import type { TableState } from '../replica/table-state.js';
 
@@ -79,6 +80,15 @@ export interface KeptOff {
   readonly triggers: number;
 }
 
+/** A table that is being copied. */
+export interface RunningCopy extends CopyProgress {
+  readonly name: string;
+  /** Null where it cannot be told. */
+  readonly secondsLeft: number | null;
+  /** Who keeps it from a lock here. */
+  readonly blocker: string | null;
+}
+
 /** What one node says of itself. */
 export interface NodeStatus {
   readonly name: string;
@@ -90,6 +100,8 @@ export interface NodeStatus {
   /** Null where that cannot be seen: a node of Londiste. */
   readonly worker: WorkerSign | null;
   readonly tables: TableCounts;
+  /** Tables that are being copied, and how far they are. */
+  readonly copies: readonly RunningCopy[];
   readonly parkedTables: readonly ParkedTable[];
   /** Tables of which changes were left out since they were copied, because their rows are not here. */
   readonly leftOut: readonly { readonly name: string; readonly changes: bigint }[];
@@ -145,6 +157,7 @@ export async function readNodeStatus(
       parked: parkedTables.filter(({ isWaiting }) => !isWaiting).length,
       notHere: count('not-here'),
     },
+    copies: isOurs && count('copying') > 0 ? await readCopies(connection, queueName, node.workerName) : [],
     parkedTables,
     leftOut: tables.flatMap(({ name, leftOut }) => (leftOut > 0n ? [{ name, changes: leftOut }] : [])),
     slowTables: isOurs && node.nodeType !== 'root' ? await readSlowTables(connection, queueName) : [],
@@ -156,6 +169,18 @@ export async function readNodeStatus(
     compared: isOurs && node.nodeType !== 'root' ? await readCompareResults(connection, queueName) : [],
     capture: isOurs && node.nodeType === 'root' ? await readCaptureStatus(connection, queueName) : null,
   };
+}
+
+async function readCopies(
+  connection: Connection,
+  queueName: string,
+  workerName: string,
+): Promise<readonly RunningCopy[]> {
+  const { tables } = await readSyncProgress(connection, queueName, workerName);
+  return tables.flatMap(({ name, state, copy, blocker }) => {
+    if (state.kind !== 'copying' || copy === undefined) return [];
+    return [{ name, ...copy, secondsLeft: secondsLeft(copy) ?? null, blocker: blocker ?? null }];
+  });
 }
 
 async function readSlowTables(connection: Connection, queueName: string): Promise<NodeStatus['slowTables']> {

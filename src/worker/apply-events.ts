@@ -6,7 +6,7 @@ import {
 } from '../apply/block-writer.js';
 import { planLargeRow } from '../apply/large-row.js';
 import { type PlannedBlock, planBlock, type TableConflict } from '../apply/plan-block.js';
-import type { RowRewrite } from '../apply/row-rewrite.js';
+import { ofSomeRows, type RowRewrite } from '../apply/row-rewrite.js';
 import type { TargetTable } from '../apply/target-table.js';
 import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
@@ -33,6 +33,8 @@ export interface EventApplierPorts {
   readonly bulkRows: number;
   /** False when every block waits for the one before, as after `WrittenAhead`. */
   readonly overlaps: boolean;
+  /** Some rows of the table are still to be copied, so a row that changes may be missing. */
+  readonly isHalfCopied?: true | undefined;
   /** Which tables' events are applied here: all that are in sync, or the one that catches up. */
   readonly isApplied: (tableName: string) => boolean;
   /** The tables whose handlers take their events over. */
@@ -263,19 +265,20 @@ export class EventApplier implements AsyncDisposable {
 
   /** True when planning these events needs no query. */
   #canPlanAhead(events: readonly QueueEvent[]): boolean {
-    const { registry } = this.#ports;
+    const { registry, isHalfCopied } = this.#ports;
+    if (isHalfCopied) return false;
     return tablesOf(events).every(({ name, isTruncated }) => !isTruncated && registry.isPlain(name));
   }
 
   async #plan(events: readonly QueueEvent[]): Promise<PlannedBlock> {
-    const { tx, registry, bulkRows } = this.#ports;
+    const { tx, registry, bulkRows, isHalfCopied } = this.#ports;
     const targets = new Map<string, TargetTable>();
     const rewrites = new Map<string, RowRewrite | undefined>();
     for (const { name, first, isTruncated } of tablesOf(events)) {
       if (isTruncated && (await this.#parkTruncated(name, first))) continue;
       const target = await this.#target(first);
       if (target === undefined) continue;
-      rewrites.set(name, registry.rewrite(target));
+      rewrites.set(name, isHalfCopied ? ofSomeRows(registry.rewrite(target)) : registry.rewrite(target));
       targets.set(name, target);
     }
     return planBlock(

@@ -1,4 +1,5 @@
 import { type ApiAnswer, callApi, callRoutine } from '../cascade/call-api.js';
+import { markStale } from '../copy/range-ledger.js';
 import type { Connection } from '../db/connection.js';
 import { inScriptSession } from '../db/script-session.js';
 import { sqlstateOf } from '../db/sqlstate.js';
@@ -106,6 +107,7 @@ async function apply(
     if (putBack === undefined) await setReplicationRole(tx, 'replica', 'session');
     const locks = await readScriptLocks(tx, queueName);
     assertInSync(locks, name);
+    await markStale(tx, queueName, changedBy(locks));
     await copyScriptedAnew(tx, queueName, waiting, locks);
     changes = await followScript(tx, queueName, false);
     // By now it is known again which tables are replicated.
@@ -135,6 +137,11 @@ async function assertNotAnother(
     `Another script named ${name} was executed here through queue "${other.queue_name}", so this one cannot be.`,
     { file: name },
   );
+}
+
+/** Tables whose rows or shape the script may have changed. */
+function changedBy(locks: readonly ScriptLock[]): string[] {
+  return locks.filter(({ isWritten, isClosed }) => isWritten || isClosed).map(({ tableName }) => tableName);
 }
 
 /** Throws PC409. A table that waits for a shape is passed by: the script may be what it waits for. */

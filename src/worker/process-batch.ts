@@ -1,13 +1,11 @@
 import { type TableLeftOut, type TableWrittenAgain, WrittenAhead } from '../apply/block-writer.js';
 import type { TableConflict } from '../apply/plan-block.js';
-import { POSITION_LOCK_CLASS } from '../cascade/position-lock-key.js';
-import { WORKER_LOCK_CLASS, workerLockText } from '../cascade/worker-lock-key.js';
 import type { Connection } from '../db/connection.js';
 import { sqlstateOf } from '../db/sqlstate.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { type Batch, finishBatch } from '../queue/batches.js';
 import type { QueueEvent } from '../queue/event.js';
-import { type EventId, type TickId, tickId } from '../queue/ids.js';
+import type { EventId } from '../queue/ids.js';
 import { LargeEvents } from '../queue/large-events.js';
 import { readAhead } from '../queue/read-ahead.js';
 import { type ReadEventsOptions, readEvents, readForwardedEvents } from '../queue/read-events.js';
@@ -15,12 +13,14 @@ import { failpoint } from '../runtime/failpoint.js';
 import type { Logger } from '../runtime/log.js';
 import { EventApplier } from './apply-events.js';
 import type { AppliedScript } from './apply-script.js';
+import { isNext, lockPosition, noteEvents } from './batch-position.js';
 import type { BatchQueue } from './batch-queue.js';
 import { cutWhenStopped } from './cut-when-stopped.js';
 import { forwardBlock } from './forward-events.js';
 import { assertNothingActs, isUnprivileged, takeOff } from './keep-off.js';
 import { LargeRows } from './large-rows.js';
 import { BatchAgain, type ResumePoint, ShapeConflicts, type WaitPorts } from './shape-conflicts.js';
+import { type BlocksWrittenAgain, countWrittenAgain } from './slow-tables.js';
 import type { TableRegistry } from './table-registry.js';
 import { TakenTables } from './taken-tables.js';
 
@@ -37,6 +37,8 @@ export interface ProcessBatchPorts {
   readonly overlaps?: false;
   readonly isApplied: (tableName: string) => boolean;
   readonly controlEvents: boolean;
+  /** Of the one table that catches up some rows are still to be copied. Throws PC502 then where it would be parked. */
+  readonly isHalfCopied?: true | undefined;
   /** Events that are not applied here, though their table is: see ResurrectedKeys. */
   readonly isLeftOut?: (event: QueueEvent) => boolean;
   /** Where the batch goes to besides the tables: the queue of a branch, or the one that this queue is merged into. */
@@ -62,13 +64,6 @@ export interface BatchOutcome {
   readonly leftOut: readonly TableLeftOut[];
   /** Tables whose blocks were written in a slower way than they were planned. */
   readonly writtenAgain: readonly BlocksWrittenAgain[];
-}
-
-/** Blocks of one table that were written twice, and why the last one was. */
-export interface BlocksWrittenAgain extends TableWrittenAgain {
-  readonly blocks: number;
-  /** With those before them, since the start of the worker. */
-  readonly total: bigint;
 }
 
 /**
@@ -201,6 +196,7 @@ async function tryBatch(
     const triggersAct = await lockPosition(tx, ports.consumerName, batch);
     if (!(await isNext(tx, ports.consumerName, batch))) return 'known';
     const park = async (conflict: TableConflict) => {
+      if (ports.isHalfCopied) throw doesNotFit(conflict);
       await assertNotEmptied(tx, batch.queueName, [conflict.queueTable]);
       if (triggersAct)
         await assertNothingActs(tx, batch.queueName, ports.registry.named([conflict.queueTable]));
@@ -227,6 +223,7 @@ async function tryBatch(
       tx,
       bulkRows: ports.bulkRows,
       overlaps: ports.overlaps !== false,
+      isHalfCopied: ports.isHalfCopied,
       registry: ports.registry,
       taken,
       largeRows,
@@ -274,6 +271,7 @@ async function tryBatch(
     };
     const { registry } = ports;
     const isUnseen = (name: string) =>
+      ports.isHalfCopied === undefined &&
       !registry.forwardsSelection(name) &&
       (!isApplied(name) || (!taken.has(name) && registry.takesUnseenRows(name)));
     /** The row of a large event, the last of its block, is held here only where something is to be made of it. */
@@ -305,7 +303,8 @@ async function tryBatch(
     for (const { queueTable, count } of missing.values()) {
       await tx.query('select pgcascade.count_left_out($1, $2, $3)', [batch.queueName, queueTable, count]);
     }
-    for (const blocks of again.values()) writtenAgain.push(await countWrittenAgain(tx, batch, blocks));
+    for (const blocks of again.values())
+      writtenAgain.push(await countWrittenAgain(tx, batch.queueName, blocks));
     if (written.size > 0) {
       await assertNotEmptied(tx, batch.queueName, [...written]);
       if (triggersAct) {
@@ -341,18 +340,6 @@ async function tryBatch(
   };
 }
 
-async function countWrittenAgain(
-  tx: Connection,
-  { queueName }: Batch,
-  blocks: Omit<BlocksWrittenAgain, 'total'>,
-): Promise<BlocksWrittenAgain> {
-  const { total } = await tx.one<{ total: bigint }>(
-    'select pgcascade.count_written_again($1, $2, $3, $4) as total',
-    [queueName, blocks.queueTable, blocks.blocks, blocks.reason],
-  );
-  return { ...blocks, total };
-}
-
 /** Names the row by its key only. */
 function stopping({ queueTable, eventId, key, code, message }: TableConflict): ReplicateError {
   const row = key === null ? '' : `, key ${key}`;
@@ -360,6 +347,14 @@ function stopping({ queueTable, eventId, key, code, message }: TableConflict): R
     'PC412',
     `Table ${queueTable} cannot take event ${eventId}${row}, and is to stop the worker then. ${code}: ${message}`,
     { table: queueTable, eventId, key, conflict: code },
+  );
+}
+
+function doesNotFit({ queueTable, code, message }: TableConflict): ReplicateError {
+  return new ReplicateError(
+    'PC502',
+    `Table ${queueTable} cannot take what has happened since its copy was interrupted, so the copy begins anew. ${code}: ${message}`,
+    { table: queueTable, conflict: code },
   );
 }
 
@@ -388,48 +383,4 @@ async function assertNotEmptied(tx: Connection, queueName: string, tables: reado
     `Table ${emptied.table_name} was emptied meanwhile to be copied from all queues that feed it.`,
     { table: emptied.table_name },
   );
-}
-
-/** After its provider has died a node that is ahead by empty ticks only can go back to where the others are. */
-async function noteEvents(tx: Connection, batch: Batch): Promise<void> {
-  await tx.query(
-    `insert into pgcascade.last_event_tick as t (queue_name, tick_id) values ($1, $2)
-         on conflict on constraint last_event_tick_pkey do update set tick_id = excluded.tick_id`,
-    [batch.queueName, batch.endTick],
-  );
-}
-
-/**
- * Waits for the end of a transaction that a killed worker has left in the server: it may still be committing the very
- * batch that is offered again. The worker's own session holds its lock already; the consumers of copies have one each.
- * Then for the end of a repair, which has the queue's position to itself: the tick is to be read in a statement after this one.
- * Also begins the writing, as `beginReplication`, and returns what that does: one wait less.
- */
-async function lockPosition(tx: Connection, consumerName: string, batch: Batch): Promise<boolean> {
-  const { acts } = await tx.one<{ acts: boolean }>(
-    'select pg_advisory_xact_lock($1, hashtext($2)), pg_advisory_xact_lock_shared($3, hashtext($4)), pgcascade.begin_replication() as acts',
-    [WORKER_LOCK_CLASS, workerLockText(batch.queueName, consumerName), POSITION_LOCK_CLASS, batch.queueName],
-  );
-  return acts;
-}
-
-/** True when the batch starts where the subscriber stands, false when the subscriber has it already. */
-async function isNext(tx: Connection, consumerName: string, batch: Batch): Promise<boolean> {
-  const completed = await readCompletedTick(tx, batch.queueName, consumerName);
-  if (completed === batch.startTick) return true;
-  if (completed === batch.endTick) return false;
-  throw new ReplicateError(
-    'PC305',
-    `Consumer "${consumerName}" is offered the events between ticks ${batch.startTick} and ${batch.endTick}, ` +
-      `but this database is at tick ${completed}.`,
-    { queue: batch.queueName },
-  );
-}
-
-async function readCompletedTick(tx: Connection, queueName: string, consumerName: string): Promise<TickId> {
-  const { completed_tick } = await tx.one<{ completed_tick: bigint }>(
-    'select completed_tick from pgq_node.get_consumer_state($1, $2)',
-    [queueName, consumerName],
-  );
-  return tickId(completed_tick);
 }

@@ -19,6 +19,7 @@ function seen(name: string, provider: string | null, more: Partial<SeenEntry> = 
     parkedTables: [],
     leftOut: [],
     slowTables: [],
+    copies: [],
     keptOff: null,
     errors: [],
     ticker: provider === null ? { secondsSinceTick: 0.4, newEvents: 0n, isLate: false } : null,
@@ -44,6 +45,28 @@ test('a table whose blocks are written twice is told with the reason, and what i
       "Slow: 7 blocks of public.t were written again in order since the worker's start. The table refuses the row (SQLSTATE 23505, constraint u).",
       'The role may not set session_replication_role: 2 foreign keys and 1 triggers and rules are kept off its tables.',
     ]),
+  );
+});
+
+test('a copy is told with how far it is and who is waited for, and many copies are counted', () => {
+  const copy = { rowsDone: 30n, rowsExpected: 120n, bytesDone: 0n, bytesExpected: 0n, seconds: 10 };
+  const data = { name: 'public.t', phase: 'data', ...copy, secondsLeft: 30, blocker: null };
+  const waiting = {
+    name: 'public.u',
+    phase: 'waiting',
+    ...copy,
+    secondsLeft: null,
+    blocker: 'pid 7 of alice (lock table u)',
+  };
+  expect(details(seen('leaf', 'root', { copies: [data, waiting] }))).toEqual(
+    expect.arrayContaining([
+      'Copying public.t: data, 25 %, 30 s left',
+      'Copying public.u: waiting, waits for pid 7 of alice (lock table u)',
+    ]),
+  );
+  const six = Array.from({ length: 6 }, () => data);
+  expect(details(seen('leaf', 'root', { copies: six }))).toContain(
+    'Copying 2 more tables ("wait-sync" shows them)',
   );
 });
 
