@@ -30,10 +30,10 @@ export async function readTriggers(
        join pg_namespace as n on n.oid = o.relnamespace
        join pg_proc as f on f.oid = t.tgfoid
        join pg_namespace as fn on fn.oid = f.pronamespace
-       -- The share of a partition in its parent's trigger.
+       -- The share of a partition in its parent's trigger, which may itself be one: internal up to PostgreSQL 14.
        left join pg_inherits as i on i.inhrelid = o.oid and o.relispartition
        left join pg_trigger as p
-         on p.tgrelid = i.inhparent and p.tgname = t.tgname and p.tgfoid = t.tgfoid and not p.tgisinternal and (t.tgtype & 1) = 1
+         on p.tgrelid = i.inhparent and p.tgname = t.tgname and p.tgfoid = t.tgfoid and (t.tgtype & 1) = 1
         and ${reader.version} >= 110000
       where ${whose === 'own' ? OWN_TRIGGER : 'p.oid is not null'}
         and fn.nspname not in ('pgq', 'pgq_node', 'pgq_ext', 'pgq_coop', 'londiste', 'pgcascade')

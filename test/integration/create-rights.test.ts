@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readSchema } from '../../src/schema/read-schema.js';
 import { readTarget } from '../../src/schema/target.js';
 import { sharedCluster } from '../support/cluster.js';
 import { installedDatabase } from '../support/installed-database.js';
@@ -188,6 +189,23 @@ test('a partition and a child that are made by themselves have what they had fro
       `select pg_get_constraintdef(oid) as text from pg_constraint where conrelid = 'app.derived'::regclass and contype = 'c'`,
     ),
   ).toEqual([{ text: 'CHECK ((a > 0))' }]);
+});
+
+test('the state of a trigger of a partition of a partition is read, where such triggers are internal too', async () => {
+  await second.query(`
+    create schema deep; create table deep.top (at int) partition by range (at);
+    create table deep.mid partition of deep.top for values from (1) to (9) partition by range (at);
+    create table deep.low partition of deep.mid for values from (1) to (5);
+    create function deep.stamp() returns trigger language plpgsql as 'begin return new; end';
+    create trigger stamp after insert on deep.top for each row execute function deep.stamp();
+    alter table deep.low disable trigger stamp`);
+  await using connection = await second.connect();
+  const { objects } = await readSchema(connection, ['deep.top']);
+  const triggers = objects.filter(({ kind }) => kind === 'trigger').sort((a, b) => (a.key < b.key ? -1 : 1));
+  expect(triggers).toMatchObject([
+    { key: 'trigger deep.low stamp', enabled: 'D', isInherited: true },
+    { key: 'trigger deep.top stamp', enabled: 'O', isInherited: false },
+  ]);
 });
 
 test('a table under another name has a sequence of its own, also where that of the first name is here', async () => {
