@@ -51,11 +51,17 @@ test('several copies look with one session, until the last one ends', async () =
   let endSecond: () => void = () => undefined;
   const first = brake.during(
     provider(() => 2000, seen),
-    () => new Promise<void>((end) => void (endFirst = end)),
+    () =>
+      new Promise<void>((end) => {
+        endFirst = end;
+      }),
   );
   const second = brake.during(
     provider(() => 2000, seen),
-    () => new Promise<void>((end) => void (endSecond = end)),
+    () =>
+      new Promise<void>((end) => {
+        endSecond = end;
+      }),
   );
   await waitUntil('the lag is seen', () => brake.reason !== undefined);
   expect(seen.open).toBe(1);
