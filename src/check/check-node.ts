@@ -20,7 +20,7 @@ import { withoutDoubts } from './own-words.js';
 import { readKeptOff } from './read-kept-off.js';
 import { readSurroundings } from './surroundings.js';
 import { compareSurroundings, databaseHindrances, type NodeSide } from './surroundings-findings.js';
-import { readCaptureStates, readTableFacts } from './table-facts.js';
+import { readCaptureStates, readTableFacts, type TableFacts } from './table-facts.js';
 import { captureHindrances, type TableRole, tableHindrances } from './table-hindrances.js';
 import { readUnreplicable } from './unreplicable.js';
 
@@ -113,13 +113,13 @@ class NodeCheck {
       bound.map(({ table }) => table.destTable),
     );
     const here: NodeSide = { node: node.nodeName, surroundings: around };
-    await this.#ownHindrances(here, node, bound, tables, sequences);
+    const facts = await this.#ownHindrances(here, node, bound, tables, sequences);
     if (this.#provider === undefined) {
       await this.#missingSequences(this.#local, node.nodeName, localSequences);
       if (this.#options.names.length === 0)
         this.#findings.push(...(await readUnreplicable(this.#local, node.nodeName)));
     } else {
-      await this.#against(this.#provider, here, { ownTables, ownSequences, bound, localSequences });
+      await this.#against(this.#provider, here, { ownTables, ownSequences, bound, localSequences, facts });
     }
     return {
       node: node.nodeName,
@@ -166,12 +166,12 @@ class NodeCheck {
     bound: readonly BoundTable[],
     tables: readonly ReplicatedTable[],
     sequences: readonly { readonly name: string; readonly isLocal: boolean }[],
-  ): Promise<void> {
+  ): Promise<readonly TableFacts[]> {
     const isRoot = node.nodeType === 'root';
     const connections = WORKER_SESSIONS + this.#options.parallelCopies;
     this.#findings.push(...databaseHindrances(side, { role: isRoot ? 'root' : 'target', connections }));
-    await this.#tableHindrances(this.#local, side, isRoot ? 'root' : 'target', bound, tables, sequences);
     await this.#capture(this.#local, node, new Set(bound.map(({ table }) => table.name)));
+    return this.#tableHindrances(this.#local, side, isRoot ? 'root' : 'target', bound, tables, sequences);
   }
 
   async #tableHindrances(
@@ -181,7 +181,7 @@ class NodeCheck {
     bound: readonly BoundTable[],
     tables: readonly ReplicatedTable[],
     sequences: readonly { readonly name: string; readonly isLocal: boolean }[],
-  ): Promise<void> {
+  ): Promise<readonly TableFacts[]> {
     const { queueName } = this.#options;
     const context = {
       node,
@@ -196,6 +196,7 @@ class NodeCheck {
       bound.filter(({ handler }) => handler.needsNoTable !== true).map(({ table }) => table),
     );
     this.#findings.push(...facts.flatMap((one) => tableHindrances(one, context)));
+    return facts;
   }
 
   async #capture(connection: Connection, node: NodeInfo, names: ReadonlySet<string>): Promise<void> {
@@ -263,6 +264,7 @@ class NodeCheck {
       ),
       sequences: new Set(own.localSequences),
       keptOff: await readKeptOff(this.#local),
+      invalidIndexes: new Set(own.facts.flatMap(({ invalidIndexes }) => invalidIndexes)),
     };
     const everything = this.#options.everything && names.length === 0;
     const [sourceSchema, presentSchema] = await Promise.all([
@@ -376,6 +378,7 @@ interface OwnObjects {
   readonly ownSequences: readonly { readonly name: string; readonly isLocal: boolean }[];
   readonly bound: readonly BoundTable[];
   readonly localSequences: readonly string[];
+  readonly facts: readonly TableFacts[];
 }
 
 const RANKS = { blocks: 0, differs: 1, hint: 2 } as const;

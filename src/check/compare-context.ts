@@ -38,4 +38,6 @@ export interface CompareContext {
   /** Names of replicated sequences. */
   readonly sequences: ReadonlySet<string>;
   readonly keptOff: KeptOff;
+  /** Names of indexes that are here and that nothing uses: they are told as what they are. */
+  readonly invalidIndexes: ReadonlySet<string>;
 }

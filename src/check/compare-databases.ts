@@ -3,7 +3,13 @@ import { NO_HANDLER } from '../handlers/registry.js';
 import type { DatabaseObject, DatabaseSchema } from '../schema/database-object.js';
 import { nameOf, ObjectsByName } from '../schema/objects-by-name.js';
 import type { CompareContext, TablePair } from './compare-context.js';
-import { compareObject, extraDomainConstraint, extraObject, missingObject, type Standalone } from './compare-object.js';
+import {
+  compareObject,
+  extraDomainConstraint,
+  extraObject,
+  missingObject,
+  type Standalone,
+} from './compare-object.js';
 import { compareParts, type Part } from './compare-parts.js';
 import { compareSequence } from './compare-sequence.js';
 import { compareTable, type SequenceHere } from './compare-table.js';

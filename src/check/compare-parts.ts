@@ -91,10 +91,8 @@ class PartComparison {
   }
 
   #sameDefinition(part: Part, among: ReadonlySet<Part>): Part | undefined {
-    const wanted = this.#text({ ...part, ...UNNAMED } as Part);
-    return [...among].find(
-      (other) => other.kind === part.kind && this.#text({ ...other, ...UNNAMED } as Part) === wanted,
-    );
+    const wanted = this.#text(unnamed(part));
+    return [...among].find((other) => other.kind === part.kind && this.#text(unnamed(other)) === wanted);
   }
 
   #text(part: Part): string {
@@ -125,8 +123,10 @@ class PartComparison {
   }
 
   #missing(part: Part): Candidate[] {
-    const { there, here, keptOff } = this.#context;
+    const { there, here, keptOff, invalidIndexes } = this.#context;
     if (part.kind === 'foreign key' && keptOff.foreignKeys.has(`${nameOf(part.table)} ${part.name}`))
+      return [];
+    if (part.kind === 'index' && invalidIndexes.has(nameOf({ schema: part.table.schema, name: part.name })))
       return [];
     const made = objectStatements(part, this.#context.target);
     if (made.refused !== undefined) {
@@ -259,7 +259,12 @@ class PartComparison {
   }
 }
 
-const UNNAMED = { name: 'x' } as const;
+/** Of two parts without their names those are the same that only have other ones. */
+function unnamed(part: Part): Part {
+  if (part.kind === 'replica identity') return part;
+  if (part.kind === 'statistics') return { ...part, name: { ...part.name, name: 'x' } };
+  return { ...part, name: 'x' };
+}
 
 /** The part as it is to be compared: its place in a tree of partitions is another question. */
 function neutral(part: Part): Part {

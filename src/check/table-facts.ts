@@ -114,10 +114,11 @@ select n.table_name, n.dest_table, n.relkind::text as kind,
        coalesce(has_table_privilege(n.oid, 'SELECT'), true) as can_read,
        array(select r.name from unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) with ordinality as r(name, nr)
               where not has_table_privilege(n.oid, r.name) order by r.nr) as missing_rights,
-       array(select i.oid::regclass::text
+       array(select xn.nspname || '.' || i.relname
                from tree as t
                join pg_index as x on x.indrelid = t.part and not x.indisvalid
                join pg_class as i on i.oid = x.indexrelid and i.relkind = 'i'
+               join pg_namespace as xn on xn.oid = i.relnamespace
               where t.relation = n.oid
               order by 1) as invalid_indexes,
        array(select an.nspname || '.' || a.relname
@@ -211,6 +212,9 @@ select p.table_name, p.dest_table,
        array(select w.name
                from (values (1, 'INSERT', 4), (2, 'UPDATE', 16), (3, 'DELETE', 8), (4, 'TRUNCATE', 32)) as w(nr, name, bit)
               where p.mode <> 'trigger'
+                and (w.name = 'TRUNCATE'
+                     or current_setting('server_version_num')::int4 >= 110000
+                     or exists (select from tree as t join pg_class as c on c.oid = t.part and c.relkind = 'r' where t.plan_no = p.plan_no))
                 and not exists (select from trigger as g where g.plan_no = p.plan_no and not g.is_beside and g.type & w.bit <> 0)
               order by w.nr) as uncaptured
   from plan as p

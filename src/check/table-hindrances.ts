@@ -85,7 +85,7 @@ export function tableHindrances(facts: TableFacts, context: HindranceContext): F
       'differs',
       'index',
       `index ${index} is invalid on "${node}": a CREATE INDEX CONCURRENTLY has failed, and nothing uses it`,
-      [`REINDEX INDEX ${index}`],
+      [`REINDEX INDEX ${quoteName(index)}`],
     );
   }
   for (const ancestor of facts.ancestors.filter((name) => context.tablesHere.has(name) && role === 'root')) {
