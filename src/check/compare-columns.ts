@@ -3,7 +3,7 @@ import { hasColumn, kindOfType } from '../handlers/row-selection.js';
 import type { TableColumn, TableObject } from '../schema/database-object.js';
 import { sqlName } from '../schema/statements.js';
 import { sequenceText } from '../schema/table-statements.js';
-import type { CompareContext, TablePair } from './compare-context.js';
+import { type CompareContext, isOtherwise, type TablePair } from './compare-context.js';
 import type { Candidate, Severity } from './finding.js';
 import { shown } from './finding.js';
 import { fits } from './type-fit.js';
@@ -208,6 +208,7 @@ class ColumnComparison {
       return [this.#finding('blocks', 'not null', 'extra', other.name, message, [`${alter} DROP NOT NULL`])];
     }
     if (isThere && !isHere) {
+      if (isOtherwise(this.#pair)) return [];
       // What old rows break is known from PostgreSQL 18 on.
       if (column.notNull?.isValid === false && target.version < NOT_NULL_CONSTRAINTS_SINCE) return [];
       const message = `column ${other.name} is not null on "${there}" and may be null on "${here}"`;

@@ -14,6 +14,11 @@ export interface TablePair {
   readonly ignored: ReadonlySet<string>;
 }
 
+/** True when this node's handler makes another table of it: it may lack what the provider's has, keys among that. */
+export function isOtherwise({ handler: { columnHere, hasParts, notComparable } }: TablePair): boolean {
+  return columnHere !== undefined || hasParts === true || notComparable !== undefined;
+}
+
 /** What this node has taken off for replication and puts back by itself: a difference that it explains is none. */
 export interface KeptOff {
   /** `table name` of foreign keys that are saved. */

@@ -4,7 +4,7 @@ import type { ConstraintObject, DatabaseObject, IndexObject, PartBase } from '..
 import { objectStatements } from '../schema/object-statements.js';
 import { nameOf } from '../schema/objects-by-name.js';
 import { type ObjectStatements, sqlName } from '../schema/statements.js';
-import type { CompareContext, TablePair } from './compare-context.js';
+import { type CompareContext, isOtherwise, type TablePair } from './compare-context.js';
 import { type Candidate, type Doubt, isAlike, type Severity, shown } from './finding.js';
 
 /** What belongs to a table and is compared as a whole. */
@@ -72,14 +72,8 @@ class PartComparison {
   /** Whether the handler of this node leaves the part as it is on the provider. */
   #isCompared(part: Part): boolean {
     const { selection } = this.#pair.handler;
-    if (this.#isOtherwise && part.kind !== 'policy') return false;
+    if (isOtherwise(this.#pair) && part.kind !== 'policy') return false;
     return part.columns.every((name) => hasColumn(selection, name) && !selection.values.has(name));
-  }
-
-  /** True when the handler makes another table of it: what its partitions have it may lack, keys among that. */
-  get #isOtherwise(): boolean {
-    const { columnHere, hasParts, notComparable } = this.#pair.handler;
-    return columnHere !== undefined || hasParts === true || notComparable !== undefined;
   }
 
   #sameName(part: Part, among: ReadonlySet<Part>): Part | undefined {
@@ -154,7 +148,7 @@ class PartComparison {
   #extra(part: Part): Candidate[] {
     const { there, here } = this.#context;
     const { severity, why } = this.#weighExtra(part);
-    if (severity === 'differs' && this.#isOtherwise) return [];
+    if (severity === 'differs' && isOtherwise(this.#pair)) return [];
     const message = `${partText(part)} is on "${here}" and not on "${there}"${why}: ${shown(definitionOf(part))}`;
     return [this.#finding(severity, 'extra', part, message, dropStatements(part))];
   }
@@ -266,9 +260,14 @@ function unnamed(part: Part): Part {
   return { ...part, name: 'x' };
 }
 
+/** A foreign key names the other table with quotes or without. */
+function written(part: Part): Part {
+  return part.kind === 'foreign key' && part.otherTable !== null ? referringTo(part, part.otherTable) : part;
+}
+
 /** The part as it is to be compared: its place in a tree of partitions is another question. */
 function neutral(part: Part): Part {
-  const bare = { ...part, comment: null, owner: null };
+  const bare = { ...written(part), comment: null, owner: null };
   if (!('parentIndex' in bare)) return bare;
   return { ...bare, parentIndex: null, ...('isPartitioned' in bare ? { isPartitioned: false } : {}) };
 }

@@ -3,8 +3,9 @@ import type { Finding, Severity } from './finding.js';
 import { APPLICATION_SETTINGS, type Surroundings } from './surroundings.js';
 import type { TableRole } from './table-hindrances.js';
 
-export interface NodeSide {
-  readonly node: string;
+/** A node by its name, and what is around it. */
+export interface Surrounded {
+  readonly node: { readonly nodeName: string };
   readonly surroundings: Surroundings;
 }
 
@@ -39,7 +40,7 @@ function collector(
 
 /** What of one node's database is in the way of replication, whatever the others have. Pure. */
 export function databaseHindrances(
-  { node, surroundings }: NodeSide,
+  { node: { nodeName: node }, surroundings }: Surrounded,
   { role, connections }: { readonly role: TableRole; readonly connections: number },
 ): Finding[] {
   const { found, add } = collector(node, 'hindrance');
@@ -134,10 +135,19 @@ export function databaseHindrances(
   return found;
 }
 
+interface Named {
+  readonly node: string;
+  readonly surroundings: Surroundings;
+}
+
 const PROVIDERS: Readonly<Record<string, string>> = { c: 'libc', i: 'icu', b: 'builtin' };
 
 /** In what two databases and their servers differ, so that rows or the application could notice. Pure. */
-export function compareSurroundings(there: NodeSide, here: NodeSide): Finding[] {
+export function compareSurroundings(thereSide: Surrounded, hereSide: Surrounded): Finding[] {
+  const [there, here] = [thereSide, hereSide].map(({ node, surroundings }) => ({
+    node: node.nodeName,
+    surroundings,
+  })) as [Named, Named];
   const { found, add } = collector(here.node, 'different');
   const [from, to] = [there.surroundings, here.surroundings];
   const differs = (one: string, other: string) => `${one} on "${there.node}" and ${other} on "${here.node}"`;

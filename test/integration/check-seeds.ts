@@ -503,7 +503,12 @@ export const SEEDS: readonly Seed[] = [
     name: 'sequence missing',
     table: `${PLAIN}; create sequence T_s`,
     leaf: 'drop sequence T_s',
-    expect: [{ ...(one('blocks', 'sequence', 'missing', /_s is on "root" and missing/)[0] as Expected), table: null }],
+    expect: [
+      {
+        ...(one('blocks', 'sequence', 'missing', /_s is on "root" and missing/)[0] as Expected),
+        table: null,
+      },
+    ],
   },
   {
     name: 'sequence shorter',

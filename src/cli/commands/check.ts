@@ -37,7 +37,6 @@ export const command: CommandSpec = {
       const { config } = context;
       const check: CheckOptions = {
         queueName: config.queueName,
-        node,
         names: args,
         except: (options['except'] as readonly string[] | undefined) ?? [],
         everything: options['all'] === true,
@@ -45,10 +44,15 @@ export const command: CommandSpec = {
         parallelCopies: config.parallelCopies,
       };
       const isJson = options['json'] === true;
-      if (node.nodeType === 'root') return print(context, await checkNode(local, undefined, check), isJson);
+      if (node.nodeType === 'root')
+        return print(context, await checkNode({ connection: local, node }, undefined, check), isJson);
       return withProvider(context, node, 'check', async (connection) => {
         const above = await requireProvider(connection, config.queueName);
-        return print(context, await checkNode(local, { connection, node: above }, check), isJson);
+        return print(
+          context,
+          await checkNode({ connection: local, node }, { connection, node: above }, check),
+          isJson,
+        );
       });
     });
   },
