@@ -93,6 +93,9 @@ async function readIgnored(
   return new Map(oids.map(({ name, oid }) => [name, columns.get(oid) ?? new Set()]));
 }
 
+/** So many are found sooner by reading all that there is. */
+const MANY_TABLES = 200;
+
 export interface StructureOptions {
   readonly pairs: readonly PairedTable[];
   /** Replicated sequences of this node. */
@@ -112,8 +115,8 @@ export async function compareStructure(
   { pairs, sequences, everything, invalidIndexes }: StructureOptions,
 ): Promise<Finding[]> {
   const tables = pairs.map(({ pair }) => pair);
-  const names = (side: 'there' | 'here') =>
-    everything ? undefined : tables.map((pair) => nameOf(pair[side]));
+  const readsAll = everything || tables.length > MANY_TABLES;
+  const names = (side: 'there' | 'here') => (readsAll ? undefined : tables.map((pair) => nameOf(pair[side])));
   const [source, present] = await Promise.all([
     readSchema(there.connection, names('there')),
     readSchema(here.connection, names('here')),

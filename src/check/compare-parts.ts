@@ -198,7 +198,9 @@ class PartComparison {
   }
 
   #both(part: Part, other: Part): Candidate[] {
-    const isSame = this.#text({ ...part, ...nameLike(other) } as Part) === this.#text(other);
+    const isSame =
+      facts(part, other) === facts(other, other) ||
+      this.#text({ ...part, ...nameLike(other) } as Part) === this.#text(other);
     const renamed = part.kind === 'primary key' ? this.#renamed(part, other) : [];
     if (isSame) return renamed;
     const doubt = doubtOf(part, other);
@@ -258,6 +260,12 @@ function unnamed(part: Part): Part {
   if (part.kind === 'replica identity') return part;
   if (part.kind === 'statistics') return { ...part, name: { ...part.name, name: 'x' } };
   return { ...part, name: 'x' };
+}
+
+/** All that a definition is made of, but for names: two that are alike need not be written out. */
+function facts(part: Part, named: Part): string {
+  const bare = { ...neutral(part), address: '', key: '', privileges: [], columns: [] };
+  return JSON.stringify({ ...bare, ...nameLike(named) });
 }
 
 /** A foreign key names the other table with quotes or without. */

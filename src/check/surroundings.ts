@@ -122,7 +122,7 @@ select s.name, s.reset_val as value
            select from pg_db_role_setting as r, unnest(r.setconfig) as c
             where r.setrole = (select u.oid from pg_roles as u where u.rolname = current_user)
               and lower(split_part(c, '=', 1)) = lower(s.name)
-              and s.name not in ('default_transaction_read_only', 'session_replication_role', 'default_transaction_isolation'))`;
+              and s.name not in ('default_transaction_read_only', 'default_transaction_isolation'))`;
 
 const SILENT_ROLES_SQL = `
 select r.rolname::text as role, split_part(c, '=', 2) as setting

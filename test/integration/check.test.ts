@@ -75,6 +75,25 @@ test.for([
   expect(root.exitCode).toBe(0);
 });
 
+test.for([
+  [10, 18],
+  [18, 18],
+] as const)(
+  'check finds nothing in what add-table --create-full has made from %i to %i',
+  async ([from, to]) => {
+    await makeRoles(from);
+    await makeRoles(to);
+    await using pair = await openPair(from, to);
+    const { root, leaf } = pair;
+    await root.query(EVERY_KIND_OF_10);
+    if (from === 18) await root.query(EVERY_KIND_OF_18);
+    await root.query('alter table shop.scratch set logged');
+    await root.must('add-table', [], { all: true });
+    await leaf.must('add-table', [], { all: true, createFull: true });
+    expect(told(await checkJson(leaf))).toEqual([]);
+  },
+);
+
 /** The seed's statements for its own table. */
 function sqlOf(text: string | undefined, name: string): string {
   const sql = (text ?? '').replaceAll(/\bT(?=\b|_)/g, `seed.${name}`).replaceAll(/\bN(?=\b|_)/g, name);

@@ -8,7 +8,17 @@ const SRC = fileURLToPath(new URL('../../src/', import.meta.url));
 const BASE = ['errors', 'runtime', 'db'];
 const TO_CASCADE = [...BASE, 'queue', 'cascade'];
 const TO_CAPTURE = [...TO_CASCADE, 'replica', 'capture'];
-const ENGINE = [...TO_CAPTURE, 'install', 'schema', 'ticker', 'apply', 'handlers', 'copy', 'compare', 'check'];
+const ENGINE = [
+  ...TO_CAPTURE,
+  'install',
+  'schema',
+  'ticker',
+  'apply',
+  'handlers',
+  'copy',
+  'compare',
+  'check',
+];
 const ALL = [...ENGINE, 'config', 'worker', 'switchover', 'observe', 'demo', 'cli'];
 
 /** The table of layout.md: what the files of a folder may import besides their own folder. */
