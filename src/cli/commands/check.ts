@@ -2,6 +2,7 @@ import { requireProvider } from '../../cascade/find-root.js';
 import { type CheckOptions, checkNode } from '../../check/check-node.js';
 import { checkExitCode, checkJson, checkLines, checkSummary } from '../../check/report.js';
 import type { ExitCode } from '../../errors/catalogue.js';
+import { ReplicateError } from '../../errors/replicate-error.js';
 import type { CommandContext, CommandSpec } from '../command.js';
 import { handlerSettings } from '../handler-settings.js';
 import { jsonText } from '../json-text.js';
@@ -35,6 +36,9 @@ export const command: CommandSpec = {
   async run(context, args, options) {
     return withLocalNode(context, 'check', async (local, node) => {
       const { config } = context;
+      if (args.length > 0 && options['all'] === true) {
+        throw new ReplicateError('PC100', 'Give names or --all, not both.');
+      }
       const check: CheckOptions = {
         queueName: config.queueName,
         names: args,
