@@ -31,6 +31,19 @@ export interface RewrittenRow {
   readonly isHere: boolean;
 }
 
+/** The same for a table of which only some rows are here yet, whichever; undefined: rows come as they are. Pure. */
+export function ofSomeRows(rewrite: RowRewrite | undefined): RowRewrite {
+  return {
+    isPartial: true,
+    ignoresTruncate: rewrite?.ignoresTruncate ?? false,
+    changesRows: true,
+    rewrite: async (tx, rows) =>
+      rewrite?.changesRows === true
+        ? rewrite.rewrite(tx, rows)
+        : rows.map(({ row }) => ({ row, isHere: true })),
+  };
+}
+
 /**
  * The changes of a table as they are here.
  *

@@ -60,6 +60,8 @@ export async function dropNode(
   if (dropped !== undefined) await callApi(dropped.connection, 'pgq_node.drop_node', [queueName, nodeName]);
   await failpoint('drop-dropped');
   if (dropped !== undefined) await putBack(dropped.connection);
+  // The command before this one may have been killed in between.
+  else if (absent.includes(nodeName)) await putBack(await sessions.connection(nodeName));
   const isLast = (name: string) => name === sessions.localName;
   for (const { connection, node } of others) {
     if (node.nodeType === 'root' || isLast(node.nodeName)) continue;

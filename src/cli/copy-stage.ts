@@ -1,4 +1,5 @@
-import type { TableProgress } from '../replica/sync-progress.js';
+import { duration } from '../observe/status-tree.js';
+import { fractionDone, secondsLeft, type TableProgress } from '../replica/sync-progress.js';
 import { describeTableState } from '../replica/table-state.js';
 
 /** How far the bar of a table is when all rows are there: indexes and catching up have no measure. */
@@ -27,11 +28,15 @@ export function percentDone(table: TableProgress): number {
   const stage = copyStage(table);
   if (copy === undefined || stage === 'waiting') return 0;
   if (stage !== 'data') return AFTER_DATA_PERCENT;
-  // Without statistics on the provider the size of the table is all that there is.
-  const [done, expected] =
-    copy.rowsExpected > 0n ? [copy.rowsDone, copy.rowsExpected] : [copy.bytesDone, copy.bytesExpected];
-  if (expected === 0n) return 0;
-  return Math.min(DATA_PERCENT, Math.floor((Number(done) / Number(expected)) * DATA_PERCENT));
+  const fraction = fractionDone(copy);
+  return fraction === undefined ? 0 : Math.floor(fraction * DATA_PERCENT);
+}
+
+/** Who is waited for, or how long the rows will still take; nothing when neither is known. */
+export function copyOutlook({ copy, blocker }: TableProgress): string {
+  if (blocker !== undefined) return `waits for ${blocker}`;
+  const left = copy && secondsLeft(copy);
+  return left === undefined ? '' : `${duration(left)} left`;
 }
 
 /** `12.3` for 12,345,678 bytes. */

@@ -1,11 +1,11 @@
 import { MultiBar, type SingleBar } from 'cli-progress';
 import type { SyncProgress, TableProgress } from '../replica/sync-progress.js';
-import { copyStage, isBeingCopied, megabytes, percentDone } from './copy-stage.js';
+import { copyOutlook, copyStage, isBeingCopied, megabytes, percentDone } from './copy-stage.js';
 import type { Output } from './output.js';
 import { outputStream } from './output-stream.js';
 import type { ProgressDisplay } from './progress-display.js';
 
-const TABLE_FORMAT = '{table} {bar} {percentage}%  {stage}  {rows} rows  {amount} MB  {rate} MB/s';
+const TABLE_FORMAT = '{table} {bar} {percentage}%  {stage}  {rows} rows  {amount} MB  {rate} MB/s  {outlook}';
 const TOTAL_FORMAT = '{table} {bar} {value}/{total} tables';
 const TOTAL_NAME = 'in sync';
 const WIDEST_STAGE = 'catching-up'.length;
@@ -62,7 +62,7 @@ export class ProgressBars implements ProgressDisplay {
     const bytes = Number(table.copy?.bytesDone ?? 0n);
     const nowMs = this.#nowMs();
     const shown = this.#byTable.get(table.name) ?? {
-      bar: this.#bars.create(100, 0, { table: '', stage: '', rows: '', amount: '', rate: '' }),
+      bar: this.#bars.create(100, 0, { table: '', stage: '', rows: '', amount: '', rate: '', outlook: '' }),
       firstMs: nowMs,
       firstBytes: bytes,
       lastBytes: bytes,
@@ -80,6 +80,7 @@ export class ProgressBars implements ProgressDisplay {
       rows: (table.copy?.rowsDone ?? 0n).toLocaleString('en'),
       amount: megabytes(bytes),
       rate: megabytes(shown.rate),
+      outlook: copyOutlook(table),
     });
   }
 

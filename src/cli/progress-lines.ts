@@ -1,5 +1,5 @@
 import type { SyncProgress, TableProgress } from '../replica/sync-progress.js';
-import { copyStage, megabytes } from './copy-stage.js';
+import { copyOutlook, copyStage, megabytes } from './copy-stage.js';
 import type { Output } from './output.js';
 import type { ProgressDisplay } from './progress-display.js';
 
@@ -13,7 +13,7 @@ interface Shown {
 }
 
 /**
- * `table  stage  rows/expected  MB  MB/s`: a line for a table when there is something new, at once for a new stage,
+ * `table  stage  rows/expected  MB  MB/s  time left, or who is waited for`: a line for a table when there is something new, at once for a new stage,
  * else at most one a second. A table that is in sync from the start gets none.
  */
 export class ProgressLines implements ProgressDisplay {
@@ -45,7 +45,8 @@ export class ProgressLines implements ProgressDisplay {
     if (last?.line === line || (last?.stage === stage && passedMs < INTERVAL_MS)) return;
     const bytes = Number(table.copy?.bytesDone ?? 0n);
     const rate = last?.stage === 'data' && stage === 'data' ? ((bytes - last.bytes) / passedMs) * 1000 : 0;
-    this.#output.print(rate > 0 ? `${line}  ${megabytes(rate)} MB/s` : line);
+    const parts = [line, rate > 0 ? `${megabytes(rate)} MB/s` : '', copyOutlook(table)];
+    this.#output.print(parts.filter((part) => part !== '').join('  '));
     this.#shown.set(table.name, { atMs: nowMs, line, stage, bytes });
   }
 }

@@ -80,7 +80,30 @@ const KEYS = [
     type: 'count',
     default: '4',
     minimum: 1,
-    sentence: 'How many tables are copied at the same time.',
+    sentence: 'How many tables, or ranges of a large one, are copied at the same time.',
+  },
+  {
+    name: 'copy_split_size',
+    type: 'bytes',
+    default: '64MB',
+    minimum: 65_536,
+    sentence:
+      'A table that is larger is copied in ranges of about this size: several at a time, and a range that is here is not copied again.',
+  },
+  {
+    name: 'copy_rate_limit',
+    type: 'bytes',
+    default: '0',
+    minimum: 0,
+    sentence:
+      'How much all copies of this node together may read from the provider in a second; 0: no limit.',
+  },
+  {
+    name: 'copy_maintenance_work_mem',
+    type: 'text',
+    example: '1GB',
+    sentence:
+      "maintenance_work_mem of the sessions that build indexes after a copy in ranges, instead of the server's.",
   },
   {
     name: 'lock_timeout',

@@ -1,5 +1,5 @@
 import type { Connection } from '../db/connection.js';
-import { quoteName } from '../db/identifier.js';
+import { quoteIdentifier, quoteName } from '../db/identifier.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { hasColumn, type RowSelection } from '../handlers/row-selection.js';
 
@@ -77,4 +77,9 @@ export function copyColumns(
     );
   }
   return selected;
+}
+
+/** As COPY takes it; nothing for a table without columns. Pure. */
+export function columnList(columns: readonly string[]): string {
+  return columns.length === 0 ? '' : `(${columns.map(quoteIdentifier).join(', ')})`;
 }

@@ -1,13 +1,11 @@
-import { Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { Connection } from '../db/connection.js';
-import { quoteIdentifier, quoteName } from '../db/identifier.js';
+import { quoteName } from '../db/identifier.js';
 import type { BoundHandler } from '../handlers/registry.js';
-import { isPartial, kindOfType, selectedSql } from '../handlers/row-selection.js';
-import { useSettings } from '../handlers/selection-settings.js';
-import { readSourceColumns } from '../handlers/source-columns.js';
-import { copyColumns, readCopySide } from './copy-columns.js';
+import type { Pace } from '../runtime/pace.js';
+import { columnList, copyColumns, readCopySide } from './copy-columns.js';
+import { copyOut } from './copy-out.js';
 import { findSecondaryIndexes } from './secondary-indexes.js';
+import { streamRows } from './stream-rows.js';
 
 /** How far a copy is; counts only grow within one phase. */
 export interface CopyProgress {
@@ -35,12 +33,13 @@ export interface CopyTableOptions {
   /** Leave the rows that are there. */
   readonly skipTruncate: boolean;
   readonly report: (progress: CopyProgress) => void;
+  /** Bytes that may be read in a second. */
+  readonly pace: Pace | undefined;
   readonly signal: AbortSignal;
 }
 
 /** From this many rows on, building the indexes afterwards is cheaper than keeping them up. */
-const INDEXES_AFTER_ROWS = 10_000n;
-const NEWLINE = 10;
+export const INDEXES_AFTER_ROWS = 10_000n;
 
 /**
  * Copies one table inside the caller's two transactions: empties it, streams the rows through with back-pressure,
@@ -79,21 +78,19 @@ export async function copyTable(options: CopyTableOptions): Promise<CopyProgress
       : await findSecondaryIndexes(writer, destTable);
   for (const index of indexes) await writer.execute(index.drop);
 
-  const count = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      signal.throwIfAborted();
-      bytesDone += chunk.length;
-      for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, at + 1)) rowsDone++;
+  await streamRows({
+    reader,
+    copyOut: await copyOut(reader, { ...options, ...options.handler, relkind: source.relkind, columns }),
+    writer,
+    copyIn: `copy ${target?.tableSql ?? quoteName(destTable)} ${columnList(columnsHere)} from stdin`,
+    count: (rows, bytes) => {
+      rowsDone += rows;
+      bytesDone += bytes;
       report(progress('data'));
-      done(null, chunk);
     },
+    pace: options.pace,
+    signal,
   });
-  await pipeline(
-    reader.copyTo(await copyOut(options, source.relkind, columns)),
-    count,
-    writer.copyFrom(`copy ${target?.tableSql ?? quoteName(destTable)} ${columnList(columnsHere)} from stdin`),
-    { signal },
-  );
 
   // The provider is not needed for the indexes: its table may be altered and its dead rows cleaned up again.
   await reader.execute('rollback');
@@ -101,33 +98,10 @@ export async function copyTable(options: CopyTableOptions): Promise<CopyProgress
   if (indexes.length > 0 || target !== undefined) report(progress('indexes'));
   await target?.finish();
   for (const index of indexes) {
-    for (const statement of index.create) {
+    for (const statement of [index.create, ...index.finish]) {
       signal.throwIfAborted();
       await writer.execute(statement);
     }
   }
   return progress('catching-up');
-}
-
-function columnList(columns: readonly string[]): string {
-  return columns.length === 0 ? '' : `(${columns.map(quoteIdentifier).join(', ')})`;
-}
-
-async function copyOut(
-  { reader, sourceTable, queueName, tableName, handler: { selection } }: CopyTableOptions,
-  relkind: 'r' | 'p',
-  columns: readonly string[],
-): Promise<string> {
-  // COPY of a table reads the table alone; the rows of a partitioned one are in its partitions.
-  if (relkind === 'r' && !isPartial(selection) && selection.values.size === 0) {
-    return `copy ${quoteName(sourceTable)} ${columnList(columns)} to stdout`;
-  }
-  await useSettings(reader, selection);
-  const kinds = new Map(
-    (await readSourceColumns(reader, queueName, [tableName]))
-      .get(tableName)
-      ?.map(({ name, type }) => [name, kindOfType(type)]),
-  );
-  const selected = columns.map((name) => ({ name, kind: kinds.get(name) ?? 'text' }));
-  return `copy (${selectedSql(selection, selected, { name: sourceTable, isPartitioned: relkind === 'p' })}) to stdout`;
 }

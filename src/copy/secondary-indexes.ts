@@ -5,7 +5,9 @@ import { quoteLiteral, quoteName } from '../db/identifier.js';
 export interface SecondaryIndex {
   readonly name: string;
   readonly drop: string;
-  readonly create: readonly string[];
+  readonly create: string;
+  /** What goes with it, when it is there. */
+  readonly finish: readonly string[];
 }
 
 /**
@@ -43,8 +45,8 @@ export async function findSecondaryIndexes(tx: Connection, tableName: string): P
   return rows.map((row) => ({
     name: row.name,
     drop: `drop index ${row.name}`,
-    create: [
-      row.definition,
+    create: row.definition,
+    finish: [
       ...(row.comment === null ? [] : [`comment on index ${row.name} is ${quoteLiteral(row.comment)}`]),
       ...(row.clustered ? [`alter table ${quoteName(tableName)} cluster on ${unqualified(row.name)}`] : []),
     ],

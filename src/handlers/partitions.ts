@@ -149,6 +149,8 @@ export class Partitions {
       ]);
     }
     if (postPart !== undefined) await this.#tx.execute(sql(postPart));
+    // Triggers, rules and keys that it has got, where the session may not pass them by.
+    await this.#tx.query('select pgcascade.take_part_off($1)', [name]);
     this.#hasMade = true;
   }
 

@@ -21,6 +21,7 @@ import {
   type SchemaChange,
 } from '../replica/capture-plans.js';
 import { type CompareResult, readCompareResults } from '../replica/compare-results.js';
+import { type CopyProgress, readSyncProgress, secondsLeft } from '../replica/sync-progress.js';
 import { readTables } from '../replica/table-list.js';
 import type { TableState } from '../replica/table-state.js';
 
@@ -79,6 +80,24 @@ export interface KeptOff {
   readonly triggers: number;
 }
 
+/** Something that was kept off a table, is not to be any more, or not for a script, and could not be put back. */
+export interface NotBack {
+  /** Triggers of a table, with its rules, or one foreign key. */
+  readonly what: string;
+  /** True for a foreign key that holds for new rows and is not valid. */
+  readonly isInForce: boolean;
+  readonly reason: string;
+}
+
+/** A table that is being copied. */
+export interface RunningCopy extends CopyProgress {
+  readonly name: string;
+  /** Null where it cannot be told. */
+  readonly secondsLeft: number | null;
+  /** Who keeps it from a lock here. */
+  readonly blocker: string | null;
+}
+
 /** What one node says of itself. */
 export interface NodeStatus {
   readonly name: string;
@@ -90,6 +109,8 @@ export interface NodeStatus {
   /** Null where that cannot be seen: a node of Londiste. */
   readonly worker: WorkerSign | null;
   readonly tables: TableCounts;
+  /** Tables that are being copied, and how far they are. */
+  readonly copies: readonly RunningCopy[];
   readonly parkedTables: readonly ParkedTable[];
   /** Tables of which changes were left out since they were copied, because their rows are not here. */
   readonly leftOut: readonly { readonly name: string; readonly changes: bigint }[];
@@ -97,6 +118,7 @@ export interface NodeStatus {
   readonly slowTables: readonly { readonly name: string; readonly blocks: bigint; readonly reason: string }[];
   /** Null where the worker needs nothing of the kind. */
   readonly keptOff: KeptOff | null;
+  readonly notBack: readonly NotBack[];
   /** What its worker, or another consumer that writes here, failed with last; the first line. */
   readonly errors: readonly { readonly consumer: string; readonly message: string }[];
   /** Only on a root. */
@@ -145,10 +167,12 @@ export async function readNodeStatus(
       parked: parkedTables.filter(({ isWaiting }) => !isWaiting).length,
       notHere: count('not-here'),
     },
+    copies: isOurs && count('copying') > 0 ? await readCopies(connection, queueName, node.workerName) : [],
     parkedTables,
     leftOut: tables.flatMap(({ name, leftOut }) => (leftOut > 0n ? [{ name, changes: leftOut }] : [])),
     slowTables: isOurs && node.nodeType !== 'root' ? await readSlowTables(connection, queueName) : [],
     keptOff: isOurs && node.nodeType !== 'root' ? await readKeptOff(connection, queueName) : null,
+    notBack: isOurs ? await readNotBack(connection) : [],
     errors: await readErrors(connection, queueName),
     ticker: node.nodeType === 'root' ? await readTicker(connection, queueName) : null,
     subscribers: isLeaf ? [] : (await readSubscribers(connection, queueName)).map(({ nodeName }) => nodeName),
@@ -156,6 +180,18 @@ export async function readNodeStatus(
     compared: isOurs && node.nodeType !== 'root' ? await readCompareResults(connection, queueName) : [],
     capture: isOurs && node.nodeType === 'root' ? await readCaptureStatus(connection, queueName) : null,
   };
+}
+
+async function readCopies(
+  connection: Connection,
+  queueName: string,
+  workerName: string,
+): Promise<readonly RunningCopy[]> {
+  const { tables } = await readSyncProgress(connection, queueName, workerName);
+  return tables.flatMap(({ name, state, copy, blocker }) => {
+    if (state.kind !== 'copying' || copy === undefined) return [];
+    return [{ name, ...copy, secondsLeft: secondsLeft(copy) ?? null, blocker: blocker ?? null }];
+  });
 }
 
 async function readSlowTables(connection: Connection, queueName: string): Promise<NodeStatus['slowTables']> {
@@ -185,6 +221,27 @@ async function readKeptOff(connection: Connection, queueName: string): Promise<K
     [queueName],
   );
   return row === undefined ? null : { keys: Number(row.keys), triggers: Number(row.triggers) };
+}
+
+async function readNotBack(connection: Connection): Promise<NotBack[]> {
+  if (!(await mayRead(connection, 'pgcascade.put_back_error'))) return [];
+  return connection.query<{ what: string; isInForce: boolean; reason: string }>(
+    `select case e.kind when 'key' then format('foreign key "%s" of %s', e.object_name, e.table_name)
+                        else 'triggers or rules of ' || e.table_name end as what,
+            exists (select
+                      from pg_constraint as k
+                      join pg_class as c on c.oid = k.conrelid
+                      join pg_namespace as n on n.oid = c.relnamespace
+                     where k.contype = 'f'
+                       and k.conname = e.object_name
+                       and n.nspname || '.' || c.relname = e.table_name) as "isInForce",
+            e.message as reason
+       from pgcascade.put_back_error as e
+      where exists (select from pgcascade.taken_off as t where e.kind = 'triggers' and t.table_name = e.table_name)
+         or exists (select from londiste.pending_fkeys as f
+                     where e.kind = 'key' and f.from_table = e.table_name and f.fkey_name = e.object_name)
+      order by 1`,
+  );
 }
 
 async function readCaptureStatus(connection: Connection, queueName: string): Promise<CaptureStatus | null> {

@@ -1,6 +1,7 @@
 import type { WorkerSign } from '../cascade/worker-sign.js';
 import type { Retention } from '../queue/retention.js';
 import type { CompareResult } from '../replica/compare-results.js';
+import { fractionDone } from '../replica/sync-progress.js';
 import { describeParked } from '../replica/table-state.js';
 import type { Lag } from './lag.js';
 import type { CaptureStatus, NodeStatus, RetentionStatus } from './node-status.js';
@@ -131,6 +132,7 @@ export function details(entry: StatusEntry, options: TreeOptions = {}): string[]
   return [
     `Tables: ${present(counts)}`,
     `${entry.type === 'root' ? 'Ticker' : 'Lag'}: ${present(position)}`,
+    ...describeCopies(entry.copies),
     ...describeRetention(entry.retention, options),
     ...describeCapture(entry.capture),
     ...describeLeftOut(entry.leftOut),
@@ -139,9 +141,30 @@ export function details(entry: StatusEntry, options: TreeOptions = {}): string[]
     ...describeKeptOff(entry.keptOff),
     ...describeWorker(entry.worker),
     ...(ticker?.isLate === true ? ['ERROR: no tick is made; is the ticker running?'] : []),
+    ...entry.notBack.map(({ what, isInForce, reason }) =>
+      isInForce
+        ? `Holds for new rows only: ${what} (${reason}).`
+        : `${ERROR}not in force: ${what} (${reason}).`,
+    ),
     ...entry.errors.map(({ consumer, message }) => `ERROR: ${consumer}: ${message}`),
     ...entry.parkedTables.map((table) => `ERROR: ${describeParked(table.name, table)}`),
   ];
+}
+
+const SHOWN_COPIES = 4;
+
+function describeCopies(copies: NodeStatus['copies']): string[] {
+  const lines = copies.slice(0, SHOWN_COPIES).map((copy) => {
+    const fraction = copy.phase === 'data' ? fractionDone(copy) : undefined;
+    return `Copying ${copy.name}: ${present([
+      copy.phase,
+      fraction === undefined ? undefined : `${Math.floor(fraction * 100)} %`,
+      copy.secondsLeft === null ? undefined : `${duration(copy.secondsLeft)} left`,
+      copy.blocker === null ? undefined : `waits for ${copy.blocker}`,
+    ])}`;
+  });
+  const more = copies.length - lines.length;
+  return more === 0 ? lines : [...lines, `Copying ${more} more tables ("wait-sync" shows them)`];
 }
 
 function describeLeftOut(leftOut: NodeStatus['leftOut']): string[] {

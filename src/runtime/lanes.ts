@@ -4,8 +4,10 @@ import PQueue from 'p-queue';
 export class Lanes {
   readonly #queue: PQueue;
   readonly #signal: AbortSignal;
+  readonly laneCount: number;
 
   constructor(laneCount: number, signal: AbortSignal) {
+    this.laneCount = laneCount;
     this.#queue = new PQueue({ concurrency: laneCount });
     this.#signal = signal;
   }
@@ -24,6 +26,16 @@ export class Lanes {
       this.#signal.throwIfAborted();
       return task(this.#signal);
     });
+  }
+
+  /** True while a task of `run` waits for a lane. */
+  get isWanted(): boolean {
+    return this.#queue.sizeBy({ priority: 0 }) > 0;
+  }
+
+  /** Runs a task when there is a lane that no task of `run` waits for. Nobody is told what becomes of it: it must not throw. */
+  lend(task: () => Promise<void>): void {
+    void this.#queue.add(async () => this.#signal.aborted || task(), { priority: -1 });
   }
 
   /** Waits until no task runs or waits. Never throws. */

@@ -6,14 +6,21 @@ import { gravestoneName } from '../cascade/take-over-dead.js';
 import { openTickSnapshot } from '../copy/tick-snapshot.js';
 import type { Connect } from '../db/connect.js';
 import type { Connection } from '../db/connection.js';
+import { SQLSTATE, sqlstateOf } from '../db/sqlstate.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { readHandlerText } from '../handlers/handler-text.js';
 import { type TickId, tickId } from '../queue/ids.js';
 import { setReplicationRole } from '../replica/replication-role.js';
 import { type ReplicatedTable, readTables } from '../replica/table-list.js';
 import { failpoint } from '../runtime/failpoint.js';
+import { sleep } from '../runtime/sleep.js';
 import { type LostEvents, saveLostEvents } from './lost-events.js';
 import { replaceRows } from './replace-rows.js';
+
+/** Below the server's deadlock_timeout: not who reads the tables has to give way, but we. */
+const LOCK_TRY_MS = 900;
+const LOCK_PAUSE_MS = 500;
+const LOCK_PATIENCE_MS = 60_000;
 
 export interface ResurrectOptions {
   readonly connect: Connect;
@@ -31,7 +38,7 @@ export interface ResurrectOptions {
  * finishes the registration. May be repeated.
  *
  * Throws PC312 when no node has taken this node's place or other queues are merged into it, PC305 when this node does not have the tick from which the
- * other one went on.
+ * other one went on, PC208 when tables from which triggers are to be taken off stay locked by others.
  */
 export async function resurrect(sessions: MemberSessions, options: ResurrectOptions): Promise<void> {
   const { queueName, localName } = sessions;
@@ -68,7 +75,7 @@ export async function resurrect(sessions: MemberSessions, options: ResurrectOpti
       self.node.workerName,
       position,
     ]);
-    await rejoin(sessions, self, successor, position, lost, options);
+    await rejoinPatiently(sessions, () => rejoin(sessions, self, successor, position, lost, options));
     options.report(`Node "${localName}" is a branch below "${successorName}", at tick ${position}.`);
   }
   await failpoint('resurrect-rejoined');
@@ -113,6 +120,32 @@ async function checkPosition(connection: Connection, queueName: string, position
   );
 }
 
+/** Tries again while somebody who reads the tables is in the way. Throws PC208 in the end; nothing has happened then. */
+async function rejoinPatiently(
+  { signal, localName }: MemberSessions,
+  rejoinOnce: () => Promise<void>,
+): Promise<void> {
+  const deadline = performance.now() + LOCK_PATIENCE_MS;
+  for (;;) {
+    try {
+      return await rejoinOnce();
+    } catch (error) {
+      const state = sqlstateOf(error);
+      if (state !== SQLSTATE.lockNotAvailable && state !== SQLSTATE.deadlockDetected) throw error;
+      if (performance.now() >= deadline) {
+        throw new ReplicateError(
+          'PC208',
+          `Tables of node "${localName}" could not be locked within ${LOCK_PATIENCE_MS / 1000} s: ${(error as Error).message}.`,
+          {},
+          { cause: error },
+        );
+      }
+    }
+    await sleep(LOCK_PAUSE_MS, signal);
+    signal?.throwIfAborted();
+  }
+}
+
 /** The one transaction on this node. */
 async function rejoin(
   sessions: MemberSessions,
@@ -146,7 +179,10 @@ async function rejoin(
         'insert into pgcascade.unprivileged_worker (queue_name) values ($1) on conflict do nothing',
         [queueName],
       );
+      const { limit } = await tx.one<{ limit: string }>("select current_setting('lock_timeout') as limit");
+      await tx.execute(`set local lock_timeout = ${LOCK_TRY_MS}`);
       await tx.query("select pgcascade.begin_replication(), pgcascade.take_all_off($1, '{}')", [queueName]);
+      await tx.query("select set_config('lock_timeout', $1, true)", [limit]);
     }
     for (const table of mendable) await mend(tx, reader, queueName, table, there, lost, snapshotTick);
     for (const table of touched) {

@@ -6,7 +6,7 @@ import {
 } from '../apply/block-writer.js';
 import { planLargeRow } from '../apply/large-row.js';
 import { type PlannedBlock, planBlock, type TableConflict } from '../apply/plan-block.js';
-import type { RowRewrite } from '../apply/row-rewrite.js';
+import { ofSomeRows, type RowRewrite } from '../apply/row-rewrite.js';
 import type { TargetTable } from '../apply/target-table.js';
 import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
@@ -33,6 +33,8 @@ export interface EventApplierPorts {
   readonly bulkRows: number;
   /** False when every block waits for the one before, as after `WrittenAhead`. */
   readonly overlaps: boolean;
+  /** Some rows of the table are still to be copied, so a row that changes may be missing. */
+  readonly isHalfCopied?: true | undefined;
   /** Which tables' events are applied here: all that are in sync, or the one that catches up. */
   readonly isApplied: (tableName: string) => boolean;
   /** The tables whose handlers take their events over. */
@@ -47,6 +49,8 @@ export interface EventApplierPorts {
   readonly noteLeftOut: (leftOut: TableLeftOut) => void;
   /** Called for each table of a block that was written in a slower way than it was planned. */
   readonly noteWrittenAgain: (again: TableWrittenAgain) => void;
+  /** Called before each control event, when all rows before it are written: afterwards what has acted on them may be gone. */
+  readonly beforeControl: (event: QueueEvent) => Promise<void>;
   /** Called for each script that has come to its place. */
   readonly noteScript: (script: AppliedScript) => void;
 }
@@ -100,7 +104,10 @@ export class EventApplier implements AsyncDisposable {
         rows = [];
         takenOver = [];
         await taken.finish();
-        for (const event of events) await this.#applyControl(event, controlEvents);
+        for (const event of events) {
+          await this.#ports.beforeControl(event);
+          await this.#applyControl(event, controlEvents);
+        }
       }
     }
     await this.#applyRows(rows);
@@ -263,19 +270,20 @@ export class EventApplier implements AsyncDisposable {
 
   /** True when planning these events needs no query. */
   #canPlanAhead(events: readonly QueueEvent[]): boolean {
-    const { registry } = this.#ports;
+    const { registry, isHalfCopied } = this.#ports;
+    if (isHalfCopied) return false;
     return tablesOf(events).every(({ name, isTruncated }) => !isTruncated && registry.isPlain(name));
   }
 
   async #plan(events: readonly QueueEvent[]): Promise<PlannedBlock> {
-    const { tx, registry, bulkRows } = this.#ports;
+    const { tx, registry, bulkRows, isHalfCopied } = this.#ports;
     const targets = new Map<string, TargetTable>();
     const rewrites = new Map<string, RowRewrite | undefined>();
     for (const { name, first, isTruncated } of tablesOf(events)) {
       if (isTruncated && (await this.#parkTruncated(name, first))) continue;
       const target = await this.#target(first);
       if (target === undefined) continue;
-      rewrites.set(name, registry.rewrite(target));
+      rewrites.set(name, isHalfCopied ? ofSomeRows(registry.rewrite(target)) : registry.rewrite(target));
       targets.set(name, target);
     }
     return planBlock(

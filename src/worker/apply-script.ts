@@ -1,4 +1,5 @@
 import { type ApiAnswer, callApi, callRoutine } from '../cascade/call-api.js';
+import { markStale } from '../copy/range-ledger.js';
 import type { Connection } from '../db/connection.js';
 import { inScriptSession } from '../db/script-session.js';
 import { sqlstateOf } from '../db/sqlstate.js';
@@ -27,6 +28,8 @@ export interface AppliedScript {
   /** `exists`: it was executed or skipped here before; `not-here`: its conditions do not hold on this node. */
   readonly kind: 'executed' | 'not-here' | 'exists';
   readonly changes: readonly FollowedChange[];
+  /** Foreign keys that it should have found on its tables and that cannot be made; a sentence each, where that is news. */
+  readonly problems: readonly string[];
 }
 
 /**
@@ -85,13 +88,13 @@ async function apply(
   ]);
   if (started.ret_code !== 200) {
     await assertNotAnother(tx, queueName, name, text);
-    return { name, kind: 'exists', changes: await followScript(tx, queueName, true) };
+    return { name, kind: 'exists', changes: await followScript(tx, queueName, true), problems: [] };
   }
   const decision = await decideScript(tx, queueName, name, decodeAttributes(attributes));
   let changes: readonly FollowedChange[] = [];
+  let putBack: PutBackKeys | undefined;
   if (decision.kind === 'run') {
     const waiting = await readWaitingColumns(tx, queueName);
-    let putBack: PutBackKeys | undefined;
     const settings = event.extra3 === null ? null : Object.fromEntries(decodeFields(event.extra3));
     await inScriptSession(tx, { settings, lockTimeoutMs: LOCK_TIMEOUT_MS }, async ({ standardStrings }) => {
       const statements = statementsOf(name, replaceNames(text, decision.names), standardStrings);
@@ -106,6 +109,7 @@ async function apply(
     if (putBack === undefined) await setReplicationRole(tx, 'replica', 'session');
     const locks = await readScriptLocks(tx, queueName);
     assertInSync(locks, name);
+    await markStale(tx, queueName, changedBy(locks));
     await copyScriptedAnew(tx, queueName, waiting, locks);
     changes = await followScript(tx, queueName, false);
     // By now it is known again which tables are replicated.
@@ -114,7 +118,8 @@ async function apply(
   }
   await callApi(tx, 'londiste.execute_finish', [queueName, name]);
   await failpoint('script-applied');
-  return { name, kind: decision.kind === 'run' ? 'executed' : 'not-here', changes };
+  const kind = decision.kind === 'run' ? 'executed' : 'not-here';
+  return { name, kind, changes, problems: putBack?.problems ?? [] };
 }
 
 /** The same file comes through several queues of a merge; two files of one name are a mistake. */
@@ -135,6 +140,11 @@ async function assertNotAnother(
     `Another script named ${name} was executed here through queue "${other.queue_name}", so this one cannot be.`,
     { file: name },
   );
+}
+
+/** Tables whose rows or shape the script may have changed. */
+function changedBy(locks: readonly ScriptLock[]): string[] {
+  return locks.filter(({ isWritten, isClosed }) => isWritten || isClosed).map(({ tableName }) => tableName);
 }
 
 /** Throws PC409. A table that waits for a shape is passed by: the script may be what it waits for. */

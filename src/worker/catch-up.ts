@@ -5,10 +5,10 @@ import { nextBatch } from '../queue/batches.js';
 import { assertNotDropped } from '../queue/dropped-consumer.js';
 import type { TickId } from '../queue/ids.js';
 import { copyConsumerName } from './copy-consumer-name.js';
-import { lockTableState, setTableState } from './copy-data.js';
 import { logLeftOut } from './log-parked.js';
 import { processBatch } from './process-batch.js';
 import { isWaiting, type TableRegistry } from './table-registry.js';
+import { lockTableState, setTableState } from './table-state.js';
 import { readResumePoint } from './waiting-tables.js';
 import type { WorkerOptions } from './worker-options.js';
 
@@ -18,6 +18,8 @@ export interface CatchUpPorts {
   readonly providerLocation: string;
   readonly subscriber: Connection;
   readonly registry: TableRegistry;
+  /** Some of the rows are still to be copied: a row that changes may be missing. */
+  readonly isHalfCopied?: true | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -78,6 +80,7 @@ export async function catchUp(
         bulkRows: options.bulkRows,
         isApplied: (name) => name === tableName,
         controlEvents: false,
+        isHalfCopied: ports.isHalfCopied,
         waits: { consumerOf: () => consumerName, providerNode: undefined },
         resumeAt,
         log: options.log,

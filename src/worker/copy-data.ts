@@ -1,6 +1,6 @@
 import { withTableLock } from '../capture/with-table-lock.js';
-import { type CopyProgress, copyTable } from '../copy/copy-table.js';
-import { openTickSnapshot } from '../copy/tick-snapshot.js';
+import { copyTable } from '../copy/copy-table.js';
+import { markStale, readOtherRangedCopies, readRangedCopy, undoRangedCopy } from '../copy/range-ledger.js';
 import type { Connection } from '../db/connection.js';
 import { quoteName } from '../db/identifier.js';
 import { ReplicateError } from '../errors/replicate-error.js';
@@ -8,24 +8,16 @@ import { forgetDropped } from '../queue/dropped-consumer.js';
 import type { TickId } from '../queue/ids.js';
 import { beginReplication } from '../replica/begin-replication.js';
 import { failpoint } from '../runtime/failpoint.js';
-import { requestCopyAnew } from './combined-queue.js';
 import { copyConsumerName } from './copy-consumer-name.js';
+import { copyInRanges } from './copy-in-ranges.js';
+import { type CopyDataPorts, finishCopy, LOCK_PATIENCE_MS, type ProviderSide } from './copy-job.js';
+import { findSource, takeCopySnapshot } from './copy-source.js';
 import { dropForeignKeys } from './foreign-keys.js';
-import { assertNothingActs, isUnprivileged, takeOff } from './keep-off.js';
+import { isUnprivileged, takeOff } from './keep-off.js';
 import { emptyMerged, isPartToAdd, skipsTruncate, takePart } from './merged-table.js';
 import { openSubscriber } from './open-subscriber.js';
 import type { RegisteredTable } from './table-registry.js';
-import type { WorkerOptions } from './worker-options.js';
-
-const LOCK_PATIENCE_MS = 60_000;
-
-export interface CopyDataPorts {
-  readonly options: WorkerOptions;
-  readonly providerNode: string;
-  readonly providerLocation: string;
-  readonly report: (progress: CopyProgress) => void;
-  readonly signal: AbortSignal;
-}
+import { assertWaitsForCopy, lockTableState, setTableState } from './table-state.js';
 
 /**
  * Copies one table as of a tick and leaves it in the state `catching-up` at that tick, which it returns.
@@ -57,14 +49,20 @@ export async function copyData(ports: CopyDataPorts, table: RegisteredTable): Pr
     const writer = await keep(openSubscriber(connect, options.conninfo, application, signal));
     await assertWaitsForCopy(writer, queueName, table.tableName);
     const sourceTable = await findSource(anchor, queueName, table.tableName);
-    await setTableState(writer, queueName, table.tableName, 'in-copy');
+    await enterCopy(writer, queueName, table.tableName);
     await dropForeignKeys(writer, table.destTable);
     if (await isUnprivileged(writer)) await takeOff(writer, queueName, [table.tableName], options.log);
 
     const sides = { anchor, reader, sourceTable };
-    const tick = (await isPartToAdd(writer, queueName, table))
-      ? await addPart(ports, table, writer, sides)
-      : ((await copyAlone(ports, table, writer, sides)) ?? (await addPart(ports, table, writer, sides)));
+    const openReader = () => keep(connect(ports.providerLocation, { application, signal }));
+    const openWriter = () => keep(openSubscriber(connect, options.conninfo, application, signal));
+    const job = { ports, table, handler, sides, writer, openReader, openWriter };
+    await undoOthers(ports, table, writer);
+    const isPart = await isPartToAdd(writer, queueName, table);
+    if (isPart) await undoOwn(ports, table, writer);
+    const tick =
+      (isPart ? undefined : ((await copyInRanges(job)) ?? (await copyAlone(ports, table, writer, sides)))) ??
+      (await addPart(ports, table, writer, sides));
     await failpoint('copy-committed');
     await writer.execute(`analyze ${quoteName(table.destTable)}`);
     return tick;
@@ -72,15 +70,6 @@ export async function copyData(ports: CopyDataPorts, table: RegisteredTable): Pr
     signal.removeEventListener('abort', cut);
     await Promise.all(open.map((connection) => connection.close()));
   }
-}
-
-interface ProviderSide {
-  /** Makes the tick. */
-  readonly anchor: Connection;
-  /** Reads the rows. */
-  readonly reader: Connection;
-  /** Name of the table on the provider. */
-  readonly sourceTable: string;
 }
 
 /** Replaces the rows of a table that this queue feeds alone; undefined when others do too: it is then ready to be added to. */
@@ -132,22 +121,14 @@ async function copyRows(
   ports: CopyDataPorts,
   table: RegisteredTable,
   tx: Connection,
-  { anchor, reader, sourceTable }: ProviderSide,
+  sides: ProviderSide,
   skipTruncate: boolean,
 ): Promise<TickId> {
-  const { signal } = ports;
+  const { anchor, reader, sourceTable } = sides;
   const { queueName, consumerName } = ports.options;
   const { handler } = table;
   if (handler instanceof ReplicateError) throw handler;
-  const snapshotTick = await openTickSnapshot(anchor, {
-    queueName,
-    readers: [reader],
-    tables: [sourceTable],
-    signal,
-  });
-  // A resync of the provider's own may have begun since the first look.
-  await findSource(reader, queueName, table.tableName);
-  await assertNoScriptAhead(reader, tx, ports.options);
+  const snapshotTick = await takeCopySnapshot(ports, table, tx, sides);
   const copyConsumer = copyConsumerName(consumerName, table.tableName);
   await anchor.query('select pgq.register_consumer_at($1, $2, $3)', [queueName, copyConsumer, snapshotTick]);
   await forgetDropped(anchor, queueName, copyConsumer);
@@ -162,184 +143,45 @@ async function copyRows(
     handler,
     skipTruncate,
     report: ports.report,
-    signal,
+    pace: ports.pace,
+    signal: ports.signal,
   });
   await failpoint('copy-data-written');
   return snapshotTick;
 }
 
-/** State and position, in the transaction of the rows. Throws PC502 when the rows are wanted anew. */
-async function finishCopy(
-  { options, providerNode }: CopyDataPorts,
-  table: RegisteredTable,
-  tx: Connection,
-  tick: TickId,
-): Promise<void> {
-  const { queueName, consumerName } = options;
-  await assertStillInCopy(tx, queueName, table.tableName);
-  if (await isUnprivileged(tx)) await assertNothingActs(tx, queueName, [table]);
-  await setTableState(tx, queueName, table.tableName, 'catching-up');
-  await tellBelow(tx, queueName, table.tableName);
-  await tx.query('select pgq_node.register_consumer($1, $2, $3, $4)', [
-    queueName,
-    copyConsumerName(consumerName, table.tableName),
-    providerNode,
-    tick,
-  ]);
-}
-
-/** Nodes below the root of a combined queue hear of rows by events only, and these came without. */
-async function tellBelow(tx: Connection, queueName: string, tableName: string): Promise<void> {
-  const [combined] = await tx.query<{ queue_name: string }>(
-    `select c.queue_name
-       from pgq_node.node_info as n
-       join pgq_node.node_info as c on c.queue_name = n.combined_queue and c.node_type = 'root'
-      where n.queue_name = $1`,
-    [queueName],
-  );
-  if (combined !== undefined) await requestCopyAnew(tx, combined.queue_name, tableName);
-}
-
 /**
- * The scripts that a node has run after one of its ticks, by plain SQL: a stock provider has nothing of ours. A row's xmin
- * is its transaction without the epoch, and stays when the row is frozen: very old ones may look new, hence the time.
+ * The table is being copied from here on. A copy that was interrupted may go on where it was; one whose table was reset since begins
+ * anew.
  */
-const SCRIPTS_AFTER = `
-  select e.execute_file as name
-    from londiste.applied_execute as e
-    join pgq.queue as q on q.queue_name = e.queue_name
-    join pgq.tick as t on t.tick_queue = q.queue_id and t.tick_id = $2
-   cross join lateral (select txid_snapshot_xmax(txid_current_snapshot()) as next_txid) as s
-   where e.queue_name = $1
-     and e.execute_time > t.tick_time - interval '1 day'
-     and not txid_visible_in_snapshot(
-             s.next_txid - ((s.next_txid - e.xmin::text::bigint) % 4294967296 + 4294967296) % 4294967296,
-             t.tick_snapshot
-         )
-   order by 1`;
-
-/**
- * A copy shows the provider's table after every script up to its tick; here the table has the shape of the worker's position. Throws
- * PC409 when a script lies between the two; the copy is then tried again, and the worker comes nearer.
- */
-async function assertNoScriptAhead(
-  reader: Connection,
-  tx: Connection,
-  { queueName, consumerName }: WorkerOptions,
-): Promise<void> {
-  const { tick } = await tx.one<{ tick: bigint }>(
-    'select completed_tick as tick from pgq_node.get_consumer_state($1, $2)',
-    [queueName, consumerName],
-  );
-  const scripts = await reader.query<{ name: string }>(SCRIPTS_AFTER, [queueName, tick]);
-  if (scripts.length === 0) return;
-  const names = scripts.map(({ name }) => name).join(', ');
-  throw new ReplicateError('PC409', `The copy waits until the worker has come to these scripts: ${names}.`);
+async function enterCopy(subscriber: Connection, queueName: string, tableName: string): Promise<void> {
+  await subscriber.transaction(async (tx) => {
+    if ((await lockTableState(tx, queueName, tableName)) !== 'in-copy')
+      await markStale(tx, queueName, [tableName]);
+    await setTableState(tx, queueName, tableName, 'in-copy');
+  });
 }
 
-/** Sets a table's state. Throws PC400 when the table was removed meanwhile. */
-export async function setTableState(
-  tx: Connection,
-  queueName: string,
-  tableName: string,
-  state: string | null,
-): Promise<void> {
-  const { ret_code } = await tx.one<{ ret_code: number }>(
-    'select ret_code from londiste.local_set_table_state($1, $2, null, $3)',
-    [queueName, tableName, state],
-  );
-  if (ret_code !== 200) {
-    throw new ReplicateError(
-      'PC400',
-      `Table ${tableName} is not registered on queue "${queueName}" any more.`,
-    );
+/** What another queue has copied so far would be emptied with the rows of this one when its copy begins anew or ends: that is done before. */
+async function undoOthers(ports: CopyDataPorts, table: RegisteredTable, writer: Connection): Promise<void> {
+  const { queueName } = ports.options;
+  for (const other of await readOtherRangedCopies(writer, queueName, table.destTable)) {
+    await undoCopy(writer, table.destTable, other.queueName, other.tableName);
   }
 }
 
-/** A resync that came while the rows were read wants them read again. Throws PC502; the call is then repeated. */
-async function assertStillInCopy(tx: Connection, queueName: string, tableName: string): Promise<void> {
-  if ((await lockTableState(tx, queueName, tableName)) === 'in-copy') return;
-  throw new ReplicateError('PC502', `Table ${tableName} was reset while it was copied.`);
+async function undoOwn(ports: CopyDataPorts, table: RegisteredTable, writer: Connection): Promise<void> {
+  const { queueName } = ports.options;
+  if ((await readRangedCopy(writer, queueName, table.tableName)) === undefined) return;
+  await undoCopy(writer, table.destTable, queueName, table.tableName);
 }
 
-/** The table's state, locked against a change until the transaction ends; undefined when it was removed. */
-export async function lockTableState(
-  tx: Connection,
-  queueName: string,
-  tableName: string,
-): Promise<string | null | undefined> {
-  const [row] = await tx.query<{ merge_state: string | null }>(
-    'select merge_state from londiste.table_info where queue_name = $1 and table_name = $2 and local for update',
-    [queueName, tableName],
-  );
-  return row?.merge_state;
-}
-
-/** The table may have waited long for its turn. Throws PC400 when it was removed, or is in sync, meanwhile. */
-async function assertWaitsForCopy(
-  subscriber: Connection,
+async function undoCopy(
+  writer: Connection,
+  destTable: string,
   queueName: string,
   tableName: string,
 ): Promise<void> {
-  const rows = await subscriber.query(
-    `select from londiste.table_info
-      where queue_name = $1 and table_name = $2 and local and merge_state is distinct from 'ok'`,
-    [queueName, tableName],
-  );
-  if (rows.length === 0) {
-    throw new ReplicateError('PC400', `Table ${tableName} does not wait for a copy any more.`);
-  }
-}
-
-/** A part of a table on the root of a combined queue that does not have there what its events say. */
-const PART_OUT_OF_SYNC = `
-    select t.queue_name
-      from pgq_node.node_info as c
-      join pgq_node.node_info as n on n.combined_queue = c.queue_name
-      join londiste.table_info as t on t.queue_name = n.queue_name and t.local
-     where c.queue_name = $1
-       and c.node_type = 'root'
-       and coalesce(t.dest_table, t.table_name) = $2
-       and (t.merge_state is distinct from 'ok' or t.table_name = any ($3))
-     limit 1`;
-
-/** Tables of any queue that are parked on the provider; a node of the original parks none. */
-async function readParked(provider: Connection): Promise<string[]> {
-  const { ours } = await provider.one<{ ours: boolean }>(
-    "select to_regclass('pgcascade.table_error') is not null as ours",
-  );
-  if (!ours) return [];
-  const rows = await provider.query<{ table_name: string }>('select table_name from pgcascade.table_error');
-  return rows.map((row) => row.table_name);
-}
-
-/** The table's name on the provider, where it must be whole. Throws PC401 or PC502. */
-async function findSource(provider: Connection, queueName: string, tableName: string): Promise<string> {
-  const [source] = await provider.query<{ dest: string; local: boolean; merge_state: string | null }>(
-    `select coalesce(dest_table, table_name) as dest, local, merge_state
-       from londiste.get_table_list($1)
-      where table_name = $2`,
-    [queueName, tableName],
-  );
-  if (!source?.local) {
-    throw new ReplicateError(
-      'PC401',
-      `Table ${tableName} is not replicated by the provider at ${provider.target}.`,
-    );
-  }
-  if (source.merge_state !== 'ok') {
-    throw new ReplicateError('PC502', `Table ${tableName} is itself being copied on the provider.`);
-  }
-  const [part] = await provider.query<{ queue_name: string }>(PART_OUT_OF_SYNC, [
-    queueName,
-    source.dest,
-    await readParked(provider),
-  ]);
-  if (part !== undefined) {
-    throw new ReplicateError(
-      'PC502',
-      `Table ${tableName} is not in sync with queue "${part.queue_name}" on the provider.`,
-    );
-  }
-  return source.dest;
+  const locking = { tableName: destTable, lockTimeoutMs: LOCK_PATIENCE_MS };
+  await withTableLock(writer, locking, (tx) => undoRangedCopy(tx, queueName, tableName));
 }

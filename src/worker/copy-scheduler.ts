@@ -4,14 +4,16 @@ import { type TickId, tickId } from '../queue/ids.js';
 import { backoffMs } from '../runtime/backoff.js';
 import { Lanes } from '../runtime/lanes.js';
 import type { Logger } from '../runtime/log.js';
+import { Pace } from '../runtime/pace.js';
 import { type CatchUpOutcome, type CatchUpPorts, catchUp, handOver } from './catch-up.js';
 import { copyConsumerName } from './copy-consumer-name.js';
-import { copyData, setTableState } from './copy-data.js';
+import { copyData } from './copy-data.js';
 import { describeFailure, policyOf } from './failure.js';
 import { logParked } from './log-parked.js';
 import { openSubscriber } from './open-subscriber.js';
 import { ProgressWriter } from './progress-writer.js';
 import type { RegisteredTable, TableRegistry } from './table-registry.js';
+import { setTableState } from './table-state.js';
 import type { WorkerOptions } from './worker-options.js';
 import type { WorkerState } from './worker-state.js';
 
@@ -44,6 +46,7 @@ export class CopyScheduler {
   readonly #registry: TableRegistry;
   readonly #log: Logger;
   readonly #lanes: Lanes;
+  readonly #pace: Pace | undefined;
   readonly #progress: ProgressWriter;
   readonly #entries = new Map<string, CopyEntry>();
   readonly #failures = new Map<string, number>();
@@ -57,6 +60,7 @@ export class CopyScheduler {
     this.#registry = registry;
     this.#log = options.log.child({ component: 'copy' });
     this.#lanes = new Lanes(options.parallelCopies, options.signal);
+    this.#pace = options.copyBytesPerSecond > 0 ? new Pace(options.copyBytesPerSecond) : undefined;
     this.#onChange = onChange;
     const open = () =>
       options.connect(options.conninfo, {
@@ -146,7 +150,12 @@ export class CopyScheduler {
           options: this.#options,
           providerNode: state.providerNode,
           providerLocation: state.providerLocation,
+          registry: this.#registry,
+          completedTick: () => this.#completedTick,
+          lanes: this.#lanes,
+          pace: this.#pace,
           report: (progress) => this.#progress.report(tableName, progress),
+          reportPhase: (phase) => this.#progress.reportPhase(tableName, phase),
           signal,
         },
         table,

@@ -3,6 +3,7 @@ import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { failpoint } from '../runtime/failpoint.js';
 import type { Logger } from '../runtime/log.js';
+import { notePutBackError } from './put-back-error.js';
 
 /**
  * Subscribers whose role may not set session_replication_role. What would act on the rows that replication writes (foreign
@@ -111,7 +112,7 @@ export async function takeOff(
       );
       if (!is_kept_off) return 0;
       const { dropped } = await tx.one<{ dropped: number }>(
-        'select londiste.drop_table_fkey($1, $2) as dropped',
+        'select pgcascade.take_key_off($1, $2) as dropped',
         [key.holder, key.object_name],
       );
       await failpoint('take-off-key');
@@ -127,33 +128,50 @@ export async function takeOff(
   return count;
 }
 
+/** What putting back triggers came to. */
+export interface PutBackTriggers {
+  /** How many act again. */
+  readonly back: number;
+  /** The tables whose triggers are off still, and why. */
+  readonly failed: readonly { readonly tableName: string; readonly error: unknown }[];
+}
+
 /**
- * Makes the triggers and rules act again that no worker needs to be kept off any more, each table in a transaction of its own, and
- * returns how many. May be repeated after a crash. What cannot be put back is told and stays remembered. Foreign keys
- * are for `restoreForeignKeys`.
+ * Makes the triggers and rules act again that no worker needs to be kept off any more, each table in a transaction of its own.
+ * May be repeated after a crash. What cannot be put back stays remembered; why is told by `status` and, once, logged.
+ * Foreign keys are for `restoreForeignKeys`.
  */
-export async function putBackTriggers(
-  connection: Connection,
-  tell: (problem: { readonly tableName: string; readonly error: unknown }) => void,
-): Promise<number> {
+export async function putBackTriggers(connection: Connection, log: Logger): Promise<PutBackTriggers> {
   const tables = await connection.query<{ relation: number; table_name: string }>(
-    `select relation, min(table_name) as table_name from pgcascade.taken_off
-      where not pgcascade.is_kept_off(relation) group by relation order by 2`,
+    `select t.relation::oid as relation, min(t.table_name) as table_name
+       from pgcascade.taken_off as t
+      where not exists (select from pgcascade.kept_off_tables(null) as k(relation) where k.relation = t.relation)
+      group by t.relation
+      order by 2`,
   );
-  let count = 0;
+  let back = 0;
+  const failed: { tableName: string; error: unknown }[] = [];
   for (const { relation, table_name: tableName } of tables) {
     try {
-      count += await locked(connection, tableName, async (tx) => {
-        const { back } = await tx.one<{ back: number }>('select pgcascade.put_back($1) as back', [relation]);
+      back += await locked(connection, tableName, async (tx) => {
+        const { count } = await tx.one<{ count: number }>('select pgcascade.put_back($1) as count', [
+          relation,
+        ]);
         await failpoint('put-back-triggers');
-        return back;
+        return count;
       });
     } catch (error) {
       if (!connection.isOpen) throw error;
-      tell({ tableName, error });
+      const isNews = await notePutBackError(
+        connection,
+        { kind: 'triggers', tableName, objectName: '' },
+        error,
+      );
+      if (isNews) log.warn({ err: error, table: tableName }, 'Triggers cannot be put back');
+      failed.push({ tableName, error });
     }
   }
-  return count;
+  return { back, failed };
 }
 
 async function locked(

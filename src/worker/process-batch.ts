@@ -1,13 +1,11 @@
 import { type TableLeftOut, type TableWrittenAgain, WrittenAhead } from '../apply/block-writer.js';
 import type { TableConflict } from '../apply/plan-block.js';
-import { POSITION_LOCK_CLASS } from '../cascade/position-lock-key.js';
-import { WORKER_LOCK_CLASS, workerLockText } from '../cascade/worker-lock-key.js';
 import type { Connection } from '../db/connection.js';
 import { sqlstateOf } from '../db/sqlstate.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { type Batch, finishBatch } from '../queue/batches.js';
 import type { QueueEvent } from '../queue/event.js';
-import { type EventId, type TickId, tickId } from '../queue/ids.js';
+import type { EventId } from '../queue/ids.js';
 import { LargeEvents } from '../queue/large-events.js';
 import { readAhead } from '../queue/read-ahead.js';
 import { type ReadEventsOptions, readEvents, readForwardedEvents } from '../queue/read-events.js';
@@ -15,12 +13,16 @@ import { failpoint } from '../runtime/failpoint.js';
 import type { Logger } from '../runtime/log.js';
 import { EventApplier } from './apply-events.js';
 import type { AppliedScript } from './apply-script.js';
+import { isNext, lockPosition, noteEvents } from './batch-position.js';
 import type { BatchQueue } from './batch-queue.js';
+import { SCRIPT_EVENT } from './control-event.js';
 import { cutWhenStopped } from './cut-when-stopped.js';
+import { findLateViolation } from './find-late-violation.js';
 import { forwardBlock } from './forward-events.js';
 import { assertNothingActs, isUnprivileged, takeOff } from './keep-off.js';
 import { LargeRows } from './large-rows.js';
 import { BatchAgain, type ResumePoint, ShapeConflicts, type WaitPorts } from './shape-conflicts.js';
+import { type BlocksWrittenAgain, countWrittenAgain } from './slow-tables.js';
 import type { TableRegistry } from './table-registry.js';
 import { TakenTables } from './taken-tables.js';
 
@@ -37,6 +39,8 @@ export interface ProcessBatchPorts {
   readonly overlaps?: false;
   readonly isApplied: (tableName: string) => boolean;
   readonly controlEvents: boolean;
+  /** Of the one table that catches up some rows are still to be copied. Throws PC502 then where it would be parked. */
+  readonly isHalfCopied?: true | undefined;
   /** Events that are not applied here, though their table is: see ResurrectedKeys. */
   readonly isLeftOut?: (event: QueueEvent) => boolean;
   /** Where the batch goes to besides the tables: the queue of a branch, or the one that this queue is merged into. */
@@ -64,13 +68,6 @@ export interface BatchOutcome {
   readonly writtenAgain: readonly BlocksWrittenAgain[];
 }
 
-/** Blocks of one table that were written twice, and why the last one was. */
-export interface BlocksWrittenAgain extends TableWrittenAgain {
-  readonly blocks: number;
-  /** With those before them, since the start of the worker. */
-  readonly total: bigint;
-}
-
 /**
  * Carries one batch over: applies it on the subscriber and records its end tick in one transaction, then closes it
  * on the provider. When a table does not fit its events the transaction is rolled back and done again, at most a few times.
@@ -80,18 +77,27 @@ export interface BlocksWrittenAgain extends TableWrittenAgain {
  * table that is to stop the worker when it cannot take an event: nothing of the batch has happened then.
  */
 export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Promise<BatchOutcome> {
+  return tryUntilDone(ports, batch, []);
+}
+
+/** `late`: what earlier tries have found at their ends; more is added. */
+async function tryUntilDone(
+  ports: ProcessBatchPorts,
+  batch: Batch,
+  late: TableConflict[],
+): Promise<BatchOutcome> {
   const shapes = ports.waits && new ShapeConflicts({ ...ports, ...ports.waits }, batch);
-  const late: TableConflict[] = [];
   for (;;) {
     const written = new Set<string>();
     try {
       return await tryBatch(ports, batch, shapes, { written, late });
     } catch (error) {
       if (error instanceof WrittenAhead && ports.overlaps !== false)
-        return oneByOne(ports, batch, [...written]);
+        return elsewhere({ ...ports, overlaps: false }, batch, [...written], late);
       if (error instanceof LateConflict || (await tookOff(ports, batch, written, error))) {
         if (error instanceof LateConflict) late.push(error.conflict);
         ports.signal.throwIfAborted();
+        if (!ports.provider.isOpen) return elsewhere(ports, batch, [...written], late);
         await readTablesAnew(ports, [...written]);
         continue;
       }
@@ -104,17 +110,18 @@ export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Prom
 }
 
 /** The batch anew, on another session: the one that it was read by has been cut in the middle. */
-async function oneByOne(
+async function elsewhere(
   ports: ProcessBatchPorts,
   batch: Batch,
   written: readonly string[],
+  late: TableConflict[],
 ): Promise<BatchOutcome> {
   ports.signal.throwIfAborted();
   await using provider = await ports.openProvider();
-  const again: ProcessBatchPorts = { ...ports, provider, overlaps: false };
+  const again: ProcessBatchPorts = { ...ports, provider };
   using _ = cutWhenStopped(ports.signal, provider);
   await readTablesAnew(again, written);
-  return await processBatch(again, batch);
+  return await tryUntilDone(again, batch, late);
 }
 
 /**
@@ -143,7 +150,7 @@ async function readTablesAnew(ports: ProcessBatchPorts, tables: readonly string[
   await registry.prepareHandlers(provider, (name) => isApplied(name) || registry.forwardsSelection(name));
 }
 
-/** Thrown to roll a batch back in which a key that is checked at the end only does not hold: the table is parked in the next try. */
+/** Thrown to roll a batch back in which a deferred key does not hold when it is checked: the table is parked in the next try. */
 class LateConflict extends Error {
   readonly conflict: TableConflict;
 
@@ -158,14 +165,10 @@ class LateConflict extends Error {
  * which table it is.
  */
 async function checkDeferred(tx: Connection, registry: TableRegistry, eventId: EventId): Promise<void> {
-  try {
-    await tx.execute('set constraints all immediate');
-  } catch (error) {
-    const { schema, table, message } = error as { schema?: string; table?: string; message: string };
-    const found = [...registry.tables].find(({ destTable }) => destTable === `${schema}.${table}`);
-    if (found === undefined || !['23505', '23P01'].includes(sqlstateOf(error) ?? '')) throw error;
-    throw new LateConflict({ queueTable: found.tableName, eventId, code: 'PC402', message, key: null });
-  }
+  const found = await findLateViolation(tx, registry.tables);
+  if (found === undefined) return;
+  const { tableName, message } = found;
+  throw new LateConflict({ queueTable: tableName, eventId, code: 'PC402', message, key: null });
 }
 
 interface TryState {
@@ -200,7 +203,12 @@ async function tryBatch(
     const largeRows = new LargeRows(tx, largeEvents);
     const triggersAct = await lockPosition(tx, ports.consumerName, batch);
     if (!(await isNext(tx, ports.consumerName, batch))) return 'known';
+    const assertQuiet = async () => {
+      if (triggersAct && written.size > 0)
+        await assertNothingActs(tx, batch.queueName, ports.registry.named(written));
+    };
     const park = async (conflict: TableConflict) => {
+      if (ports.isHalfCopied) throw doesNotFit(conflict);
       await assertNotEmptied(tx, batch.queueName, [conflict.queueTable]);
       if (triggersAct)
         await assertNothingActs(tx, batch.queueName, ports.registry.named([conflict.queueTable]));
@@ -227,6 +235,7 @@ async function tryBatch(
       tx,
       bulkRows: ports.bulkRows,
       overlaps: ports.overlaps !== false,
+      isHalfCopied: ports.isHalfCopied,
       registry: ports.registry,
       taken,
       largeRows,
@@ -246,6 +255,11 @@ async function tryBatch(
       },
       noteWrittenAgain: ({ queueTable, reason }: TableWrittenAgain) => {
         again.set(queueTable, { queueTable, reason, blocks: (again.get(queueTable)?.blocks ?? 0) + 1 });
+      },
+      beforeControl: async ({ type }) => {
+        await assertQuiet();
+        // A script finds nothing deferred.
+        if (triggersAct && type === SCRIPT_EVENT) await checkDeferred(tx, ports.registry, lastEvent);
       },
       noteScript: (script: AppliedScript) => scripts.push(script),
     });
@@ -274,6 +288,7 @@ async function tryBatch(
     };
     const { registry } = ports;
     const isUnseen = (name: string) =>
+      ports.isHalfCopied === undefined &&
       !registry.forwardsSelection(name) &&
       (!isApplied(name) || (!taken.has(name) && registry.takesUnseenRows(name)));
     /** The row of a large event, the last of its block, is held here only where something is to be made of it. */
@@ -305,13 +320,12 @@ async function tryBatch(
     for (const { queueTable, count } of missing.values()) {
       await tx.query('select pgcascade.count_left_out($1, $2, $3)', [batch.queueName, queueTable, count]);
     }
-    for (const blocks of again.values()) writtenAgain.push(await countWrittenAgain(tx, batch, blocks));
+    for (const blocks of again.values())
+      writtenAgain.push(await countWrittenAgain(tx, batch.queueName, blocks));
     if (written.size > 0) {
       await assertNotEmptied(tx, batch.queueName, [...written]);
-      if (triggersAct) {
-        await assertNothingActs(tx, batch.queueName, ports.registry.named(written));
-        await checkDeferred(tx, ports.registry, lastEvent);
-      }
+      await assertQuiet();
+      if (triggersAct) await checkDeferred(tx, ports.registry, lastEvent);
     }
     if ((shapes?.waiting.length ?? 0) > 0) await failpoint('wait-before-commit');
     // The one table of a copy's consumer waits: that stays where it is.
@@ -341,18 +355,6 @@ async function tryBatch(
   };
 }
 
-async function countWrittenAgain(
-  tx: Connection,
-  { queueName }: Batch,
-  blocks: Omit<BlocksWrittenAgain, 'total'>,
-): Promise<BlocksWrittenAgain> {
-  const { total } = await tx.one<{ total: bigint }>(
-    'select pgcascade.count_written_again($1, $2, $3, $4) as total',
-    [queueName, blocks.queueTable, blocks.blocks, blocks.reason],
-  );
-  return { ...blocks, total };
-}
-
 /** Names the row by its key only. */
 function stopping({ queueTable, eventId, key, code, message }: TableConflict): ReplicateError {
   const row = key === null ? '' : `, key ${key}`;
@@ -360,6 +362,14 @@ function stopping({ queueTable, eventId, key, code, message }: TableConflict): R
     'PC412',
     `Table ${queueTable} cannot take event ${eventId}${row}, and is to stop the worker then. ${code}: ${message}`,
     { table: queueTable, eventId, key, conflict: code },
+  );
+}
+
+function doesNotFit({ queueTable, code, message }: TableConflict): ReplicateError {
+  return new ReplicateError(
+    'PC502',
+    `Table ${queueTable} cannot take what has happened since its copy was interrupted, so the copy begins anew. ${code}: ${message}`,
+    { table: queueTable, conflict: code },
   );
 }
 
@@ -388,48 +398,4 @@ async function assertNotEmptied(tx: Connection, queueName: string, tables: reado
     `Table ${emptied.table_name} was emptied meanwhile to be copied from all queues that feed it.`,
     { table: emptied.table_name },
   );
-}
-
-/** After its provider has died a node that is ahead by empty ticks only can go back to where the others are. */
-async function noteEvents(tx: Connection, batch: Batch): Promise<void> {
-  await tx.query(
-    `insert into pgcascade.last_event_tick as t (queue_name, tick_id) values ($1, $2)
-         on conflict on constraint last_event_tick_pkey do update set tick_id = excluded.tick_id`,
-    [batch.queueName, batch.endTick],
-  );
-}
-
-/**
- * Waits for the end of a transaction that a killed worker has left in the server: it may still be committing the very
- * batch that is offered again. The worker's own session holds its lock already; the consumers of copies have one each.
- * Then for the end of a repair, which has the queue's position to itself: the tick is to be read in a statement after this one.
- * Also begins the writing, as `beginReplication`, and returns what that does: one wait less.
- */
-async function lockPosition(tx: Connection, consumerName: string, batch: Batch): Promise<boolean> {
-  const { acts } = await tx.one<{ acts: boolean }>(
-    'select pg_advisory_xact_lock($1, hashtext($2)), pg_advisory_xact_lock_shared($3, hashtext($4)), pgcascade.begin_replication() as acts',
-    [WORKER_LOCK_CLASS, workerLockText(batch.queueName, consumerName), POSITION_LOCK_CLASS, batch.queueName],
-  );
-  return acts;
-}
-
-/** True when the batch starts where the subscriber stands, false when the subscriber has it already. */
-async function isNext(tx: Connection, consumerName: string, batch: Batch): Promise<boolean> {
-  const completed = await readCompletedTick(tx, batch.queueName, consumerName);
-  if (completed === batch.startTick) return true;
-  if (completed === batch.endTick) return false;
-  throw new ReplicateError(
-    'PC305',
-    `Consumer "${consumerName}" is offered the events between ticks ${batch.startTick} and ${batch.endTick}, ` +
-      `but this database is at tick ${completed}.`,
-    { queue: batch.queueName },
-  );
-}
-
-async function readCompletedTick(tx: Connection, queueName: string, consumerName: string): Promise<TickId> {
-  const { completed_tick } = await tx.one<{ completed_tick: bigint }>(
-    'select completed_tick from pgq_node.get_consumer_state($1, $2)',
-    [queueName, consumerName],
-  );
-  return tickId(completed_tick);
 }

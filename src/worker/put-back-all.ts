@@ -20,28 +20,36 @@ export async function putBackAll(
   signal: AbortSignal,
 ): Promise<PutBackOutcome> {
   const { ours } = await connection.one<{ ours: boolean }>(
-    "select to_regclass('pgcascade.taken_off') is not null as ours",
+    "select to_regclass('pgcascade.put_back_error') is not null as ours",
   );
   if (!ours) return { triggers: 0, keys: 0, left: [] };
-  const problems: string[] = [];
-  const triggers = await putBackTriggers(connection, ({ tableName, error }) => {
-    problems.push(`Triggers of ${tableName} cannot be put back: ${(error as Error).message}.`);
-  });
-  const tried = await restoreForeignKeys(connection, log, signal);
-  const rows = await connection.query<{ what: string; may: boolean }>(
+  const triggers = await putBackTriggers(connection, log);
+  const keys = await restoreForeignKeys(connection, log, signal);
+  await connection.query('select pgcascade.forget_put_back_errors()');
+  return { triggers: triggers.back, keys: keys.restored, left: await readLeft(connection) };
+}
+
+async function readLeft(connection: Connection): Promise<string[]> {
+  const rows = await connection.query<{ what: string; may: boolean; message: string | null }>(
     `select initcap(t.kind) || ' "' || t.object_name || '" of ' || t.table_name as what,
-            not pgcascade.is_kept_off(t.relation) as may
+            not pgcascade.is_kept_off(t.relation) as may,
+            e.message
        from pgcascade.taken_off as t
+       left join pgcascade.put_back_error as e
+         on e.kind = 'triggers' and e.table_name = t.table_name
      union all
      select 'Foreign key "' || f.fkey_name || '" of ' || f.from_table,
-            exists (select from pgcascade.restorable_keys() as r
-                     where (r.from_table, r.fkey_name) = (f.from_table, f.fkey_name))
+            r.fkey_name is not null,
+            e.message
        from londiste.pending_fkeys as f
+       left join pgcascade.restorable_keys() as r
+         on r.from_table = f.from_table and r.fkey_name = f.fkey_name
+       left join pgcascade.put_back_error as e
+         on e.kind = 'key' and e.table_name = f.from_table and e.object_name = f.fkey_name
       order by 1`,
   );
-  const left = rows.map(({ what, may }) =>
-    may ? `${what} could not be put back.` : `${what} stays off: a worker of this database needs that.`,
-  );
-  const keys = tried - rows.filter(({ what, may }) => may && what.startsWith('Foreign key')).length;
-  return { triggers, keys, left: [...problems, ...left] };
+  return rows.map(({ what, may, message }) => {
+    if (!may) return `${what} stays off: a worker of this database needs that.`;
+    return `${what} could not be put back${message === null ? '' : `: ${message}`}.`;
+  });
 }

@@ -10,13 +10,16 @@ import type { ScriptStatement } from '../replica/split-script.js';
 /** Statements that change definitions, and act on the tables that they name only. */
 const DEFINITION = /^\s*(alter|create|drop|comment|grant|revoke|reindex|analyze|set|reset)\b/i;
 
-/** The foreign keys that were put back, and which of them are to be valid when they come back for good. */
+/** The foreign keys that were put back. */
 export interface PutBackKeys {
+  /** Those that are to be valid when they come back for good. */
   readonly valid: readonly number[];
+  /** Those that cannot be made, so that the script runs without them: a sentence each, where that was not known. */
+  readonly problems: readonly string[];
 }
 
 /**
- * Puts back what is kept off the tables that these statements may touch: all tables, unless they only change
+ * Puts back what is kept off the tables of the queue that these statements may touch: all of them, unless they only change
  * definitions. `takeOffAfterScript` has to follow. Locks those tables until the transaction ends.
  */
 export async function putBackForScript(
@@ -27,18 +30,14 @@ export async function putBackForScript(
   // A table with deferred checks pending cannot be altered.
   await tx.execute('set constraints all immediate');
   const tables = await tablesToTouch(tx, statements);
-  await tx.query(
-    `select pgcascade.put_back(r.relation, true)
-       from (select distinct relation from pgcascade.taken_off
-              where $1::text[] is null or table_name = any ($1)) as r
-      where exists (select from pg_catalog.pg_class as c where c.oid = r.relation)`,
-    [tables],
-  );
-  const keys = await tx.query<{ key: number; is_valid: boolean }>(
-    'select key, is_valid from pgcascade.put_keys_back($1, $2)',
+  const rows = await tx.query<{ key: number | null; is_valid: boolean; problem: string | null }>(
+    'select key, is_valid, problem from pgcascade.put_back_for_script($1, $2)',
     [queueName, tables],
   );
-  return { valid: keys.filter(({ is_valid }) => is_valid).map(({ key }) => key) };
+  return {
+    valid: rows.flatMap(({ key, is_valid }) => (key !== null && is_valid ? [key] : [])),
+    problems: rows.flatMap(({ problem }) => problem ?? []),
+  };
 }
 
 /** Takes off again what was put back, and what the script has made; for the rows that follow it in the batch. */

@@ -19,6 +19,12 @@ export interface WorkerOptions {
   /** Longest pause after an error. */
   readonly exceptionSleepMs: number;
   readonly parallelCopies: number;
+  /** A table with more than that is copied in ranges of about that size; see `copyInRanges`. */
+  readonly copySplitBytes: number;
+  /** What all copies together may read in a second; 0: as much as they can. */
+  readonly copyBytesPerSecond: number;
+  /** `maintenance_work_mem` of the sessions that build indexes after a copy; undefined: the server's. */
+  readonly indexMemory: string | undefined;
   readonly handlers: HandlerSettings;
   readonly maxBlockRows: number;
   readonly maxBlockBytes: number;

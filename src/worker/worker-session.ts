@@ -13,12 +13,12 @@ import { CopyScheduler } from './copy-scheduler.js';
 import { cutWhenStopped } from './cut-when-stopped.js';
 import { describeFailure, policyOf } from './failure.js';
 import { followBatch } from './follow-batch.js';
-import { restoreForeignKeys } from './foreign-keys.js';
-import { noteRight, putBackTriggers, takeOff } from './keep-off.js';
+import { noteRight, takeOff } from './keep-off.js';
 import { logLeftOut, logParked } from './log-parked.js';
 import { setReplicaRole } from './open-subscriber.js';
 import { type ProcessBatchPorts, processBatch } from './process-batch.js';
 import { ProviderLink } from './provider-link.js';
+import { PutBackTask } from './put-back-task.js';
 import { ResurrectedKeys } from './resurrected-keys.js';
 import { RootDuties } from './root-duties.js';
 import { SnapshotServer } from './serve-snapshots.js';
@@ -73,8 +73,8 @@ export class WorkerSession implements AsyncDisposable {
   readonly #waitingLook: WaitingLook;
   readonly #statistics: Statistics;
   readonly #slowTables: SlowTables;
+  readonly #putBack: PutBackTask;
   readonly #ending = new AbortController();
-  #restoring: Promise<void> | undefined;
   /** Before this time the provider's copy consumers are not looked at; undefined when there is no reason to. */
   #staleCheckAt: number | undefined = 0;
   #failures = 0;
@@ -116,6 +116,7 @@ export class WorkerSession implements AsyncDisposable {
     this.#resurrectedKeys = new ResurrectedKeys(options.queueName);
     this.#waitingLook = new WaitingLook(this.#options, this.#registry);
     this.#slowTables = new SlowTables(options.log);
+    this.#putBack = new PutBackTask(this.#options);
     this.#statistics = new Statistics(options.log, options.statisticsPeriodMs);
   }
 
@@ -155,7 +156,7 @@ export class WorkerSession implements AsyncDisposable {
   async run(): Promise<void> {
     const { signal, loopDelayMs } = this.#options;
     cutWhenStopped(signal, this.#subscriber, this.#provider);
-    this.#putBack();
+    this.#putBack.start();
     while (!signal.aborted && !this.#hasChangedRole) {
       try {
         if (!(await this.#step())) await this.#wake.wait(loopDelayMs, signal);
@@ -196,7 +197,7 @@ export class WorkerSession implements AsyncDisposable {
     await this.#snapshots.close();
     await this.#copies.close();
     await this.#provider.close();
-    await this.#restoring;
+    await this.#putBack.ended();
     await this.#subscriber.close();
   }
 
@@ -214,9 +215,10 @@ export class WorkerSession implements AsyncDisposable {
       // What a branch is to hand on is for the handler to say.
       if (state.nodeType === 'branch') this.#registry.requireHandlers();
       this.#staleCheckAt ??= performance.now() + STALE_CHECK_PAUSE_MS;
-      if (this.#copies.isIdle) this.#putBack();
+      if (this.#copies.isIdle) this.#putBack.start();
       if (!this.#isReplica) await this.#takeOff();
     }
+    if (this.#copies.isIdle) this.#putBack.startWhenDue();
     if (state.nodeType === 'root') {
       await this.#rootDuties.run(this.#subscriber);
       this.#failures = 0;
@@ -238,7 +240,7 @@ export class WorkerSession implements AsyncDisposable {
     }
     if (await this.#waitingLook.look(provider, this.#subscriber, state)) return true;
     if ((await this.#copies.atBoundary({ provider, subscriber: this.#subscriber, state })) > 0) {
-      this.#putBack();
+      this.#putBack.start();
       return true;
     }
     await this.#dropStaleConsumers(provider);
@@ -323,11 +325,12 @@ export class WorkerSession implements AsyncDisposable {
     const ms = performance.now() - started;
     this.#statistics.count(outcome.eventCount, ms);
     log.debug({ tick: batch.endTick, events: outcome.eventCount, ms: Math.round(ms) }, 'Batch applied');
-    for (const { name, kind, changes } of outcome.scripts) {
+    for (const { name, kind, changes, problems } of outcome.scripts) {
       log.info(
         { script: name, outcome: kind, changes: changes.length, tick: batch.endTick },
         'Script applied',
       );
+      for (const problem of problems) log.warn({ script: name, problem }, 'Script ran without a foreign key');
     }
     for (const conflict of outcome.conflicts) logParked(log, 'parked', conflict);
     for (const conflict of outcome.waiting) logParked(log, 'waiting', conflict);
@@ -390,25 +393,5 @@ export class WorkerSession implements AsyncDisposable {
       this.#copies.isBusy(tableName),
     );
     this.#staleCheckAt = undefined;
-  }
-
-  /** Puts back beside the worker what need not be off (any more): validating a key may take long. At most one such task runs. */
-  #putBack(): void {
-    const { connect, conninfo, consumerName, signal, log } = this.#options;
-    const restore = async () => {
-      try {
-        await using subscriber = await connect(conninfo, { application: `fkeys/${consumerName}`, signal });
-        const triggers = await putBackTriggers(subscriber, ({ tableName, error }) =>
-          log.warn({ err: error, table: tableName }, 'Triggers cannot be put back'),
-        );
-        if (triggers > 0) log.info({ count: triggers }, 'Triggers and rules put back');
-        const count = await restoreForeignKeys(subscriber, log, signal);
-        if (count > 0) log.info({ count }, 'Foreign keys restored');
-      } catch (error) {
-        // They stay saved; the next table in sync or the next start tries again.
-        if (!signal.aborted) log.warn({ err: error }, 'Foreign keys cannot be restored now');
-      }
-    };
-    this.#restoring = (this.#restoring ?? Promise.resolve()).then(restore);
   }
 }

@@ -68,4 +68,13 @@ test('a worker without the right to set session_replication_role that is killed 
   } finally {
     await leaf.query('alter role plain nosuperuser');
   }
+
+  // A node that is dropped: the same command goes on.
+  await leaf.stopWorker();
+  leaf.startWorker();
+  await waitUntilSeen('they are off again', look, ([seen]) => seen?.remembered === 1n && seen.saved === 1n);
+  await root.killedAt('drop-dropped', 'drop-node', 'leaf');
+  expect(await look()).toEqual([{ enabled: 'D', key: 0n, remembered: 1n, saved: 1n }]);
+  await root.must('drop-node', 'leaf');
+  expect(await look()).toEqual([{ enabled: 'O', key: 1n, remembered: 0n, saved: 0n }]);
 });

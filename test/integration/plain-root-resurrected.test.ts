@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { TestNode } from '../support/test-node.js';
 import { openTree } from '../support/tree.js';
+import { waitUntilSeen } from '../support/wait-until.js';
 
 test('a root whose role may not set session_replication_role is resurrected as a branch, and takes its place again', async () => {
   await using tree = await openTree({
@@ -34,7 +35,20 @@ test('a root whose role may not set session_replication_role is resurrected as a
   await branch.query(
     `update pgq_node.node_location set node_location = '${root.database.conninfo}' where node_name = 'root'`,
   );
-  await root.must('resurrect');
+  // Who reads here comes before it, and loses no deadlock.
+  await using reader = await root.application();
+  await reader.execute('begin; select * from public.p');
+  const resurrecting = root.must('resurrect');
+  await waitUntilSeen(
+    'the command waits for the reader',
+    () =>
+      root.query(
+        "select from pg_locks where not granted and relation = 'public.p'::regclass and mode = 'AccessExclusiveLock'",
+      ),
+    (seen) => seen.length > 0,
+  );
+  await reader.execute('select * from public.c; commit');
+  await resurrecting;
   root.startWorker();
   root.startTicker();
   await tree.caughtUp(branch, [root]);

@@ -231,9 +231,32 @@ test('a branch without the right hands its rows on; as the new root it has keys 
   // A row that the branch's keys refuse.
   await root.query('insert into public.a values (100000, 999999, 0)');
 
+  // What cannot be put back keeps the node from nothing: it is told, and tried again.
+  await branch.query(
+    `create function public.refuse() returns event_trigger language plpgsql as $$
+     begin
+       if exists (select from pg_event_trigger_ddl_commands() where object_identity = 'public.tree') then
+         raise exception 'not now';
+       end if;
+     end $$;
+     create event trigger refusing on ddl_command_end when tag in ('ALTER TABLE') execute function public.refuse()`,
+  );
   const { stdout } = await branch.must('takeover', 'root');
-  expect(stdout).toContain('Put back on its tables: 4 foreign keys, 4 triggers and rules.');
+  expect(stdout).toContain('Put back on its tables: 3 foreign keys, 2 triggers and rules.');
+  expect(stdout).toContain('NOT in force yet: triggers of public.tree (not now)');
+  await waitUntilSeen(
+    'the worker of the new root has tried in vain',
+    () => branch.worker?.stderr ?? '',
+    (seen) => seen.includes('Triggers cannot be put back'),
+  );
+  const { stdout: status } = await branch.must('status');
+  expect(status).toMatch(/ERROR: not in force: triggers or rules of public\.tree \(not now/);
+  expect(status).toMatch(/ERROR: not in force: foreign key "tree_parent" of public\.tree \(not now/);
+  await branch.query('drop event trigger refusing');
   await allOff(branch, AS_MADE, ['a_b']);
+  const { stdout: after } = await branch.must('status');
+  expect(after).not.toMatch(/not in force|Changed without "execute"/);
+  expect(after).toMatch(/Holds for new rows only: foreign key "a_b" of public\.a \(/);
   await branch.query('truncate public.audit');
   await expect(branch.query('insert into public.b values (200000, 777777)')).rejects.toThrow('b_a');
   await branch.query(

@@ -214,7 +214,7 @@ begin
         perform pgcascade.note_change(
             p_queue_name, p_table_name, 'renewed',
             case
-                when v_new is distinct from v_plan.mode
+                when v_new <> v_plan.mode
                 then format('Captured by %s from now on%s.', v_new, coalesce(': ' || nullif(v_wanted, ''), ''))
                 else pgcascade.changed_message()
             end

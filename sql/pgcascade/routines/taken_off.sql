@@ -170,7 +170,8 @@ $$;
 -- Function: pgcascade.take_triggers_off(3)
 --
 -- Takes the triggers and rules off one table, p_relation, that holds rows of the table p_table_name of a queue, and
--- remembers them. Triggers that act in replicas only are made to act always.
+-- remembers them. Triggers that act in replicas only are made to act always. Where one of PgQ in C has closed the table to
+-- the application, ours does that as long as it is off. Where the table is captured, its capture takes note.
 --
 -- Returns: how many.
 -- Raises:  42501 when the role does not own the table.
@@ -200,13 +201,146 @@ begin
            set table_name = excluded.table_name,
                enabled = excluded.enabled,
                taken_at = excluded.taken_at;
+        if v_found.kind = 'trigger' then
+            perform pgcascade.begin_stand_in(p_queue_name, p_table_name, p_relation, v_found.object_name);
+        end if;
         execute format(
             'alter table only %s %s %s %I', p_relation::regclass,
             case v_found.enabled when 'O' then 'disable' else 'enable always' end, v_found.kind, v_found.object_name
         );
         v_count := v_count + 1;
     end loop;
+    if v_count > 0 then
+        perform pgcascade.renew_captures(array[p_relation]);
+    end if;
     return v_count;
+end;
+$$;
+
+-- Function: pgcascade.is_of_stock_pgq(2)
+--
+-- Whether a trigger is one of the stock PgQ, in C: it knows nothing of the marks by which ours tell who writes.
+--
+-- Returns: boolean; null when there is no such trigger.
+-- Raises:  nothing.
+-- Locks:   none. May be repeated.
+create or replace function pgcascade.is_of_stock_pgq(
+    p_relation  oid,
+    p_trigger   text
+)
+returns boolean
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select n.nspname = 'pgq' and l.lanname not in ('plpgsql', 'sql')
+      from pg_trigger as g
+      join pg_proc as f
+        on f.oid = g.tgfoid
+      join pg_namespace as n
+        on n.oid = f.pronamespace
+      join pg_language as l
+        on l.oid = f.prolang
+     where g.tgrelid = p_relation
+       and g.tgname = p_trigger;
+$$;
+
+-- Function: pgcascade.stand_in_name(1)
+--
+-- Returns: the name of our trigger that refuses an application's writes as long as that trigger of PgQ is off.
+-- Raises:  nothing.
+-- Locks:   none. May be repeated.
+create or replace function pgcascade.stand_in_name(
+    p_trigger  text
+)
+returns name
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select ('!pgcascade_for_' || p_trigger)::name;
+$$;
+
+-- Function: pgcascade.begin_stand_in(4)
+--
+-- Where the trigger is one of PgQ in C that refuses writes (`deny`), and no trigger of ours does on that table, makes one.
+--
+-- Returns: nothing.
+-- Raises:  as `create trigger`.
+-- Locks:   the table, SHARE ROW EXCLUSIVE until commit, if so. May be repeated.
+create or replace function pgcascade.begin_stand_in(
+    p_queue_name  text,
+    p_table_name  text,
+    p_relation    oid,
+    p_trigger     text
+)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_is_truncate  boolean;
+    v_other        text;
+begin
+    if pgcascade.is_of_stock_pgq(p_relation, p_trigger) is not true then
+        return;
+    end if;
+    -- 32: fires on TRUNCATE. Each argument of a trigger ends with a zero byte; the first is the queue.
+    select g.tgtype & 32 <> 0 into v_is_truncate
+      from pg_trigger as g
+      join pg_proc as f
+        on f.oid = g.tgfoid
+     where g.tgrelid = p_relation
+       and g.tgname = p_trigger
+       and (position('\x0064656e7900'::bytea in g.tgargs) > 0 or f.proname like 'deny%');
+    if v_is_truncate is null
+       or exists (
+              select
+                from pg_trigger as g
+               where g.tgrelid = p_relation
+                 and g.tgfoid = 'pgcascade.deny_write'::regproc
+                 and g.tgenabled <> 'D'
+                 and (g.tgtype & 32 <> 0) = v_is_truncate
+          )
+    then
+        return;
+    end if;
+    perform pgcascade.attach_trigger(
+        p_relation, pgcascade.stand_in_name(p_trigger),
+        case when v_is_truncate
+            then 'before truncate on %s for each statement'
+            else 'after insert or update or delete on %s for each row'
+        end,
+        format('pgcascade.deny_write(%L, %L)', p_table_name, p_queue_name)
+    );
+end;
+$$;
+
+-- Function: pgcascade.end_stand_in(2)
+--
+-- Takes away what pgcascade.begin_stand_in has made for the trigger, if anything.
+--
+-- Returns: nothing.
+-- Raises:  42501 when the role does not own the table.
+-- Locks:   the table, ACCESS EXCLUSIVE until commit, if so. May be repeated.
+create or replace function pgcascade.end_stand_in(
+    p_relation  oid,
+    p_trigger   text
+)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if exists (
+        select
+          from pg_trigger as g
+         where g.tgrelid = p_relation
+           and g.tgname = pgcascade.stand_in_name(p_trigger)
+           and g.tgfoid = 'pgcascade.deny_write'::regproc
+    ) then
+        execute format('drop trigger %I on %s', pgcascade.stand_in_name(p_trigger), p_relation::regclass);
+    end if;
 end;
 $$;
 
@@ -266,245 +400,132 @@ as $$
     end;
 $$;
 
--- Function: pgcascade.is_kept_off(1)
+-- Function: pgcascade.take_key_off(2)
 --
--- Whether a worker that may not set session_replication_role writes this table, or one that it inherits from.
+-- As londiste.drop_table_fkey, which has no place for the comment of a key. Where the table is captured, its capture takes note.
 --
--- Returns: boolean; false for null.
--- Raises:  nothing.
--- Locks:   none. May be repeated.
-create or replace function pgcascade.is_kept_off(
-    p_relation  oid
-)
-returns boolean
-language sql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-    with recursive above(relation) as (
-        select p_relation
-        union
-        select i.inhparent
-          from above as a
-          join pg_inherits as i
-            on i.inhrelid = a.relation
-    )
-    select exists (
-        select
-          from pgcascade.unprivileged_worker as u
-          join pgq_node.node_info as n
-            on n.queue_name = u.queue_name
-           and n.node_type <> 'root'
-          join londiste.table_info as t
-            on t.queue_name = u.queue_name
-           and t.local
-          join above as a
-            on a.relation = to_regclass(pgq.quote_fqname(coalesce(t.dest_table, t.table_name)))::oid
-    );
-$$;
-
--- Function: pgcascade.put_back(2)
---
--- Makes the triggers and rules of one table act again as they did before pgcascade.take_off, unless a worker still writes
--- it that way; with p_always also then, for a time within this transaction, and they stay remembered. Where the
--- table is captured, its capture takes note of them.
---
--- Returns: how many.
+-- Returns: 1; 0 when there is no such foreign key.
 -- Raises:  42501 when the role does not own the table.
--- Locks:   as pgcascade.take_off. May be repeated.
-create or replace function pgcascade.put_back(
-    p_relation  oid,
-    p_always    boolean default false
+-- Locks:   both tables, ACCESS EXCLUSIVE until commit. May be repeated.
+create or replace function pgcascade.take_key_off(
+    p_from_table  text,
+    p_fkey_name   text
 )
 returns integer
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_taken  record;
-    v_is     text;
-    v_count  integer := 0;
+    v_count  integer;
 begin
-    for v_taken in
-        select t.*
-          from pgcascade.taken_off as t
-         where t.relation = p_relation
-         order by t.kind, t.object_name
-           for update
-    loop
-        if not p_always and pgcascade.is_kept_off(p_relation) then
-            return v_count;
-        end if;
-        if v_taken.kind = 'trigger' then
-            select g.tgenabled into v_is from pg_trigger as g where g.tgrelid = p_relation and g.tgname = v_taken.object_name;
-        else
-            select r.ev_enabled into v_is from pg_rewrite as r where r.ev_class = p_relation and r.rulename = v_taken.object_name;
-        end if;
-        -- Null when it is gone; and what somebody has set meanwhile stays.
-        if v_is = (case v_taken.enabled when 'O' then 'D' else 'A' end) then
-            execute format(
-                -- Of a partitioned table's those of its partitions too: some may be younger.
-                'alter table %s %s %s %I', p_relation::regclass,
-                case v_taken.enabled when 'O' then 'enable' else 'enable replica' end, v_taken.kind, v_taken.object_name
-            );
-            v_count := v_count + 1;
-        end if;
-        if not p_always then
-            delete from pgcascade.taken_off as t
-             where t.relation = v_taken.relation
-               and t.kind = v_taken.kind
-               and t.object_name = v_taken.object_name;
-        end if;
-    end loop;
-    if v_count > 0 and not p_always then
-        perform pgcascade.renew_capture(p.queue_name, p.table_name)
-           from pgcascade.capture_plan as p
-          where p.purpose = 'capture'
-            and p.relation = p_relation;
+    insert into pgcascade.foreign_key_comment as s (from_table, fkey_name, comment)
+    select p_from_table, p_fkey_name, d.description
+      from pg_constraint as k
+      join pg_description as d
+        on d.classoid = 'pg_constraint'::regclass
+       and d.objoid = k.oid
+     where k.conrelid = to_regclass(pgq.quote_fqname(p_from_table))::oid
+       and k.conname = p_fkey_name
+       and k.contype = 'f'
+    on conflict on constraint foreign_key_comment_pkey do update
+       set comment = excluded.comment;
+    v_count := londiste.drop_table_fkey(p_from_table, p_fkey_name);
+    if v_count > 0 then
+        perform pgcascade.renew_captures(array[to_regclass(pgq.quote_fqname(p_from_table))::oid]);
     end if;
     return v_count;
 end;
 $$;
 
--- Function: pgcascade.put_all_back(1)
+-- Function: pgcascade.take_part_off(1)
 --
--- For the transaction that makes a node the root, after it has: puts back what its worker has kept off the tables, before any
--- application can write there. Foreign keys are put back not valid, so that they hold for what is written from then on;
--- whoever finds them in londiste.pending_fkeys has the rows checked that are there. Those of partitioned tables, which
--- PostgreSQL before 18 cannot make that way, stay there. Nothing of this keeps the node from becoming the root.
+-- For a table that was just made to take rows of a replicated table which it inherits from (p_part, as Londiste names it): where a
+-- worker that may not set session_replication_role writes there, takes off what would act on those rows. What it has got from its
+-- parent, and as it was kept off there, is remembered too.
 --
--- Returns: the number of triggers and rules, and of keys; and what could not be put back yet, the root's worker tries again.
--- Raises:  nothing of ours.
--- Locks:   the tables, SHARE ROW EXCLUSIVE until commit; waits 5 s at most for each. May be repeated.
-create or replace function pgcascade.put_all_back(
-    p_queue_name       text,
-    out trigger_count  integer,
-    out key_count      integer,
-    out late           text[]
+-- Returns: how many things are off now.
+-- Raises:  42501 when the role does not own the part.
+-- Locks:   the part, as `alter table`. May be repeated.
+create or replace function pgcascade.take_part_off(
+    p_part  text
 )
-language plpgsql
-set search_path = pg_catalog, pg_temp
-set lock_timeout = '5s'
-as $$
-declare
-    v_found  record;
-    v_step   text;
-begin
-    trigger_count := 0;
-    key_count := 0;
-    late := '{}';
-    delete from pgcascade.unprivileged_worker as u where u.queue_name = p_queue_name;
-    perform set_config('pgcascade.following', 'on', true);
-    for v_found in
-        select t.relation, min(t.table_name) as table_name
-          from pgcascade.taken_off as t
-         group by t.relation
-         order by 2
-    loop
-        begin
-            trigger_count := trigger_count + pgcascade.put_back(v_found.relation);
-        exception
-            when others then
-                late := late || format('triggers of %s (%s)', v_found.table_name, sqlerrm);
-        end;
-    end loop;
-    for v_found in select k.* from pgcascade.restorable_keys() as k loop
-        begin
-            v_step := londiste.restore_table_fkey(v_found.from_table, v_found.fkey_name, true);
-            if v_step ~* ' not (valid|enforced)$' then
-                execute v_step;
-                key_count := key_count + 1;
-            elsif v_step ilike '% add constraint %' then
-                late := late || format('foreign key %s of %s', v_found.fkey_name, v_found.from_table);
-            end if;
-        exception
-            when others then
-                late := late || format('foreign key %s of %s (%s)', v_found.fkey_name, v_found.from_table, sqlerrm);
-        end;
-    end loop;
-    perform set_config('pgcascade.following', '', true);
-end;
-$$;
-
--- Function: pgcascade.restorable_keys(0)
---
--- The saved foreign keys that may be put back: none of their tables waits for its copy (in sync, or not replicated any
--- more), and none is written by a worker that needs its keys kept off.
---
--- Returns: rows of londiste.pending_fkeys.
--- Raises:  nothing.
--- Locks:   none. May be repeated.
-create or replace function pgcascade.restorable_keys()
-returns setof londiste.pending_fkeys
-language sql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-    select f.*
-      from londiste.pending_fkeys as f
-     where not exists (
-               select
-                 from londiste.table_info as t
-                where t.local
-                  and coalesce(t.dest_table, t.table_name) in (f.from_table, f.to_table)
-                  and (t.merge_state is distinct from 'ok' or t.custom_snapshot is not null)
-           )
-       and not pgcascade.is_kept_off(to_regclass(pgq.quote_fqname(f.from_table))::oid)
-       and not pgcascade.is_kept_off(to_regclass(pgq.quote_fqname(f.to_table))::oid)
-     order by f.from_table, f.fkey_name;
-$$;
-
--- Function: pgcascade.put_keys_back(2)
---
--- For a script of the queue, which is to find the tables as they are on the root: puts back the foreign keys that are kept off, not
--- valid where PostgreSQL can do that, within this transaction. p_tables: those that the script may touch, as Londiste names
--- them, null for all. pgcascade.take_all_off ends it.
---
--- Returns: the keys' oids; of those that are to be valid again one day, is_valid.
--- Raises:  what the creation of a key raises.
--- Locks:   the tables, SHARE ROW EXCLUSIVE until commit.
-create or replace function pgcascade.put_keys_back(
-    p_queue_name  text,
-    p_tables      text[],
-    out key       oid,
-    out is_valid  boolean
-)
-returns setof record
+returns integer
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_key   record;
-    v_step  text;
+    v_part   oid := to_regclass(pgq.quote_fqname(p_part))::oid;
+    v_above  record;
+    v_key    record;
+    v_count  integer := 0;
 begin
-    for v_key in
-        select f.*
-          from londiste.pending_fkeys as f
-         where (pgcascade.is_kept_off(to_regclass(pgq.quote_fqname(f.from_table))::oid)
-                or pgcascade.is_kept_off(to_regclass(pgq.quote_fqname(f.to_table))::oid))
-           and (p_tables is null or f.from_table = any (p_tables) or f.to_table = any (p_tables))
-         order by f.from_table, f.fkey_name
+    if v_part is null or not pgcascade.is_kept_off(v_part) then
+        return 0;
+    end if;
+    -- A partition's go with those of its parent.
+    insert into pgcascade.taken_off (relation, table_name, kind, object_name, enabled)
+    select c.oid, n.nspname || '.' || c.relname, 'trigger', g.tgname, t.enabled
+      from pg_class as c
+      join pg_namespace as n
+        on n.oid = c.relnamespace
+      join pg_trigger as g
+        on g.tgrelid = c.oid
+      join pg_inherits as i
+        on i.inhrelid = c.oid
+      join pgcascade.taken_off as t
+        on t.relation = i.inhparent
+       and t.kind = 'trigger'
+       and t.object_name = g.tgname
+      join pg_trigger as p
+        on p.tgrelid = i.inhparent
+       and p.tgname = g.tgname
+       and p.tgfoid = g.tgfoid
+     where c.oid = v_part
+       and not c.relispartition
+       and g.tgenabled = p.tgenabled
+       and g.tgenabled::text = case t.enabled when 'O' then 'D' else 'A' end
+    on conflict on constraint taken_off_pkey do nothing;
+    get diagnostics v_count = row_count;
+    for v_above in
+        with recursive above(relation) as (
+            select v_part
+            union
+            select i.inhparent
+              from above as a
+              join pg_inherits as i
+                on i.inhrelid = a.relation
+        )
+        select u.queue_name, t.table_name
+          from above as a
+          join pg_class as c
+            on c.oid = a.relation
+          join pg_namespace as n
+            on n.oid = c.relnamespace
+          join londiste.table_info as t
+            on londiste.make_fqname(coalesce(t.dest_table, t.table_name)) = n.nspname || '.' || c.relname
+           and t.local
+          join pgcascade.unprivileged_worker as u
+            on u.queue_name = t.queue_name
+         order by 1, 2
     loop
-        v_step := londiste.restore_table_fkey(v_key.from_table, v_key.fkey_name, true);
-        if v_step ilike '% add constraint %' then
-            execute v_step;
-        end if;
-        delete from londiste.pending_fkeys as f where f.from_table = v_key.from_table and f.fkey_name = v_key.fkey_name;
-        select k.oid into key
-          from pg_constraint as k
-         where k.conrelid = to_regclass(pgq.quote_fqname(v_key.from_table))::oid
-           and k.conname = v_key.fkey_name
-           and k.contype = 'f';
-        is_valid := v_key.fkey_def !~ ' NOT (VALID|ENFORCED)$';
-        return next;
+        v_count := v_count + pgcascade.take_triggers_off(v_above.queue_name, v_above.table_name, v_part);
+        for v_key in
+            select a.holder, a.object_name
+              from pgcascade.acting(v_above.queue_name, array[v_above.table_name]) as a
+             where a.kind = 'key'
+        loop
+            v_count := v_count + pgcascade.take_key_off(v_key.holder, v_key.object_name);
+        end loop;
     end loop;
+    return v_count;
 end;
 $$;
 
 -- Function: pgcascade.take_all_off(2)
 --
 -- Saves and takes off every foreign key, trigger and rule that acts on tables of the queue, in this transaction. p_valid: keys
--- that are to be checked when they come back, whatever they are now.
+-- that are to be checked when they come back, whatever they are now. What does not act, as a script has disabled or dropped it, is
+-- not remembered.
 --
 -- Returns: how many.
 -- Raises:  42501 when the role does not own a table.
@@ -531,7 +552,7 @@ begin
          where a.kind = 'key'
          order by 1, 2
     loop
-        v_count := v_count + londiste.drop_table_fkey(v_found.holder, v_found.object_name);
+        v_count := v_count + pgcascade.take_key_off(v_found.holder, v_found.object_name);
         if v_found.oid = any (p_valid) then
             update londiste.pending_fkeys as f
                set fkey_def = regexp_replace(f.fkey_def, ' NOT VALID$', '')

@@ -3,18 +3,10 @@ import type { NodeInfo } from '../../cascade/node-info.js';
 import { type CompareOptions, type Comparison, compareTables } from '../../compare/compare-tables.js';
 import { recheck } from '../../compare/recheck.js';
 import type { RepairItem } from '../../compare/repair-rows.js';
-import {
-  comparisonJson,
-  exitCodeOf,
-  sequenceLines,
-  summaryLine,
-  tableLines,
-  verdictDetail,
-} from '../../compare/report.js';
+import { comparisonJson, exitCodeOf, sequenceLines, summaryLine, tableLines } from '../../compare/report.js';
 import type { SnapshotPorts } from '../../compare/snapshot-pair.js';
 import type { Connection } from '../../db/connection.js';
 import { ReplicateError } from '../../errors/replicate-error.js';
-import { writeCompareResults } from '../../replica/compare-results.js';
 import type { CommandContext, CommandSpec } from '../command.js';
 import { CompareDisplay } from '../compare-display.js';
 import { chooseCompared, findMerged, requireProvider, snapshotPorts } from '../compare-ports.js';
@@ -22,6 +14,7 @@ import { countOption, optionalCount } from '../count-option.js';
 import { DifferencesFile } from '../differences-file.js';
 import { handlerSettings } from '../handler-settings.js';
 import { withLocalNode } from '../local-node.js';
+import { recordComparison } from '../record-comparison.js';
 import { TIMEOUT_FLAGS, timeoutMs } from '../timeout-option.js';
 
 const DEFAULT_TIMEOUT_MS = 60_000;
@@ -93,7 +86,7 @@ export const command: CommandSpec = {
         display.close();
       }
       const scope = scopeOf(words, work.options);
-      await recordResults(connection, config.queueName, comparison, scope ?? 'all');
+      await recordComparison(connection, config.queueName, comparison, scope ?? 'all');
       if (isJson) output.print(JSON.stringify(comparisonJson(comparison, words.countOnly), null, 2));
       else {
         for (const line of comparison.sequences.flatMap(sequenceLines)) output.print(line);
@@ -238,30 +231,4 @@ function scopeOf(words: Words, { customQuery }: CompareOptions): string | undefi
     ...(words.where === undefined ? [] : ['rows of a condition']),
   ];
   return parts.length === 0 ? undefined : parts.join(', ');
-}
-
-/** For `status`. */
-async function recordResults(
-  connection: Connection,
-  queueName: string,
-  { tables, sequences, firstTick, tick }: Comparison,
-  scope: string,
-): Promise<void> {
-  await writeCompareResults(connection, queueName, [
-    ...tables.map((table) => ({
-      name: table.tableName,
-      tick: table.tick ?? tick,
-      verdict: table.verdict.kind,
-      scope,
-      detail: verdictDetail(table.verdict),
-    })),
-    ...sequences.map(({ name, verdict }) => ({
-      name,
-      tick: firstTick,
-      verdict: verdict.kind,
-      scope: 'all',
-      detail:
-        verdict.kind === 'not checked' ? verdict.reason : verdict.kind === 'different' ? 'behind' : null,
-    })),
-  ]);
 }

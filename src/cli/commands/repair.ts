@@ -33,6 +33,7 @@ import { readDifferences } from '../differences-file.js';
 import { handlerSettings } from '../handler-settings.js';
 import { withLocalNode } from '../local-node.js';
 import { withLockLimit } from '../lock-limit.js';
+import { recordComparison } from '../record-comparison.js';
 import { TIMEOUT_FLAGS, timeoutMs } from '../timeout-option.js';
 
 const DEFAULT_TIMEOUT_MS = 60_000;
@@ -231,6 +232,7 @@ async function apply(work: Work, given: readonly RepairItem[] | undefined): Prom
   );
   const display = new CompareDisplay(output, (comparison) => tableLines(comparison, false));
   const after = await compareTables(ports, compareOptions(work), display).finally(() => display.close());
+  await recordComparison(connection, options.queueName, after, 'all');
   output.print(summaryLine(after));
   return exitCodeOf(after);
 }

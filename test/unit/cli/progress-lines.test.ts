@@ -6,7 +6,14 @@ import type { SyncProgress, TableProgress } from '../../../src/replica/sync-prog
 const OK: TableProgress = { name: 'public.t', state: { kind: 'ok' }, copy: undefined };
 
 function copying(phase: string, rowsDone: bigint, rowsExpected = 100n): TableProgress {
-  const copy = { phase, rowsDone, rowsExpected, bytesDone: rowsDone * 1_000_000n, bytesExpected: 0n };
+  const copy = {
+    phase,
+    rowsDone,
+    rowsExpected,
+    bytesDone: rowsDone * 1_000_000n,
+    bytesExpected: 0n,
+    seconds: 0,
+  };
   return { name: 'public.t', state: { kind: 'waiting' }, copy };
 }
 
@@ -52,6 +59,17 @@ test('a table has at most one line a second, and one at once for a new stage', (
     'public.t  data  21/100 rows  21.0 MB  20.0 MB/s',
     'public.t  indexes  100 rows  100.0 MB',
     'public.t  ok',
+  ]);
+});
+
+test('a line tells how long the rows will take, or who is waited for', () => {
+  const { lines, show } = display();
+  const table = copying('data', 20n);
+  show(0, seen({ ...table, copy: { ...(table.copy as NonNullable<typeof table.copy>), seconds: 25 } }));
+  show(5_000, seen({ ...copying('waiting', 0n), blocker: 'pid 7 of alice (alter table t)' }));
+  expect(lines).toEqual([
+    'public.t  data  20/100 rows  20.0 MB  100 s left',
+    'public.t  waiting  waits for pid 7 of alice (alter table t)',
   ]);
 });
 

@@ -19,7 +19,9 @@ function seen(name: string, provider: string | null, more: Partial<SeenEntry> = 
     parkedTables: [],
     leftOut: [],
     slowTables: [],
+    copies: [],
     keptOff: null,
+    notBack: [],
     errors: [],
     ticker: provider === null ? { secondsSinceTick: 0.4, newEvents: 0n, isLate: false } : null,
     lag: provider === null ? null : { seconds: 0, events: 0n },
@@ -44,6 +46,41 @@ test('a table whose blocks are written twice is told with the reason, and what i
       "Slow: 7 blocks of public.t were written again in order since the worker's start. The table refuses the row (SQLSTATE 23505, constraint u).",
       'The role may not set session_replication_role: 2 foreign keys and 1 triggers and rules are kept off its tables.',
     ]),
+  );
+});
+
+test('what could not be put back is an error, with the reason', () => {
+  const notBack = [
+    { what: 'triggers or rules of public.t', isInForce: false, reason: 'must be owner of table t' },
+    { what: 'foreign key "k" of public.t', isInForce: true, reason: 'violates' },
+  ];
+  expect(details(seen('root', null, { notBack }))).toEqual(
+    expect.arrayContaining([
+      'ERROR: not in force: triggers or rules of public.t (must be owner of table t).',
+      'Holds for new rows only: foreign key "k" of public.t (violates).',
+    ]),
+  );
+});
+
+test('a copy is told with how far it is and who is waited for, and many copies are counted', () => {
+  const copy = { rowsDone: 30n, rowsExpected: 120n, bytesDone: 0n, bytesExpected: 0n, seconds: 10 };
+  const data = { name: 'public.t', phase: 'data', ...copy, secondsLeft: 30, blocker: null };
+  const waiting = {
+    name: 'public.u',
+    phase: 'waiting',
+    ...copy,
+    secondsLeft: null,
+    blocker: 'pid 7 of alice (lock table u)',
+  };
+  expect(details(seen('leaf', 'root', { copies: [data, waiting] }))).toEqual(
+    expect.arrayContaining([
+      'Copying public.t: data, 25 %, 30 s left',
+      'Copying public.u: waiting, waits for pid 7 of alice (lock table u)',
+    ]),
+  );
+  const six = Array.from({ length: 6 }, () => data);
+  expect(details(seen('leaf', 'root', { copies: six }))).toContain(
+    'Copying 2 more tables ("wait-sync" shows them)',
   );
 });
 

@@ -15,16 +15,17 @@ test('a failpoint that is switched on throws', async () => {
 });
 
 test('all actions are read', () => {
-  expect(parseFailpoints('a=exit|b=sleep:500,c=error')).toEqual(
+  expect(parseFailpoints('a=exit|b=sleep:500,c=error|d=exit@12')).toEqual(
     new Map([
       ['a', { kind: 'exit' }],
       ['b', { kind: 'sleep', ms: 500 }],
       ['c', { kind: 'error' }],
+      ['d', { kind: 'exit', time: 12 }],
     ]),
   );
   expect(parseFailpoints('')).toEqual(new Map());
 });
 
-test.each(['a', 'a=', 'a=sleep', 'a=boom', '=exit'])('%s is refused', (text) => {
+test.each(['a', 'a=', 'a=sleep', 'a=boom', '=exit', 'a=error@2', 'a=exit@'])('%s is refused', (text) => {
   expect(() => parseFailpoints(text)).toThrow('is no failpoint');
 });

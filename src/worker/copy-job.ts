@@ -1,0 +1,72 @@
+import type { CopyProgress } from '../copy/copy-table.js';
+import type { Connection } from '../db/connection.js';
+import type { TickId } from '../queue/ids.js';
+import type { Lanes } from '../runtime/lanes.js';
+import type { Pace } from '../runtime/pace.js';
+import { requestCopyAnew } from './combined-queue.js';
+import { copyConsumerName } from './copy-consumer-name.js';
+import { assertNothingActs, isUnprivileged } from './keep-off.js';
+import type { RegisteredTable, TableRegistry } from './table-registry.js';
+import { assertStillInCopy, setTableState } from './table-state.js';
+import type { WorkerOptions } from './worker-options.js';
+
+/** How long a copy tries to have its table for itself. */
+export const LOCK_PATIENCE_MS = 60_000;
+
+export interface CopyDataPorts {
+  readonly options: WorkerOptions;
+  readonly providerNode: string;
+  readonly providerLocation: string;
+  readonly registry: TableRegistry;
+  /** Where the worker is. */
+  readonly completedTick: () => TickId;
+  /** The lanes of all copies of the worker; this one has one of them. */
+  readonly lanes: Lanes;
+  /** Bytes that all copies of the worker together may read in a second. */
+  readonly pace: Pace | undefined;
+  readonly report: (progress: CopyProgress) => void;
+  /** The counts are those of the last report. */
+  readonly reportPhase: (phase: CopyProgress['phase']) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface ProviderSide {
+  /** Makes the tick. */
+  readonly anchor: Connection;
+  /** Reads the rows. */
+  readonly reader: Connection;
+  /** Name of the table on the provider. */
+  readonly sourceTable: string;
+}
+
+/** State and position, in the transaction of the rows. Throws PC502 when the rows are wanted anew. */
+export async function finishCopy(
+  { options, providerNode }: CopyDataPorts,
+  table: RegisteredTable,
+  tx: Connection,
+  tick: TickId,
+): Promise<void> {
+  const { queueName, consumerName } = options;
+  await assertStillInCopy(tx, queueName, table.tableName);
+  if (await isUnprivileged(tx)) await assertNothingActs(tx, queueName, [table]);
+  await setTableState(tx, queueName, table.tableName, 'catching-up');
+  await tellBelow(tx, queueName, table.tableName);
+  await tx.query('select pgq_node.register_consumer($1, $2, $3, $4)', [
+    queueName,
+    copyConsumerName(consumerName, table.tableName),
+    providerNode,
+    tick,
+  ]);
+}
+
+/** Nodes below the root of a combined queue hear of rows by events only, and these came without. */
+async function tellBelow(tx: Connection, queueName: string, tableName: string): Promise<void> {
+  const [combined] = await tx.query<{ queue_name: string }>(
+    `select c.queue_name
+       from pgq_node.node_info as n
+       join pgq_node.node_info as c on c.queue_name = n.combined_queue and c.node_type = 'root'
+      where n.queue_name = $1`,
+    [queueName],
+  );
+  if (combined !== undefined) await requestCopyAnew(tx, combined.queue_name, tableName);
+}
