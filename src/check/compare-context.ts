@@ -25,9 +25,11 @@ export interface KeptOff {
   readonly foreignKeys: ReadonlySet<string>;
   /** `kind table name` of triggers and rules → their state before, as in pg_trigger. */
   readonly states: ReadonlyMap<string, string>;
+  /** Names of indexes that a copy builds when the rows are there. */
+  readonly indexes: ReadonlySet<string>;
 }
 
-export const NOTHING_KEPT_OFF: KeptOff = { foreignKeys: new Set(), states: new Map() };
+export const NOTHING_KEPT_OFF: KeptOff = { foreignKeys: new Set(), states: new Map(), indexes: new Set() };
 
 /** What the comparison of two databases goes by. */
 export interface CompareContext {

@@ -120,8 +120,10 @@ class PartComparison {
     const { there, here, keptOff, invalidIndexes } = this.#context;
     if (part.kind === 'foreign key' && keptOff.foreignKeys.has(`${nameOf(part.table)} ${part.name}`))
       return [];
-    if (part.kind === 'index' && invalidIndexes.has(nameOf({ schema: part.table.schema, name: part.name })))
-      return [];
+    if (part.kind === 'index') {
+      const name = nameOf({ schema: part.table.schema, name: part.name });
+      if (invalidIndexes.has(name) || keptOff.indexes.has(name)) return [];
+    }
     const made = objectStatements(part, this.#context.target);
     if (made.refused !== undefined) {
       // A version without partitioned indexes has those of the partitions.

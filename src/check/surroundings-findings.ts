@@ -140,6 +140,19 @@ interface Named {
   readonly surroundings: Surroundings;
 }
 
+/** A locale by its one name: `de_DE.UTF-8` and `de_DE.utf8` are the same to the system. */
+function localeName(name: string): string {
+  if (name === 'POSIX') return 'C';
+  const [language = '', codeset] = name.split('.');
+  return codeset === undefined ? language : `${language}.${codeset.toLowerCase().replaceAll('-', '')}`;
+}
+
+/** Values of a setting that mean the same. */
+function meaning(name: string, value: string): string {
+  if (name === 'lc_monetary') return localeName(value);
+  return name === 'TimeZone' && /^(?:Etc\/)?(?:UTC|UCT|Universal|Zulu)$/.test(value) ? 'UTC' : value;
+}
+
 const PROVIDERS: Readonly<Record<string, string>> = { c: 'libc', i: 'icu', b: 'builtin' };
 
 /** In what two databases and their servers differ, so that rows or the application could notice. Pure. */
@@ -163,7 +176,7 @@ export function compareSurroundings(thereSide: Surrounded, hereSide: Surrounded)
   }
   const locale = ({ provider, locale: own, collate }: Surroundings) =>
     provider === null || provider === 'c'
-      ? `libc ${collate}`
+      ? `libc ${localeName(collate)}`
       : `${PROVIDERS[provider] ?? provider} ${own ?? collate}`;
   if (locale(from) !== locale(to)) {
     add(
@@ -173,7 +186,7 @@ export function compareSurroundings(thereSide: Surrounded, hereSide: Surrounded)
       `texts sort by ${differs(locale(from), locale(to))}: indexes, ORDER BY and ranges of texts follow another order`,
     );
   }
-  if (from.ctype !== to.ctype) {
+  if (localeName(from.ctype) !== localeName(to.ctype)) {
     add(
       'differs',
       'collation',
@@ -183,7 +196,7 @@ export function compareSurroundings(thereSide: Surrounded, hereSide: Surrounded)
   }
   for (const [name, effect] of Object.entries(APPLICATION_SETTINGS)) {
     const [one, other] = [from.settings.get(name), to.settings.get(name)];
-    if (one === undefined || other === undefined || one === other) continue;
+    if (one === undefined || other === undefined || meaning(name, one) === meaning(name, other)) continue;
     add(
       'differs',
       'setting',

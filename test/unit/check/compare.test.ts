@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { CompareContext, TablePair } from '../../../src/check/compare-context.js';
+import { type CompareContext, NOTHING_KEPT_OFF, type TablePair } from '../../../src/check/compare-context.js';
 import { compareDatabases } from '../../../src/check/compare-databases.js';
 import { NO_HANDLER } from '../../../src/handlers/registry.js';
 import type {
@@ -123,7 +123,7 @@ function compare(
     },
     namesHere: new Map(),
     sequences: new Set(),
-    keptOff: { foreignKeys: new Set(), states: new Map() },
+    keptOff: NOTHING_KEPT_OFF,
     invalidIndexes: new Set(),
   };
   const compared = { tables: [pair], sequences: [], everything: false };

@@ -31,6 +31,18 @@ const setting = (name: string, value: string) => ({ settings: new Map([...USUAL.
 test('nothing is said of two databases that are alike', () => {
   expect(compareSurroundings(side('root'), side('leaf'))).toEqual([]);
   expect(compareSurroundings(side('root', { provider: null }), side('leaf'))).toEqual([]);
+  expect(
+    compareSurroundings(
+      side('root', { collate: 'de_DE.UTF-8', ctype: 'de_DE.UTF-8', ...setting('TimeZone', 'Etc/UTC') }),
+      side('leaf', setting('TimeZone', 'UTC')),
+    ),
+  ).toEqual([]);
+  expect(
+    compareSurroundings(
+      side('root', { collate: 'POSIX', ctype: 'POSIX' }),
+      side('leaf', { collate: 'C', ctype: 'C' }),
+    ),
+  ).toEqual([]);
   for (const role of ['root', 'source', 'target'] as const) {
     expect(databaseHindrances(side('leaf'), { role, connections: 5 })).toEqual([]);
   }
