@@ -92,7 +92,7 @@ export async function checkNode(
     provider: provider?.node.nodeName ?? null,
     tables: bound.length,
     sequences: sequences.length,
-    findings: inOrder([...findings, ...rest.findings], objects),
+    findings: inOrder(withoutTold([...findings, ...rest.findings]), objects),
     notChecked: [...unknown, ...notChecked, ...rest.notChecked],
   };
 }
@@ -188,6 +188,21 @@ function choose(
       reason: 'No table or sequence of the queue has this name.',
     })),
   };
+}
+
+/** A sequence that the provider has comes with the statement that makes it: that it is replicated and not here says no more. */
+function withoutTold(findings: readonly Finding[]): Finding[] {
+  const missing = new Set(
+    findings.filter(({ what, difference }) => what === 'sequence' && difference === 'missing').map(placeOf),
+  );
+  return findings.filter(
+    (finding) =>
+      finding.what !== 'sequence' || finding.difference !== 'hindrance' || !missing.has(placeOf(finding)),
+  );
+}
+
+function placeOf({ node, object }: Finding): string {
+  return `${node} ${object}`;
 }
 
 const RANKS = { blocks: 0, differs: 1, hint: 2 } as const;

@@ -1,3 +1,5 @@
+import { plainSpelling } from './spelling.js';
+
 /**
  * `blocks`: replication cannot go on, or cannot be right, once a row meets it. `differs`: replication goes on, but this node is not
  * what its provider is. `hint`: good to know, and no reason not to go on.
@@ -57,7 +59,7 @@ export function isAlike(there: string, here: string): boolean {
 }
 
 function bare(text: string): string {
-  return text.replaceAll(/[\s()]|::text\b(?:\[\])?/g, '');
+  return plainSpelling(text).replaceAll(/[\s()]|:: ?text\b(?: ?\[ ?\])?/g, '');
 }
 
 const LONGEST = 300;

@@ -1,6 +1,7 @@
 import type { Connection } from '../db/connection.js';
 import { canonicalView } from '../schema/plan-objects.js';
 import type { Candidate, Doubt, Finding } from './finding.js';
+import { plainSpelling } from './spelling.js';
 
 /**
  * Takes out the findings whose two texts this node's server writes in the same words: versions, and a dump that was restored, write one
@@ -28,7 +29,8 @@ async function saysTheSame(connection: Connection, doubt: Doubt): Promise<boolea
           await inOwnWords(connection, doubt, [doubt.there]),
           await inOwnWords(connection, doubt, [doubt.here]),
         ];
-  return there !== undefined && there === here;
+  if (there === undefined || here === undefined) return false;
+  return there === here || plainSpelling(there) === plainSpelling(here);
 }
 
 /** The texts as the server of `connection` writes them; undefined when it does not take them. */

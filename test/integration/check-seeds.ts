@@ -125,7 +125,21 @@ export const SEEDS: readonly Seed[] = [
     name: 'identity missing',
     table: 'create table T (id int generated always as identity primary key)',
     leaf: 'alter table T alter id drop identity',
-    expect: one('differs', 'identity', 'missing', /identity column on "root" and not on "leaf"/),
+    expect: [
+      {
+        severity: 'blocks',
+        what: 'sequence',
+        difference: 'hindrance',
+        table: null,
+        says: /is not there on "leaf"/,
+      },
+      {
+        severity: 'differs',
+        what: 'identity',
+        difference: 'missing',
+        says: /identity column on "root" and not on "leaf"/,
+      },
+    ],
   },
   {
     name: 'generated here only',
