@@ -14,8 +14,12 @@ export function plainSpelling(text: string): string {
   const whole = single(rewritten(tree(tokens, { at: 0 })));
   const items = typeof whole === 'string' ? [whole] : whole;
   // EXTRACT is numeric since 14, and a constant that it is compared with is cast to what it gives.
-  return print(has(items, 'date_part') ? withoutNumberCasts(items) : items);
+  const cast = has(items, 'date_part') ? withoutCasts(items, ['numeric', 'double']) : items;
+  // What such a call takes as text is cast where it is written as a function.
+  return print(TEXT_FUNCTIONS.some((name) => has(items, name)) ? withoutCasts(cast, ['text']) : cast);
 }
+
+const TEXT_FUNCTIONS = ['substring', 'overlay', 'position', 'btrim', 'ltrim', 'rtrim'];
 
 function unquoted(token: string): string {
   return /^"[a-z_][a-z0-9_]*"$/.test(token) ? token.slice(1, -1) : token;
@@ -54,6 +58,11 @@ function rewritten(items: readonly Item[]): readonly Item[] {
     (item, at) => item === 'AT' && found[at + 1] === 'TIME' && found[at + 2] === 'ZONE',
   );
   if (zone > 0) return ['timezone', call(found.slice(zone + 3), found.slice(0, zone))];
+  const overlaps = found.indexOf('OVERLAPS');
+  if (overlaps > 0) {
+    const spans = [found[overlaps - 1], found[overlaps + 1]].map((span) => (Array.isArray(span) ? span : []));
+    found.splice(overlaps - 1, 3, 'overlaps', joined(spans));
+  }
   const args = split(found, [',']);
   return args.length > 1 ? joined(args) : found;
 }
@@ -123,14 +132,16 @@ function split(items: readonly Item[], words: readonly string[]): (readonly Item
   return parts;
 }
 
-function withoutNumberCasts(items: readonly Item[]): readonly Item[] {
+/** Without casts to some types: to a number only those of constants, which say no more. */
+function withoutCasts(items: readonly Item[], types: readonly string[]): readonly Item[] {
   const found: Item[] = [];
   for (let at = 0; at < items.length; at++) {
     const item = items[at] as Item;
-    found.push(typeof item === 'string' ? item : single(withoutNumberCasts(item)));
-    if (typeof item !== 'string' || !/^'?\d/.test(item) || items[at + 1] !== '::') continue;
-    if (items[at + 2] === 'numeric') at += 2;
-    else if (items[at + 2] === 'double' && items[at + 3] === 'precision') at += 3;
+    found.push(typeof item === 'string' ? item : single(withoutCasts(item, types)));
+    const type = items[at + 1] === '::' ? items[at + 2] : undefined;
+    if (typeof type !== 'string' || !types.includes(type)) continue;
+    if (type === 'text') at += 2;
+    else if (typeof item === 'string' && /^'?\d/.test(item)) at += type === 'double' ? 3 : 2;
   }
   return found;
 }

@@ -103,6 +103,8 @@ const SPELLINGS = `
     n int default -1, f float8 default 1e-5, "Mixed" int check ("Mixed" between 1 and 5 or "Mixed" is null), up bigint references spelt.one on delete set null,
     check (not (price < 0 and n <> all (array[1, 2])) and (state like 'n%' or state is not null)),
     check (case when n > 0 then price > 0 else true end), check (coalesce(lower(state), 'x') ~ '^[a-z]'), check (extract(year from day) > 1900),
+    check (substring(state from 1 for 1) <> 'x' and trim(both from who) <> '' and position('x' in who) = 0), check (trim(leading '0' from state) is not null),
+    check (overlay(who placing 'a' from 1 for 1) is not null and not (at, at + '1 day') overlaps ('1999-01-01', '1999-01-02')),
     exclude using btree ((lower(state)) with =) where (n in (1, 2, 3))
   );
   create index one_by_state on spelt.one ((state || '-' || n::text), (price::int) desc) where state in ('new', 'old') and day > '2020-01-01';
@@ -114,6 +116,7 @@ const SPELLINGS = `
   create rule kept as on delete to spelt.one where old.state in ('new', 'old') do instead nothing;
   create policy seen on spelt.one for select using (state in ('new', 'old') and who = current_user);
   alter table spelt.one enable row level security;
+  create view spelt.seen as select extract(month from day) as m, trim(state) as t, at at time zone 'cet' as z, count(*) over (partition by kind) from spelt.one where who = current_user;
   create domain spelt.short as varchar(5) default 'x' check (value in ('x', 'y')) check (length(value) < 6);
   create table spelt.two (id serial, s spelt.short, o oid, r regclass, t time(3) with time zone, at timestamptz not null) partition by range (at);
 `;
