@@ -1,9 +1,11 @@
 import { quoteIdentifier } from '../db/identifier.js';
 import { hasColumn, kindOfType } from '../handlers/row-selection.js';
 import type { TableColumn, TableObject } from '../schema/database-object.js';
+import { nameOf } from '../schema/objects-by-name.js';
 import { sqlName } from '../schema/statements.js';
 import { sequenceText } from '../schema/table-statements.js';
 import { type CompareContext, isOtherwise, type TablePair } from './compare-context.js';
+import { compareRights } from './compare-rights.js';
 import type { Candidate, Severity } from './finding.js';
 import { shown } from './finding.js';
 import { fits } from './type-fit.js';
@@ -283,17 +285,38 @@ class ColumnComparison {
       `${kind(from)} (${sequenceText(from.options)})`,
       `${kind(to)} (${sequenceText(to.options)})`,
     ];
-    if (wanted === found) return [];
+    const rights = this.#identityRights(from, to);
+    if (wanted === found) return rights;
     const message = `identity column ${other.name} is ${wanted} on "${there}" and ${found} on "${here}"`;
     const { type, ...options } = from.options;
     const set = sequenceText({ type, ...options })
       .replace(/ (?=(?:INCREMENT|MINVALUE|MAXVALUE|CACHE|CYCLE)\b)/g, ' SET ')
       .replace(/^START/, 'SET START');
     return [
+      ...rights,
       this.#finding('differs', 'identity', 'different', other.name, message, [
         `${alter} SET ${kind(from)} ${set}${from.options.cycle ? '' : ' SET NO CYCLE'}`,
       ]),
     ];
+  }
+
+  #identityRights(
+    from: NonNullable<TableColumn['identity']>,
+    to: NonNullable<TableColumn['identity']>,
+  ): Candidate[] {
+    const side = (table: TableObject, { privileges }: typeof from) => ({ owner: table.owner, privileges });
+    return compareRights(
+      {
+        table: this.#pair.tableName,
+        object: `sequence ${nameOf(to.sequence)}`,
+        // It belongs to whom the table belongs to.
+        owned: undefined,
+        granted: `SEQUENCE ${sqlName(to.sequence)}`,
+        there: side(this.#there.table, from),
+        here: side(this.#here.table, to),
+      },
+      this.#context,
+    );
   }
 
   /** What only changes how values are kept. */

@@ -6,7 +6,7 @@ import { allStatements, sqlName } from '../schema/statements.js';
 import type { CompareContext } from './compare-context.js';
 import { compareRights } from './compare-rights.js';
 import { compareSequence } from './compare-sequence.js';
-import { type Candidate, isAlike, type Severity, shown } from './finding.js';
+import { type Candidate, isAlike, isOfVersion, type Severity, shown } from './finding.js';
 import { fits } from './type-fit.js';
 
 /** What stands by itself: schemas, types, functions, views and the like. */
@@ -48,7 +48,7 @@ export function extraObject({ kind, key }: DatabaseObject, { there, here }: Comp
 /** An object that only the provider has, and how to make it. */
 export function missingObject(object: DatabaseObject, { there, here, target }: CompareContext): Candidate {
   const made = objectStatements(object, target);
-  const isRefused = made.refused !== undefined && object.kind !== 'unsupported';
+  const isRefused = made.refused !== undefined && isOfVersion(made.refused);
   const why = made.refused === undefined ? '' : `: ${made.refused}`;
   return {
     severity: isRefused ? 'hint' : 'differs',
@@ -286,7 +286,7 @@ function textOf(object: DatabaseObject, { target }: CompareContext): string {
 
 /** Of default privileges the rights are the object itself. */
 function ownPrivileges(object: DatabaseObject): DatabaseObject['privileges'] {
-  return object.kind === 'default privileges' ? object.privileges : [];
+  return object.kind === 'default privileges' || object.kind === 'member rights' ? object.privileges : [];
 }
 
 /** What a newer server has given the object by itself is not compared. */

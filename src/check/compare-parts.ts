@@ -5,7 +5,7 @@ import { objectStatements } from '../schema/object-statements.js';
 import { nameOf } from '../schema/objects-by-name.js';
 import { type ObjectStatements, sqlName } from '../schema/statements.js';
 import { type CompareContext, isOtherwise, type TablePair } from './compare-context.js';
-import { type Candidate, type Doubt, isAlike, type Severity, shown } from './finding.js';
+import { type Candidate, type Doubt, isAlike, isOfVersion, type Severity, shown } from './finding.js';
 
 /** What belongs to a table and is compared as a whole. */
 export type Part = Exclude<Extract<DatabaseObject, PartBase>, { kind: 'default' | 'partition' }>;
@@ -130,7 +130,7 @@ class PartComparison {
       if ('isPartitioned' in part && part.isPartitioned) return [];
       return [
         this.#finding(
-          'hint',
+          isOfVersion(made.refused) ? 'hint' : 'differs',
           'missing',
           part,
           `${partText(part)} cannot be on "${here}": ${made.refused}`,
@@ -277,9 +277,19 @@ function written(part: Part): Part {
 
 /** The part as it is to be compared: its place in a tree of partitions is another question. */
 function neutral(part: Part): Part {
-  const bare = { ...written(part), comment: null, owner: null };
+  const bare = {
+    ...written(part),
+    comment: null,
+    owner: null,
+    ...('tablespace' in part ? { tablespace: null } : {}),
+  };
   if (!('parentIndex' in bare)) return bare;
-  return { ...bare, parentIndex: null, ...('isPartitioned' in bare ? { isPartitioned: false } : {}) };
+  return {
+    ...bare,
+    parentIndex: null,
+    ...('indexComment' in bare ? { indexComment: null } : {}),
+    ...('isPartitioned' in bare ? { isPartitioned: false } : {}),
+  };
 }
 
 function nameLike(other: Part): object {

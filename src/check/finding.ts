@@ -62,6 +62,11 @@ function bare(text: string): string {
   return plainSpelling(text).replaceAll(/[\s()]|:: ?text\b(?: ?\[ ?\])?/g, '');
 }
 
+/** Whether something cannot be made because this version does not know it, so that nothing can be done. */
+export function isOfVersion(refusal: string): boolean {
+  return refusal.startsWith('PostgreSQL before ');
+}
+
 const LONGEST = 300;
 
 /** A definition in a sentence. */

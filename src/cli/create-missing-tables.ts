@@ -12,6 +12,7 @@ import { scriptComment } from './script-comment.js';
 export interface CreateSwitches {
   readonly full: boolean;
   readonly dryRun: boolean;
+  readonly keepsAll: boolean;
   readonly destTable: string | undefined;
 }
 
@@ -57,7 +58,7 @@ export async function createMissingTables(
     tables.push({ tableName, sourceTable: source.destTable, destTable, columns: bound.selection.columns });
   }
   if (tables.length === 0) return;
-  const plan = await planTables(local, provider.connection, tables, switches.full);
+  const plan = await planTables(local, provider.connection, tables, switches);
   if (switches.dryRun) {
     for (const line of planLines(plan)) output.print(line);
     return;

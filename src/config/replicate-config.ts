@@ -99,6 +99,22 @@ const KEYS = [
       'How much all copies of this node together may read from the provider in a second; 0: no limit.',
   },
   {
+    name: 'copy_lag_limit',
+    type: 'seconds',
+    default: '30',
+    minimum: 0,
+    sentence:
+      'Copies read only a trickle while a standby or a subscriber of the provider is further behind than that (where the role may see it: pg_monitor); 0: they do not look.',
+  },
+  {
+    name: 'copy_latency_limit',
+    type: 'seconds',
+    default: '2',
+    minimum: 0,
+    sentence:
+      'The same while the provider takes longer than that for a small statement; 0: they do not look.',
+  },
+  {
     name: 'copy_maintenance_work_mem',
     type: 'text',
     example: '1GB',

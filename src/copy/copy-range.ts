@@ -1,10 +1,9 @@
 import type { Connection } from '../db/connection.js';
 import { quoteIdentifier, quoteName } from '../db/identifier.js';
-import type { Pace } from '../runtime/pace.js';
 import { columnList } from './copy-columns.js';
 import { type CopyOutOptions, copyOut } from './copy-out.js';
 import { type PagedTable, type PageRange, rangeSql } from './page-ranges.js';
-import { streamRows } from './stream-rows.js';
+import { streamRows, type Throttle } from './stream-rows.js';
 
 const STAGING = 'pg_temp.pgc_copied';
 
@@ -21,7 +20,7 @@ export interface CopyRangeOptions {
   /** Some of the range's rows may be here already, as they are in the snapshot. */
   readonly mayBeHere: boolean;
   readonly count: (rows: number, bytes: number) => void;
-  readonly pace: Pace | undefined;
+  readonly throttle: Throttle;
   readonly signal: AbortSignal;
 }
 
@@ -35,7 +34,7 @@ export async function copyRange(
   range: PageRange,
   options: CopyRangeOptions,
 ): Promise<void> {
-  const { source, paged, destTable, columnsHere, mayBeHere, count, pace, signal } = options;
+  const { source, paged, destTable, columnsHere, mayBeHere, count, throttle, signal } = options;
   const where = rangeSql(range, paged, reader.serverVersion);
   const out = await copyOut(reader, { ...source, relkind: 'r', where });
   const columns = columnList(columnsHere);
@@ -46,7 +45,7 @@ export async function copyRange(
     );
   }
   const copyIn = `copy ${mayBeHere ? STAGING : quoteName(destTable)} ${columns} from stdin`;
-  await streamRows({ reader, copyOut: out, writer: tx, copyIn, count, pace, signal });
+  await streamRows({ reader, copyOut: out, writer: tx, copyIn, count, throttle, signal });
   if (mayBeHere) await tx.execute(insertMissingSql(options));
 }
 

@@ -1,11 +1,10 @@
 import type { Connection } from '../db/connection.js';
 import { quoteName } from '../db/identifier.js';
 import type { BoundHandler } from '../handlers/registry.js';
-import type { Pace } from '../runtime/pace.js';
 import { columnList, copyColumns, readCopySide } from './copy-columns.js';
 import { copyOut } from './copy-out.js';
 import { findSecondaryIndexes } from './secondary-indexes.js';
-import { streamRows } from './stream-rows.js';
+import { streamRows, type Throttle } from './stream-rows.js';
 
 /** How far a copy is; counts only grow within one phase. */
 export interface CopyProgress {
@@ -33,8 +32,7 @@ export interface CopyTableOptions {
   /** Leave the rows that are there. */
   readonly skipTruncate: boolean;
   readonly report: (progress: CopyProgress) => void;
-  /** Bytes that may be read in a second. */
-  readonly pace: Pace | undefined;
+  readonly throttle: Throttle;
   readonly signal: AbortSignal;
 }
 
@@ -88,7 +86,7 @@ export async function copyTable(options: CopyTableOptions): Promise<CopyProgress
       bytesDone += bytes;
       report(progress('data'));
     },
-    pace: options.pace,
+    throttle: options.throttle,
     signal,
   });
 

@@ -1,7 +1,12 @@
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Connection } from '../db/connection.js';
-import type { Pace } from '../runtime/pace.js';
+
+/** What holds a copy back. */
+export interface Throttle {
+  /** Waits until so much may be read. Throws when it is told to stop. */
+  take(bytes: number, signal: AbortSignal): Promise<void>;
+}
 
 export interface StreamRowsOptions {
   readonly reader: Connection;
@@ -12,8 +17,7 @@ export interface StreamRowsOptions {
   readonly copyIn: string;
   /** Called with each piece that has come. */
   readonly count: (rows: number, bytes: number) => void;
-  /** How many bytes may come in a second; undefined: as many as there are. */
-  readonly pace: Pace | undefined;
+  readonly throttle: Throttle;
   readonly signal: AbortSignal;
 }
 
@@ -21,18 +25,16 @@ const NEWLINE = 10;
 
 /** Reads rows from one server into another, in the text format of COPY; no more than the sockets' buffers are held. */
 export async function streamRows(options: StreamRowsOptions): Promise<void> {
-  const { reader, copyOut, writer, copyIn, count, pace, signal } = options;
+  const { reader, copyOut, writer, copyIn, count, throttle, signal } = options;
   const counted = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       let rows = 0;
       for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, at + 1)) rows++;
       count(rows, chunk.length);
-      if (pace === undefined) done(null, chunk);
-      else
-        pace.take(chunk.length, signal).then(
-          () => done(null, chunk),
-          (error: Error) => done(error),
-        );
+      throttle.take(chunk.length, signal).then(
+        () => done(null, chunk),
+        (error: Error) => done(error),
+      );
     },
   });
   await pipeline(reader.copyTo(copyOut), counted, writer.copyFrom(copyIn), { signal });

@@ -61,7 +61,7 @@ export class CatalogReader {
     const { acl, owner, type } = columns;
     const rows = await this.rows<PrivilegeRow>(
       `with object as (
-         select o.oid, o.${acl} as acl, acldefault((${type})::"char", o.${owner}) as usual
+         select o.oid, o.${acl} as acl, ${columns.usual ?? `acldefault((${type})::"char", o.${owner})`} as usual
            from ${catalog} as o
           where o.${acl} is not null and ${columns.where ?? 'true'}
        ), held as (
@@ -92,6 +92,8 @@ export interface PrivilegeColumns {
   readonly owner: string;
   readonly type: string;
   readonly where?: string;
+  /** The rights to compare with, in place of those of a new object. */
+  readonly usual?: string;
 }
 
 interface PrivilegeRow extends Row {

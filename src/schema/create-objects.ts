@@ -1,5 +1,6 @@
 import type { Connection } from '../db/connection.js';
 import { failpoint } from '../runtime/failpoint.js';
+import { isOnlyAbove } from './only-above.js';
 import type { PlannedObject } from './plan-objects.js';
 import { allStatements } from './statements.js';
 
@@ -47,7 +48,7 @@ export async function createObjects(
       await tx.execute(CREATE_SETTINGS);
       for (const one of some) {
         const problem = problemOf(one, needs, failed) ?? (await createOne(tx, one));
-        if (problem !== undefined && !isOnlyAbove(one)) failed.add(one.object.key);
+        if (problem !== undefined && !canDoWithout(one)) failed.add(one.object.key);
         created.push({ planned: one, problem });
       }
     });
@@ -56,9 +57,22 @@ export async function createObjects(
   return created;
 }
 
-/** A version without partitioned indexes takes those of the partitions by themselves. */
-function isOnlyAbove({ object, state }: PlannedObject): boolean {
-  return state === 'refused' && 'parentIndex' in object && object.isPartitioned;
+/** Tells without making anything which objects cannot be made, as far as that is to be known: in the order of the plan. Pure. */
+export function foreseeProblems(
+  planned: readonly PlannedObject[],
+  needs: CreateOptions['needs'],
+): CreatedObject[] {
+  const failed = new Set<string>();
+  return planned.map((one) => {
+    const problem = problemOf(one, needs, failed);
+    if (problem !== undefined && !canDoWithout(one)) failed.add(one.object.key);
+    return { planned: one, problem };
+  });
+}
+
+/** Whether what needs an object can be made although there is a problem with it. */
+function canDoWithout({ object, made, state }: PlannedObject): boolean {
+  return state === 'other rights' || isOnlyAbove(object, made);
 }
 
 function problemOf(
@@ -67,7 +81,14 @@ function problemOf(
   failed: ReadonlySet<string>,
 ): string | undefined {
   if (state === 'refused') return made.refused;
-  if (state === 'different') return 'something else of this name is there; drop or rename it, or leave it';
+  if (state === 'other rights') {
+    return `it is there with another owner or other rights; those of the provider: ${[...made.owner, ...made.grants].join('; ')}`;
+  }
+  if (state === 'different') {
+    return object.kind === 'member rights'
+      ? 'others have been given there; change them, or leave them'
+      : 'something else of this name is there; drop or rename it, or leave it';
+  }
   if (state === 'equal' || state === 'alike') return undefined;
   const missing = [...(needs.get(object.key) ?? [])].filter((key) => failed.has(key));
   return missing.length === 0 ? undefined : `it needs ${missing.join(', ')}`;

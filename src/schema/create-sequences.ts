@@ -9,9 +9,16 @@ import { readSchema } from './read-schema.js';
 import { allStatements } from './statements.js';
 import { readTarget } from './target.js';
 
+export interface MadeSequences {
+  /** Their names, Londiste's. */
+  readonly made: readonly string[];
+  /** What is not as on the provider, and why: one line each. */
+  readonly notes: readonly string[];
+}
+
 /**
  * Makes those of the sequences (Londiste names) that are missing here as they are on the provider, with their schemas, all or none. Values
- * are not taken over. Returns the names of those that were made. May be repeated.
+ * are not taken over. May be repeated.
  *
  * Throws PC414 when one cannot be made.
  */
@@ -19,7 +26,7 @@ export async function createSequences(
   local: Connection,
   provider: Connection,
   names: readonly string[],
-): Promise<string[]> {
+): Promise<MadeSequences> {
   const source = await readSchema(provider, []);
   const present = new Set((await readSchema(local, [])).objects.map(({ key }) => key));
   const keys = new Set(names.map((name) => `sequence ${nameOf(splitName(name))}`));
@@ -29,12 +36,14 @@ export async function createSequences(
   );
   const made = source.objects.filter(({ key }) => schemas.has(key) && !present.has(key));
   const target = await readTarget(local);
+  const notes: string[] = [];
   await local.transaction(async (tx) => {
     await tx.execute(CREATE_SETTINGS);
     for (const object of orderObjects([...made, ...missing], source.needs)) {
-      const statements = allStatements(objectStatements(object, target));
+      const statements = objectStatements(object, target);
+      notes.push(...statements.notes.map((note) => `${object.key}: ${note}`));
       try {
-        await tx.execute(statements.join(';\n'));
+        await tx.execute(allStatements(statements).join(';\n'));
       } catch (error) {
         if (!tx.isOpen) throw error;
         const reason = error instanceof Error ? error.message : String(error);
@@ -43,5 +52,8 @@ export async function createSequences(
       }
     }
   });
-  return missing.flatMap((object) => (object.kind === 'sequence' ? nameOf(object.name) : []));
+  return {
+    made: missing.flatMap((object) => (object.kind === 'sequence' ? nameOf(object.name) : [])),
+    notes,
+  };
 }

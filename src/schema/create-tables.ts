@@ -5,6 +5,7 @@ import { CREATE_SETTINGS } from './create-objects.js';
 import type { ConstraintObject, DatabaseObject, DatabaseSchema } from './database-object.js';
 import { objectStatements } from './object-statements.js';
 import { nameOf, ObjectsByName } from './objects-by-name.js';
+import { isOnlyAbove } from './only-above.js';
 import { orderObjects } from './order-objects.js';
 import { readSchema } from './read-schema.js';
 import { renameTable } from './rename-table.js';
@@ -39,16 +40,23 @@ export interface PendingForeignKey {
   readonly comment: string | null;
 }
 
+export interface TableMaking {
+  /** With all that belongs to them. */
+  readonly full: boolean;
+  /** Whoever owns it on the provider, what is made belongs to our role. */
+  readonly keepsAll: boolean;
+}
+
 /**
  * Plans how tables of the provider are made here. Changes nothing.
  *
- * Throws PC413 when one of them is here already, PC406 when the provider does not have it.
+ * Throws PC413 when one of them is here already, PC406 when the provider does not have it, PC414 when it needs what must not be made.
  */
 export async function planTables(
   local: Connection,
   provider: Connection,
   tables: readonly TableToCreate[],
-  full: boolean,
+  { full, keepsAll }: TableMaking,
 ): Promise<TablePlan> {
   const relations = await readRelationNames(local);
   for (const { destTable } of tables) {
@@ -62,7 +70,7 @@ export async function planTables(
     tables.map(({ sourceTable }) => nameOf(splitName(sourceTable))),
   );
   const here = await readSchema(local, []);
-  const target = await readTarget(local);
+  const target = await readTarget(local, { keepsAll });
   const present = { keys: new Set(here.objects.map(({ key }) => key)), relations };
   return joinPlans(source, target, present, tables, full, provider.target);
 }
@@ -100,15 +108,41 @@ function joinPlans(
       else foreignKeys.set(key.key, pending);
     }
   }
-  const steps = orderObjects([...objects.values()], source.needs).flatMap((object) => {
-    if (object.kind === 'schema' && present.keys.has(object.key)) return [];
+  const made = planSteps(orderObjects([...objects.values()], source.needs), source.needs, target, present);
+  for (const note of made.notes) notes.add(note);
+  return { steps: made.steps, foreignKeys: [...foreignKeys.values()], notes: [...notes] };
+}
+
+/** What to run for each object, without those that must not be made and those that need them. Throws PC414 when that is a table. */
+function planSteps(
+  objects: readonly DatabaseObject[],
+  needs: DatabaseSchema['needs'],
+  target: Target,
+  present: PresentObjects,
+): Pick<TablePlan, 'steps' | 'notes'> {
+  const steps: TablePlan['steps'][number][] = [];
+  const notes: string[] = [];
+  const leftOut = new Map<string, string>();
+  for (const object of objects) {
+    if (object.kind === 'schema' && present.keys.has(object.key)) continue;
     const made = objectStatements(object, target);
-    for (const note of made.notes) notes.add(`${object.key}: ${note}`);
-    if (made.refused !== undefined) notes.add(`${object.key} is left out: ${made.refused}`);
+    const missing = [...(needs.get(object.key) ?? [])].find((key) => leftOut.has(key));
+    // Both sides of a partition are without the same checks then.
+    const isLost = missing !== undefined && object.kind !== 'partition';
+    const why = made.refused ?? (isLost ? `it needs ${missing}: ${leftOut.get(missing)}` : undefined);
+    if (why !== undefined) {
+      if (object.kind === 'table') {
+        throw new ReplicateError('PC414', `Cannot make ${object.key}: ${why}.`, { object: object.key });
+      }
+      notes.push(`${object.key} is left out: ${why}`);
+      if (!isOnlyAbove(object, made)) leftOut.set(object.key, why);
+      continue;
+    }
+    notes.push(...made.notes.map((note) => `${object.key}: ${note}`));
     const statements = allStatements(made);
-    return statements.length === 0 ? [] : [{ key: object.key, statements }];
-  });
-  return { steps, foreignKeys: [...foreignKeys.values()], notes: [...notes] };
+    if (statements.length > 0) steps.push({ key: object.key, statements });
+  }
+  return { steps, notes };
 }
 
 function select(
@@ -117,9 +151,10 @@ function select(
   table: TableToCreate,
   full: boolean,
 ): SelectedTable | undefined {
-  const request: TableRequest = { name: splitName(table.sourceTable), full, columns: table.columns };
+  const to = splitName(table.destTable);
+  const request: TableRequest = { name: splitName(table.sourceTable), to, full, columns: table.columns };
   const selected = selectTable(source, present, request);
-  return selected === undefined ? undefined : renameTable(selected, splitName(table.destTable));
+  return selected === undefined ? undefined : renameTable(selected, to);
 }
 
 function pendingOf(key: ConstraintObject, target: Target): PendingForeignKey | string {

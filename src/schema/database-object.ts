@@ -56,6 +56,9 @@ export interface TableColumn {
     readonly always: boolean;
     readonly sequence: QualifiedName;
     readonly options: SequenceOptions;
+    /** Of its sequence, as the comment: the owner is the table's. */
+    readonly privileges: readonly Privilege[];
+    readonly comment: string | null;
   };
   readonly generated: null | { readonly expression: string; readonly stored: boolean };
   /** False: it comes from a parent. */
@@ -149,6 +152,8 @@ export interface RoutineObject extends ObjectBase {
   /** `s.f(integer)`, quoted where it must be. */
   readonly signature: string;
   readonly schema: string;
+  /** It runs with the rights of its owner. */
+  readonly isSecurityDefiner: boolean;
   readonly definition: string;
 }
 
@@ -201,6 +206,9 @@ export interface ConstraintObject extends PartBase {
   readonly definition: string;
   /** Storage options of the index behind it: the definition is without them. */
   readonly options: readonly string[];
+  /** Of that index. */
+  readonly tablespace: string | null;
+  readonly indexComment: string | null;
   /** On this table only: its partitions have their own. */
   readonly isPartitioned: boolean;
   /** The index behind it is the one that the table is clustered by, or identified by. */
@@ -225,6 +233,7 @@ export interface IndexObject extends PartBase {
   /** What follows the table's name: `USING btree (a)`. */
   readonly definition: string;
   readonly isPartitioned: boolean;
+  readonly tablespace: string | null;
   readonly isClustered: boolean;
   readonly isReplicaIdentity: boolean;
   /** Of expressions: position of the column and its target. */
@@ -260,6 +269,8 @@ export interface RuleObject extends PartBase {
   readonly event: string;
   /** What follows the table's name. */
   readonly definition: string;
+  /** By whose rights its actions are done. */
+  readonly tableOwner: string;
   readonly enabled: string;
 }
 
@@ -296,6 +307,14 @@ export interface DefaultPrivilegesObject extends ObjectBase {
   readonly objects: string;
 }
 
+/** What somebody has made of the rights that an extension gives on one of its members. */
+export interface MemberRightsObject extends ObjectBase {
+  readonly kind: 'member rights';
+  readonly extension: string;
+  /** As GRANT names it: `FUNCTION s.f(integer)`. */
+  readonly granted: string;
+}
+
 /** What is there and cannot be made by us. */
 export interface UnsupportedObject extends ObjectBase {
   readonly kind: 'unsupported';
@@ -327,6 +346,7 @@ export type DatabaseObject =
   | ReplicaIdentityObject
   | EventTriggerObject
   | DefaultPrivilegesObject
+  | MemberRightsObject
   | UnsupportedObject;
 
 /** A database's objects, and which of them needs which. */
@@ -334,6 +354,8 @@ export interface DatabaseSchema {
   /** As `server_version_num`. */
   readonly serverVersion: number;
   readonly objects: readonly DatabaseObject[];
+  /** What partitions and children have from a parent; none where the whole database was read, as the parents are made then. */
+  readonly inherited: readonly DatabaseObject[];
   /** By key: the keys of what must be there first. */
   readonly needs: ReadonlyMap<string, ReadonlySet<string>>;
 }

@@ -19,11 +19,10 @@ export function grantStatements(
   const notes = new Set<string>();
   const groups = new Map<string, Privilege[]>();
   for (const privilege of privileges) {
-    const missing = [privilege.grantee, privilege.grantor].find(
-      (role) => role !== 'PUBLIC' && !target.roles.has(role),
-    );
-    if (missing !== undefined && privilege.grantor !== missing) {
-      notes.add(`role "${missing}" does not exist there: its rights are left out`);
+    const { grantee: role } = privilege;
+    if (role !== 'PUBLIC' && !target.roles.has(role)) {
+      // Of an owner who is not there it is said that he is not.
+      if (role !== owner) notes.add(`role "${role}" does not exist there: its rights are left out`);
       continue;
     }
     if (privilege.privilege === 'MAINTAIN' && target.version < MAINTAIN_SINCE) {

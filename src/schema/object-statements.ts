@@ -3,11 +3,16 @@ import type {
   DatabaseObject,
   DefaultPrivilegesObject,
   EventTriggerObject,
+  MemberRightsObject,
+  Privilege,
+  TableObject,
   ViewObject,
 } from './database-object.js';
 import { grantStatements, roleText } from './grant-statements.js';
+import { ownerStatements } from './owner-statements.js';
 import { partStatements } from './part-statements.js';
-import { commentStatements, Lacks, type ObjectStatements, sqlName, sqlOption } from './statements.js';
+import { plainRights, type RightsKind, rightsKind } from './plain-rights.js';
+import { commentStatements, isOn, Lacks, type ObjectStatements, sqlName, sqlOption } from './statements.js';
 import { knownOptions, sequenceText, tableStatements } from './table-statements.js';
 import type { Target } from './target.js';
 
@@ -22,39 +27,53 @@ interface Made extends Names {
   readonly create: readonly string[];
   /** Comments on what belongs to it. */
   readonly comments?: readonly string[];
+  /** What comes with it and has rights of its own. */
+  readonly alsoGranted?: readonly Granted[];
   readonly notes?: readonly string[];
   readonly refused?: string | undefined;
+}
+
+interface Granted {
+  readonly name: string;
+  readonly privileges: readonly Privilege[];
+  /** Undefined: default privileges give nothing to it. */
+  readonly kind: RightsKind | undefined;
 }
 
 /** The statements that make an object in `target`. Pure. */
 export function objectStatements(object: DatabaseObject, target: Target): ObjectStatements {
   const made = make(object, target);
-  const notes = [...(made.notes ?? [])];
-  const owner: string[] = [];
-  if (object.owner !== null && made.owned !== undefined) {
-    if (target.ownerRoles.has(object.owner)) {
-      owner.push(`ALTER ${made.owned} OWNER TO ${quoteIdentifier(object.owner)}`);
-    } else if (target.roles.has(object.owner)) {
-      notes.push(`it cannot be given to its owner "${object.owner}", of whom our role is not a member`);
-    } else if (object.kind !== 'schema' || object.name !== 'public') {
-      notes.push(`its owner "${object.owner}" does not exist there`);
-    }
-  }
-  const grants =
-    made.granted === undefined
-      ? { statements: [], notes: [] }
-      : grantStatements(made.granted, object.privileges, object.owner, target);
+  const owner = ownerStatements(object, made.owned, target);
+  const granted = [...grantedBy(object, made), ...(made.alsoGranted ?? [])];
+  const grants = granted.map(({ name, privileges }) =>
+    grantStatements(name, privileges, target.keepsAll ? null : object.owner, target),
+  );
   return {
     create: made.create,
-    owner,
+    plain: granted.flatMap(({ name, kind }) =>
+      kind === undefined ? [] : plainRights(name, kind, schemaOf(object), target),
+    ),
+    owner: owner.statements,
     comments: [
       ...(made.commented === undefined ? [] : commentStatements(made.commented, object.comment)),
       ...(made.comments ?? []),
     ],
-    grants: grants.statements,
-    notes: [...notes, ...grants.notes],
-    refused: made.refused,
+    grants: grants.flatMap(({ statements }) => statements),
+    notes: [...new Set([...(made.notes ?? []), ...owner.notes, ...grants.flatMap(({ notes }) => notes)])],
+    refused: made.refused ?? owner.refused,
   };
+}
+
+function grantedBy(object: DatabaseObject, { granted }: Made): Granted[] {
+  if (granted === undefined) return [];
+  // What is made without its owner is made as by hand, and the schema public is there already.
+  const isPlain = object.owner === null || (object.kind === 'schema' && object.name === 'public');
+  return [{ name: granted, privileges: object.privileges, kind: isPlain ? undefined : rightsKind(object) }];
+}
+
+function schemaOf(object: DatabaseObject): string | null {
+  if ('schema' in object) return object.schema;
+  return 'name' in object && typeof object.name !== 'string' ? object.name.schema : null;
 }
 
 /** A name that stands in all three places. */
@@ -171,7 +190,12 @@ function make(object: DatabaseObject, target: Target): Made {
     case 'table': {
       const name = sqlName(object.name);
       const made = tableStatements(object, target);
-      return { ...made, owned: `TABLE ${name}`, granted: `TABLE ${name}` };
+      return {
+        ...made,
+        alsoGranted: identitySequences(object),
+        owned: `TABLE ${name}`,
+        granted: `TABLE ${name}`,
+      };
     }
     case 'view':
     case 'materialized view':
@@ -180,6 +204,9 @@ function make(object: DatabaseObject, target: Target): Made {
       return eventTriggerStatements(object, target);
     case 'default privileges':
       return defaultPrivilegeStatements(object, target);
+    case 'member rights':
+      // They are all there is to it.
+      return memberRightsStatements(object, target);
     case 'unsupported':
       return refused(object.reason);
     default:
@@ -188,6 +215,24 @@ function make(object: DatabaseObject, target: Target): Made {
         ...(object.kind === 'statistics' ? { owned: `STATISTICS ${sqlName(object.name)}` } : {}),
       };
   }
+}
+
+function memberRightsStatements({ granted, privileges }: MemberRightsObject, target: Target): Made {
+  const { statements, notes } = grantStatements(granted, privileges, null, target);
+  return { create: statements, notes };
+}
+
+/** They belong to the table's owner, and have rights of their own. */
+function identitySequences(table: TableObject): Granted[] {
+  return table.columns.flatMap(({ identity }) =>
+    identity === null
+      ? []
+      : {
+          name: `SEQUENCE ${sqlName(identity.sequence)}`,
+          privileges: identity.privileges,
+          kind: table.owner === null ? undefined : ('SEQUENCES' as const),
+        },
+  );
 }
 
 function refused(reason: string): Made {
@@ -203,6 +248,11 @@ function viewStatements(view: ViewObject, lacks: Lacks): Made {
   const options = knownOptions(view.options, lacks);
   const storage = options.length === 0 ? '' : ` WITH (${options.map(sqlOption).join(', ')})`;
   const what = view.kind === 'view' ? 'VIEW' : 'MATERIALIZED VIEW';
+  if (view.options.some((option) => isOn(option, 'security_invoker')) && lacks.before(15)) {
+    return refused(
+      'PostgreSQL before 15 does not know security_invoker: everybody would see what its owner may see',
+    );
+  }
   const end = view.kind === 'view' ? '' : '\n  WITH NO DATA';
   return {
     create: [`CREATE ${what} ${name}${storage} AS\n${view.definition}${end}`],

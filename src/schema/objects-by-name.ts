@@ -22,6 +22,10 @@ export class ObjectsByName {
   readonly partitions: ReadonlyMap<string, readonly PartitionObject[]>;
   /** By the table that they refer to. */
   readonly references: ReadonlyMap<string, readonly ConstraintObject[]>;
+  /** What it has from a parent, by table. */
+  readonly inherited: ReadonlyMap<string, readonly DatabaseObject[]>;
+  /** By extension. */
+  readonly memberRights: ReadonlyMap<string, readonly DatabaseObject[]>;
   /** By domain. */
   readonly domainConstraints: ReadonlyMap<string, readonly DatabaseObject[]>;
   /** Indexes and the constraints that have one, by their own name. */
@@ -39,6 +43,13 @@ export class ObjectsByName {
     this.references = group(
       objects.filter((object): object is ConstraintObject => object.kind === 'foreign key'),
       ({ otherTable }) => (otherTable === null ? undefined : nameOf(otherTable)),
+    );
+    this.inherited = group(source.inherited, (object) =>
+      'table' in object ? nameOf(object.table) : undefined,
+    );
+    this.memberRights = group(
+      objects.filter((object) => object.kind === 'member rights'),
+      ({ extension }) => extension,
     );
     this.domainConstraints = group(
       objects.filter((object) => object.kind === 'domain constraint'),

@@ -32,9 +32,10 @@ const RANK: Readonly<Record<DatabaseObject['kind'], number>> = {
   trigger: 27,
   policy: 28,
   'foreign key': 29,
-  'default privileges': 30,
+  'member rights': 30,
+  'default privileges': 31,
   // It would see the statements that make the others.
-  'event trigger': 31,
+  'event trigger': 32,
 };
 
 /**

@@ -11,7 +11,7 @@ import type {
 } from './database-object.js';
 import { roleText } from './grant-statements.js';
 import { commentStatements, Lacks, sqlName, sqlOption } from './statements.js';
-import { knownOptions } from './table-statements.js';
+import { knownOptions, knownTablespace } from './table-statements.js';
 import type { Target } from './target.js';
 
 export interface PartStatements {
@@ -32,13 +32,18 @@ export function partStatements(part: Part, target: Target): PartStatements {
   if ('refused' in made) return { create: [], comments: [], notes: [], refused: made.refused };
   return {
     create: made.create,
-    comments: made.commented === undefined ? [] : commentStatements(made.commented, part.comment),
+    comments: [
+      ...(made.commented === undefined ? [] : commentStatements(made.commented, part.comment)),
+      ...(made.comments ?? []),
+    ],
     notes: lacks.notes,
     refused: undefined,
   };
 }
 
-type MadePart = { readonly create: string[]; readonly commented?: string } | { readonly refused: string };
+type MadePart =
+  | { readonly create: string[]; readonly commented?: string; readonly comments?: readonly string[] }
+  | { readonly refused: string };
 
 function makePart(part: Part, target: Target, lacks: Lacks): MadePart {
   const table = sqlName(part.table);
@@ -55,7 +60,7 @@ function makePart(part: Part, target: Target, lacks: Lacks): MadePart {
     case 'replica identity':
       return { create: [`ALTER TABLE ONLY ${table} REPLICA IDENTITY ${part.identity.toUpperCase()}`] };
     case 'index':
-      return indexStatements(part, table, lacks);
+      return indexStatements(part, table, target, lacks);
     case 'statistics':
       return statisticsStatements(part, table, lacks);
     case 'trigger':
@@ -65,7 +70,7 @@ function makePart(part: Part, target: Target, lacks: Lacks): MadePart {
     case 'policy':
       return policyStatements(part, table, target);
     default:
-      return constraintStatements(part, table, lacks);
+      return constraintStatements(part, table, target, lacks);
   }
 }
 
@@ -73,7 +78,7 @@ function refusedBefore(major: number): MadePart {
   return { refused: `PostgreSQL before ${major} does not know it` };
 }
 
-function constraintStatements(part: ConstraintObject, table: string, lacks: Lacks): MadePart {
+function constraintStatements(part: ConstraintObject, table: string, target: Target, lacks: Lacks): MadePart {
   const name = quoteIdentifier(part.name);
   const commented = `CONSTRAINT ${name} ON ${table}`;
   const { kind } = part;
@@ -94,9 +99,11 @@ function constraintStatements(part: ConstraintObject, table: string, lacks: Lack
     create: [
       `ALTER TABLE ONLY ${table} ADD CONSTRAINT ${name} ${definition}`,
       ...indexOptions(part, lacks),
+      ...indexPlace(part, target, lacks),
       ...indexState(part, table, lacks),
     ],
     commented,
+    comments: commentStatements(`INDEX ${indexName(part)}`, part.indexComment),
   };
 }
 
@@ -114,15 +121,25 @@ function knownIndexText(definition: string, what: string, lacks: Lacks): string 
 function indexOptions(part: ConstraintObject, lacks: Lacks): string[] {
   const options = knownOptions(part.options, lacks);
   if (options.length === 0) return [];
-  const index = sqlName({ schema: part.table.schema, name: part.name });
-  return [`ALTER INDEX ${index} SET (${options.map(sqlOption).join(', ')})`];
+  return [`ALTER INDEX ${indexName(part)} SET (${options.map(sqlOption).join(', ')})`];
+}
+
+function indexName(part: ConstraintObject | IndexObject): string {
+  return sqlName({ schema: part.table.schema, name: part.name });
+}
+
+function indexPlace(part: ConstraintObject | IndexObject, target: Target, lacks: Lacks): string[] {
+  const tablespace = knownTablespace(part.tablespace, target, lacks);
+  if (tablespace === undefined) return [];
+  // Nothing is kept in it but where those of new partitions are to be.
+  if (part.isPartitioned && lacks.before(12, `tablespace of index ${part.name} is left out`)) return [];
+  return [`ALTER INDEX ${indexName(part)} SET TABLESPACE ${tablespace}`];
 }
 
 function indexState(part: ConstraintObject | IndexObject, table: string, lacks: Lacks): string[] {
   const statements: string[] = [];
-  const own = sqlName({ schema: part.table.schema, name: part.name });
   if (part.parentIndex !== null && !lacks.before(11)) {
-    statements.push(`ALTER INDEX ${sqlName(part.parentIndex)} ATTACH PARTITION ${own}`);
+    statements.push(`ALTER INDEX ${sqlName(part.parentIndex)} ATTACH PARTITION ${indexName(part)}`);
   }
   if (part.isClustered) statements.push(`ALTER TABLE ${table} CLUSTER ON ${quoteIdentifier(part.name)}`);
   if (part.isReplicaIdentity) {
@@ -131,13 +148,14 @@ function indexState(part: ConstraintObject | IndexObject, table: string, lacks: 
   return statements;
 }
 
-function indexStatements(part: IndexObject, table: string, lacks: Lacks): MadePart {
+function indexStatements(part: IndexObject, table: string, target: Target, lacks: Lacks): MadePart {
   if (part.isPartitioned && lacks.before(11)) return refusedBefore(11);
   const name = quoteIdentifier(part.name);
-  const own = sqlName({ schema: part.table.schema, name: part.name });
+  const own = indexName(part);
   const definition = knownIndexText(part.definition, `index ${part.name}`, lacks);
   const create = [
     `CREATE ${part.isUnique ? 'UNIQUE ' : ''}INDEX ${name} ON ${part.isPartitioned ? 'ONLY ' : ''}${table} ${definition}`,
+    ...indexPlace(part, target, lacks),
     ...indexState(part, table, lacks),
   ];
   for (const { position, target } of part.statistics) {
@@ -187,7 +205,10 @@ function ruleStatements(part: RuleObject, table: string): MadePart {
 
 function policyStatements(part: PolicyObject, table: string, target: Target): MadePart {
   const missing = part.roles.filter((role) => role !== 'PUBLIC' && !target.roles.has(role));
-  if (missing.length > 0) return { refused: `role "${missing.join('", "')}" does not exist there` };
+  if (missing.length > 0) {
+    const create = missing.map((role) => `CREATE ROLE ${roleText(role)}`).join('; ');
+    return { refused: `role "${missing.join('", "')}" does not exist there: run ${create}` };
+  }
   const name = quoteIdentifier(part.name);
   const words = [
     `CREATE POLICY ${name} ON ${table}`,

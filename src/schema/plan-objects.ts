@@ -15,6 +15,8 @@ export interface PlannedObject {
     | 'equal'
     /** It is there, and its text differs only as two versions write the same. */
     | 'alike'
+    /** It is there, with another owner or other rights. */
+    | 'other rights'
     /** Something of the same name is there. */
     | 'different'
     /** It cannot be made: `made.refused` says why. */
@@ -55,21 +57,24 @@ async function stateOf(
 ): Promise<PlannedObject['state']> {
   // What we cannot make may be there by hand; we do not look at what it is.
   if (object.kind === 'unsupported') return other === undefined ? 'refused' : 'equal';
-  if (made.refused !== undefined) return 'refused';
+  // What must not be made by us, and is there as it would be, somebody has made on purpose.
+  if (made.refused !== undefined && (other === undefined || made.create.length === 0)) return 'refused';
   if (other === undefined) return 'missing';
   // The one of initdb: only its rights are made.
   if (object.kind === 'schema' && object.name === 'public') {
-    return isEqual(made, objectStatements(other, target)) ? 'equal' : 'missing';
+    return compare(made, objectStatements(other, target)) === 'equal' ? 'equal' : 'missing';
   }
   const found = objectStatements(asOldAs(object, other), target);
-  if (isEqual(made, found)) return 'equal';
+  const exactly = compare(made, found);
+  if (exactly !== 'different') return exactly;
   if (object.kind !== 'view' && object.kind !== 'materialized view') {
-    return isEqual(made, found, loosely) ? 'alike' : 'different';
+    const roughly = compare(made, found, loosely);
+    return roughly === 'equal' ? 'alike' : roughly;
   }
   const definition = await canonicalView(object.definition);
   if (definition === undefined) return 'different';
   const same = { ...object, definition };
-  return isEqual(objectStatements(same, target), objectStatements(other, target)) ? 'equal' : 'different';
+  return compare(objectStatements(same, target), objectStatements(other, target));
 }
 
 /** What a newer server has given the object by itself is not compared. */
@@ -84,18 +89,18 @@ function loosely(text: string): string {
 }
 
 /** An owner that the target cannot have is not looked for, nor are the rights that came from him. */
-function isEqual(
+function compare(
   wanted: ObjectStatements,
   found: ObjectStatements,
   written: (text: string) => string = (text) => text,
-): boolean {
-  const text = (statements: readonly string[]): string => statements.map(written).sort().join('\n');
-  return (
-    text(wanted.create) === text(found.create) &&
-    text(wanted.comments) === text(found.comments) &&
-    (wanted.owner.length === 0 ||
-      (text(wanted.owner) === text(found.owner) && text(wanted.grants) === text(found.grants)))
-  );
+): 'equal' | 'other rights' | 'different' {
+  const isSame = (one: readonly string[], other: readonly string[]): boolean => {
+    const text = (statements: readonly string[]): string => statements.map(written).sort().join('\n');
+    return text(one) === text(other);
+  };
+  if (!isSame(wanted.create, found.create) || !isSame(wanted.comments, found.comments)) return 'different';
+  if (wanted.owner.length === 0) return 'equal';
+  return isSame(wanted.owner, found.owner) && isSame(wanted.grants, found.grants) ? 'equal' : 'other rights';
 }
 
 /** Lets the server of `connection` write a view's text in its own words; undefined when it does not take it. Leaves nothing behind. */

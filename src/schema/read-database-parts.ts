@@ -12,7 +12,7 @@ export async function readDatabaseParts(reader: CatalogReader): Promise<Database
   ];
 }
 
-const OUR_EXTENSIONS = `('pgq', 'pgq_node', 'pgq_ext', 'pgq_coop', 'londiste', 'plpgsql')`;
+export const OUR_EXTENSIONS = `('pgq', 'pgq_node', 'pgq_ext', 'pgq_coop', 'londiste', 'plpgsql')`;
 
 async function readSchemas(reader: CatalogReader): Promise<DatabaseObject[]> {
   const rows = await reader.rows<Row & { oid: number; name: string; owner: string }>(

@@ -47,6 +47,7 @@ function addOurs(objects: readonly DatabaseObject[], add: Add): void {
   const relation = ({ schema, name }: { schema: string; name: string }) => relations.get(`${schema}.${name}`);
   const checks = new Map<string | undefined, string[]>();
   const partitions = new Map<string | undefined, string[]>();
+  const restrictive = new Map<string | undefined, string[]>();
   const push = (map: Map<string | undefined, string[]>, at: string | undefined, key: string): void => {
     map.set(at, [...(map.get(at) ?? []), key]);
   };
@@ -55,7 +56,10 @@ function addOurs(objects: readonly DatabaseObject[], add: Add): void {
     if (object.kind === 'sequence owner')
       add(object.key, `sequence ${object.sequence.schema}.${object.sequence.name}`);
     if (object.kind === 'check') push(checks, relation(object.table), object.key);
+    if (object.kind === 'policy' && !object.isPermissive)
+      push(restrictive, relation(object.table), object.key);
     if (object.kind === 'partition') push(partitions, relation(object.parent), object.key);
+    if (object.kind === 'member rights') add(object.key, `extension ${object.extension}`);
     if (object.kind === 'default privileges' && object.schema !== null)
       add(object.key, `schema ${object.schema}`);
   }
@@ -66,6 +70,10 @@ function addOurs(objects: readonly DatabaseObject[], add: Add): void {
       for (const table of [object.table, object.parent]) {
         for (const check of checks.get(relation(table)) ?? []) add(object.key, check);
       }
+    }
+    // What a policy shows must never be there without what takes from it.
+    if (object.kind === 'policy' && object.isPermissive) {
+      for (const policy of restrictive.get(relation(object.table)) ?? []) add(object.key, policy);
     }
     // A partition that is attached would get an index of its own for each of its parent's.
     if (

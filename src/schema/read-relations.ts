@@ -93,7 +93,7 @@ export async function readRelations(reader: CatalogReader): Promise<DatabaseObje
     const own = columns.get(row.oid) ?? [];
     const granted = privileges.get(row.oid) ?? [];
     if (row.kind === 'v' || row.kind === 'm') objects.push(viewOf(reader, row, own, granted));
-    else objects.push(tableOf(reader, row, own, granted, identity));
+    else objects.push(tableOf(reader, row, own, granted, { sequences: identity, privileges }));
   }
   for (const row of sequences) {
     if (row.identity_of === null) objects.push(sequenceOf(reader, row, privileges.get(row.oid) ?? []));
@@ -227,12 +227,18 @@ interface ColumnPrivilegeRow extends Row {
   readonly grantable: boolean;
 }
 
+interface Identities {
+  /** By `table:column`. */
+  readonly sequences: ReadonlyMap<string, SequenceRow>;
+  readonly privileges: ReadonlyMap<number, readonly Privilege[]>;
+}
+
 function tableOf(
   reader: CatalogReader,
   row: RelationRow,
   columns: readonly ReadColumn[],
   privileges: readonly Privilege[],
-  identity: ReadonlyMap<string, SequenceRow>,
+  identity: Identities,
 ): TableObject {
   return {
     kind: 'table',
@@ -260,9 +266,9 @@ function columnOf(
   reader: CatalogReader,
   relation: RelationRow,
   { row, notNull }: ReadColumn,
-  identity: ReadonlyMap<string, SequenceRow>,
+  identity: Identities,
 ): TableColumn {
-  const sequence = identity.get(`${relation.oid}:${row.position}`);
+  const sequence = identity.sequences.get(`${relation.oid}:${row.position}`);
   return {
     name: row.name,
     type: row.type,
@@ -276,6 +282,8 @@ function columnOf(
             always: row.identity === 'a',
             sequence: { schema: sequence.schema, name: sequence.name },
             options: sequenceOptionsOf(sequence),
+            privileges: identity.privileges.get(sequence.oid) ?? [],
+            comment: reader.comment(CLASS, sequence.oid),
           },
     generated: row.expression === null ? null : { expression: row.expression, stored: row.generated === 's' },
     // A partition is made by itself and attached then.

@@ -8,6 +8,7 @@ interface RoutineRow extends Row {
   readonly kind: string;
   readonly owner: string;
   readonly signature: string;
+  readonly security_definer: boolean;
   readonly definition: string | null;
 }
 
@@ -29,7 +30,7 @@ export async function readRoutines(reader: CatalogReader): Promise<DatabaseObjec
     type: `'f'`,
   });
   const rows = await reader.rows<RoutineRow>(
-    `select o.oid, n.nspname::text as schema, pg_get_userbyid(o.proowner)::text as owner, ${KIND} as kind, ${SIGNATURE} as signature,
+    `select o.oid, n.nspname::text as schema, pg_get_userbyid(o.proowner)::text as owner, ${KIND} as kind, ${SIGNATURE} as signature, o.prosecdef as security_definer,
             case when ${KIND} <> 'a' then pg_get_functiondef(o.oid) end as definition
        from pg_proc as o
        join pg_namespace as n on n.oid = o.pronamespace
@@ -57,6 +58,7 @@ function routineOf(
     address: `pg_proc:${row.oid}`,
     schema: row.schema,
     signature,
+    isSecurityDefiner: row.security_definer,
     owner: row.owner,
     comment: reader.comment('pg_proc', row.oid),
     privileges,

@@ -2,10 +2,11 @@ import type { Connection, Row } from '../db/connection.js';
 import { openCatalogReader } from './catalog-reader.js';
 import type { DatabaseObject, DatabaseSchema } from './database-object.js';
 import { readDatabaseParts, readUnsupported } from './read-database-parts.js';
+import { readMemberRights } from './read-member-rights.js';
 import { readNeeds } from './read-needs.js';
 import { readRelations } from './read-relations.js';
 import { readRoutines } from './read-routines.js';
-import { readTableParts } from './read-table-parts.js';
+import { readInheritedParts, readTableParts } from './read-table-parts.js';
 import { readTypes } from './read-types.js';
 
 /**
@@ -27,12 +28,16 @@ export async function readSchema(
       ...(await readRoutines(reader)),
       ...(await readRelations(reader)),
       ...(await readTableParts(reader)),
+      ...(await readMemberRights(reader)),
       ...(relations === null ? await readUnsupported(reader) : []),
     ];
+    // Whole, a database has the parents too.
+    const inherited = relations === null ? [] : await readInheritedParts(reader);
     return {
       serverVersion: connection.serverVersion,
       objects,
-      needs: await readNeeds(reader, objects),
+      inherited,
+      needs: await readNeeds(reader, [...objects, ...inherited]),
     };
   }, 'begin isolation level repeatable read read only');
 }

@@ -1,12 +1,9 @@
-import { createHash } from 'node:crypto';
 import { type QualifiedName, quoteLiteral } from '../db/identifier.js';
 import type { ConstraintObject, DatabaseObject, TableColumn, TableObject } from './database-object.js';
+import { fittingName } from './fitting-name.js';
 import { nameOf } from './objects-by-name.js';
 import type { SelectedTable } from './select-table.js';
-
 import { sqlName } from './statements.js';
-
-const MAX_NAME_BYTES = 63;
 
 /**
  * Gives a selected table another name: its partitions, indexes, keys, statistics and own sequences get names that fit, those that hold
@@ -38,17 +35,6 @@ function schemaOf(name: string): DatabaseObject {
     comment: null,
     privileges: [],
   };
-}
-
-/** A name that tells what belongs to the table under its new name. */
-export function fittingName(name: string, from: string, to: string): string {
-  const fitting = name.includes(from) ? name.replace(from, () => to) : `${to}_${name}`;
-  if (Buffer.byteLength(fitting) <= MAX_NAME_BYTES) return fitting;
-  // Cut off, two names could be the same.
-  const mark = createHash('sha256').update(fitting).digest('hex').slice(0, 8);
-  let cut = fitting;
-  while (Buffer.byteLength(cut) > MAX_NAME_BYTES - mark.length - 1) cut = cut.slice(0, -1);
-  return `${cut}_${mark}`;
 }
 
 class Names {

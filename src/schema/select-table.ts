@@ -1,11 +1,14 @@
 import type { QualifiedName } from '../db/identifier.js';
-import type { ConstraintObject, DatabaseObject, PartBase, TableObject } from './database-object.js';
+import type { ConstraintObject, DatabaseObject, TableObject } from './database-object.js';
+import { fittingName } from './fitting-name.js';
 import { nameOf, type ObjectsByName } from './objects-by-name.js';
 
 /** A table that is to be made in another database. */
 export interface TableRequest {
   /** Its name in the source. */
   readonly name: QualifiedName;
+  /** Its name in the target. */
+  readonly to: QualifiedName;
   /** With everything that belongs to it; else columns, their defaults, and the primary key. */
   readonly full: boolean;
   /** Only these columns; undefined: all. */
@@ -44,6 +47,7 @@ const MADE_WITH_IT = new Set<DatabaseObject['kind']>([
   'procedure',
   'aggregate',
   'sequence',
+  'member rights',
 ]);
 
 /**
@@ -63,6 +67,8 @@ class Selection {
   readonly #present: PresentObjects;
   readonly #request: TableRequest;
   readonly #notes: string[] = [];
+  /** Of those that belong to the table: the name under which they are made. */
+  readonly #ownSequences = new Map<string, string>();
 
   constructor(source: ObjectsByName, present: PresentObjects, request: TableRequest) {
     this.#source = source;
@@ -74,18 +80,20 @@ class Selection {
     const table = this.#source.table(this.#request.name);
     if (table === undefined) return undefined;
     const tables = this.#tree(table);
+    this.#nameSequences(tables);
+    if (this.#isAlone(table)) this.#noteAlone(table);
     const chosen = new Map<string, DatabaseObject>();
     for (const one of tables.values()) chosen.set(one.key, this.#shape(one));
     // What the columns themselves need comes in any case.
     const coming = new Set(this.#closure([...chosen.keys()]).map(({ key }) => key));
-    for (const part of this.#parts(tables)) {
+    for (const part of this.#parts(table, tables)) {
       if (this.#hasColumns(part) && this.#hasNeeds(part, tables, coming)) chosen.set(part.key, part);
     }
     for (const object of this.#closure([...chosen.keys()])) chosen.set(object.key, object);
     return {
       table,
       objects: [...chosen.values()],
-      foreignKeys: this.#request.full ? this.#foreignKeys(tables) : [],
+      foreignKeys: this.#request.full ? this.#foreignKeys(table, tables) : [],
       notes: this.#notes,
     };
   }
@@ -118,6 +126,7 @@ class Selection {
         statistics: null,
         options: [],
         comment: null,
+        identity: column.identity === null ? null : { ...column.identity, privileges: [], comment: null },
       })),
       owner: null,
       comment: null,
@@ -139,9 +148,8 @@ class Selection {
 
   /** Without parents that are not there, it has their columns itself. */
   #withParents(table: TableObject): TableObject {
+    if (table.parents.length === 0 || !this.#isAlone(table)) return table;
     const missing = table.parents.filter((parent) => !this.#present.relations.has(nameOf(parent)));
-    if (table.parents.length === 0 || (missing.length === 0 && this.#request.columns === undefined))
-      return table;
     const names = missing.map(nameOf).join(', ');
     this.#notes.push(
       missing.length === 0
@@ -162,10 +170,56 @@ class Selection {
     };
   }
 
-  #parts(tables: ReadonlyMap<string, TableObject>): DatabaseObject[] {
+  /** Whether it is made without what it is a partition or a child of. */
+  #isAlone(table: TableObject): boolean {
+    const { full, columns } = this.#request;
+    const isThere = (parent: QualifiedName): boolean => this.#present.relations.has(nameOf(parent));
+    const parent = this.#parentOf(table);
+    if (parent !== undefined) return !full || !isThere(parent);
+    return table.parents.length > 0 && (columns !== undefined || !table.parents.every(isThere));
+  }
+
+  #parentOf(table: TableObject): QualifiedName | undefined {
+    const partition = this.#source.byKey.get(`partition ${nameOf(table.name)}`);
+    return partition?.kind === 'partition' ? partition.parent : undefined;
+  }
+
+  /** What a partition does not get from its parent by our making it. */
+  #noteAlone(table: TableObject): void {
+    const name = this.#parentOf(table);
+    if (name === undefined) return;
+    this.#notes.push(`it is a table of its own, no partition of ${nameOf(name)}: its bounds are not checked`);
+    const parent = this.#source.table(name);
+    for (const column of table.columns) {
+      const above = parent?.columns.find((other) => other.name === column.name);
+      if (column.identity !== null || above === undefined || above.identity === null) continue;
+      this.#notes.push(`column ${column.name} is no identity: its values come from that of ${nameOf(name)}`);
+    }
+  }
+
+  /** What the table has from a parent without which it is made. */
+  #fromParents(table: TableObject): readonly DatabaseObject[] {
+    if (!this.#request.full || !this.#isAlone(table)) return [];
+    return this.#source.inherited.get(nameOf(table.name)) ?? [];
+  }
+
+  /** Under another name a table has sequences of its own: two tables must not take their values from one. */
+  #nameSequences(tables: ReadonlyMap<string, TableObject>): void {
+    const { name, to, full } = this.#request;
+    if (!full || nameOf(name) === nameOf(to)) return;
+    for (const part of [...tables.keys()].flatMap((table) => this.#source.parts.get(table) ?? [])) {
+      if (part.kind !== 'sequence owner') continue;
+      const own = { schema: to.schema, name: fittingName(part.sequence.name, name.name, to.name) };
+      this.#ownSequences.set(nameOf(part.sequence), nameOf(own));
+    }
+  }
+
+  #parts(table: TableObject, tables: ReadonlyMap<string, TableObject>): DatabaseObject[] {
     const { full } = this.#request;
+    const inherited = this.#fromParents(table);
+    const replaced = new Set(inherited.map(({ key }) => key));
     const parts = [...tables.keys()].flatMap((name) => this.#source.parts.get(name) ?? []);
-    return parts
+    return [...parts.filter(({ key }) => !replaced.has(key)), ...inherited]
       .filter((object) => {
         if (object.kind === 'sequence owner') return full;
         if (object.kind === 'partition') {
@@ -176,7 +230,7 @@ class Selection {
         if (object.kind === 'foreign key') return false;
         return full || object.kind === 'primary key' || object.kind === 'default';
       })
-      .map((object) => this.#standalone(object, tables));
+      .map((object) => this.#standalone(full ? object : withoutExtras(object), tables));
   }
 
   /** An index is no part of another that is not there. */
@@ -193,10 +247,11 @@ class Selection {
   /** Whether a part's columns are all made. */
   #hasColumns(part: DatabaseObject): boolean {
     const { columns } = this.#request;
-    if (columns === undefined || !('columns' in part) || part.kind === 'table') return true;
-    const missing = (part as PartBase).columns.filter((name) => !columns.includes(name));
+    if (columns === undefined) return true;
+    const missing = neededColumns(part).filter((name) => !columns.includes(name));
     if (missing.length === 0) return true;
-    if (part.kind !== 'default') this.#notes.push(`${part.key} is left out: it needs ${missing.join(', ')}`);
+    if (part.kind !== 'default' && part.kind !== 'sequence owner')
+      this.#notes.push(`${part.key} is left out: it needs ${missing.join(', ')}`);
     return false;
   }
 
@@ -211,6 +266,8 @@ class Selection {
       if (needed === undefined || this.#isPresent(needed) || coming.has(key)) continue;
       if (needed.kind === 'table' && tables.has(nameOf(needed.name))) continue;
       if ('table' in needed && tables.has(nameOf(needed.table))) continue;
+      // The parent's trigger, of which this is a share: by itself it is none.
+      if (needed.kind === 'trigger' && part.kind === 'trigger') continue;
       // The parent's index, of which that of a partition is a part: by itself it is none.
       if ('parentIndex' in needed && 'parentIndex' in part && part.kind !== 'foreign key') continue;
       // A default is for rows that are inserted here: only --create-full brings what it needs.
@@ -226,6 +283,8 @@ class Selection {
     if (object.kind === 'table' || object.kind === 'view' || object.kind === 'materialized view') {
       return this.#present.relations.has(nameOf(object.name));
     }
+    const own = object.kind === 'sequence' ? this.#ownSequences.get(nameOf(object.name)) : undefined;
+    if (own !== undefined) return this.#present.keys.has(`sequence ${own}`);
     return this.#present.keys.has(object.key);
   }
 
@@ -236,33 +295,38 @@ class Selection {
     const open = [...keys];
     for (let key = open.pop(); key !== undefined; key = open.pop()) {
       const needs = [...(this.#source.source.needs.get(key) ?? [])];
-      const domain = this.#source.byKey.get(key);
-      if (domain?.kind === 'domain') {
-        const constraints = this.#source.domainConstraints.get(nameOf(domain.name)) ?? [];
-        needs.push(...constraints.map((constraint) => constraint.key));
-      }
+      needs.push(...this.#comesWith(this.#source.byKey.get(key)).map((object) => object.key));
       for (const need of needs) {
         const object = this.#source.byKey.get(need);
         if (seen.has(need) || object === undefined) continue;
         seen.add(need);
         if (!MADE_WITH_IT.has(object.kind) || this.#isPresent(object)) continue;
-        found.push(this.#request.full ? object : { ...object, owner: null, comment: null, privileges: [] });
+        found.push(this.#request.full ? object : withoutRights(object));
         open.push(need);
       }
     }
     return found;
   }
 
+  /** What needs the object, and is made with it. */
+  #comesWith(object: DatabaseObject | undefined): readonly DatabaseObject[] {
+    if (object?.kind === 'domain') return this.#source.domainConstraints.get(nameOf(object.name)) ?? [];
+    if (object?.kind === 'extension' && this.#request.full)
+      return this.#source.memberRights.get(object.name) ?? [];
+    return [];
+  }
+
   /** Foreign keys both of whose tables are there then. */
-  #foreignKeys(tables: ReadonlyMap<string, TableObject>): ConstraintObject[] {
+  #foreignKeys(table: TableObject, tables: ReadonlyMap<string, TableObject>): ConstraintObject[] {
     const isThere = (name: QualifiedName | null): boolean =>
       name !== null && (tables.has(nameOf(name)) || this.#present.relations.has(nameOf(name)));
-    const keys = new Set(
-      [...tables.keys()].flatMap((name) => [
-        ...(this.#source.parts.get(name) ?? []).filter((part) => part.kind === 'foreign key'),
+    const keys = new Set([
+      ...[...tables.keys()].flatMap((name) => [
+        ...(this.#source.parts.get(name) ?? []),
         ...(this.#source.references.get(name) ?? []),
       ]),
-    );
+      ...this.#fromParents(table),
+    ]);
     return [...keys].filter((key): key is ConstraintObject => {
       if (key.kind !== 'foreign key' || key.otherTable === null) return false;
       const isOfTree = tables.has(nameOf(key.table));
@@ -276,4 +340,22 @@ class Selection {
       return false;
     });
   }
+}
+
+function neededColumns(part: DatabaseObject): readonly string[] {
+  if (part.kind === 'sequence owner') return [part.column];
+  return 'table' in part ? part.columns : [];
+}
+
+/** Without owner and rights: but who runs a function of this kind, and by whose rights it runs, is what it is made of. */
+function withoutRights(object: DatabaseObject): DatabaseObject {
+  const isSecurityDefiner = 'isSecurityDefiner' in object && object.isSecurityDefiner;
+  if (isSecurityDefiner) return { ...object, comment: null };
+  return { ...object, owner: null, comment: null, privileges: [] };
+}
+
+/** A primary key as such. */
+function withoutExtras(object: DatabaseObject): DatabaseObject {
+  if (!('indexComment' in object)) return object;
+  return { ...object, comment: null, indexComment: null, tablespace: null };
 }

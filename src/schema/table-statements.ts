@@ -26,6 +26,9 @@ export function tableStatements(table: TableObject, target: Target): TableStatem
     ...columns.flatMap(({ name: column, comment }) =>
       commentStatements(`COLUMN ${name}.${quoteIdentifier(column)}`, comment),
     ),
+    ...columns.flatMap(({ identity }) =>
+      identity === null ? [] : commentStatements(`SEQUENCE ${sqlName(identity.sequence)}`, identity.comment),
+    ),
   ];
   return { create, comments, notes: lacks.notes };
 }
@@ -52,12 +55,19 @@ function createStatement(
   }
   const options = knownOptions(table.options, lacks);
   if (options.length > 0) parts.push(`WITH (${options.map(sqlOption).join(', ')})`);
-  if (table.tablespace !== null) {
-    if (target.tablespaces.has(table.tablespace))
-      parts.push(`TABLESPACE ${quoteIdentifier(table.tablespace)}`);
-    else lacks.notes.push(`tablespace "${table.tablespace}" does not exist there: the default one is used`);
-  }
+  const tablespace = knownTablespace(table.tablespace, target, lacks);
+  if (tablespace !== undefined) parts.push(`TABLESPACE ${tablespace}`);
   return parts.join(' ');
+}
+
+/** Where something is to be kept, quoted; undefined: in the database's own. */
+export function knownTablespace(name: string | null, target: Target, lacks: Lacks): string | undefined {
+  if (name === null) return undefined;
+  if (target.tablespaces.has(name)) return quoteIdentifier(name);
+  lacks.notes.push(
+    `tablespace "${name}" does not exist there, or is not for our role: the default one is used`,
+  );
+  return undefined;
 }
 
 /** The first version that knows an option; what is not named all do. */

@@ -143,7 +143,7 @@ async function copyRows(
     handler,
     skipTruncate,
     report: ports.report,
-    pace: ports.pace,
+    throttle: ports.throttle,
     signal: ports.signal,
   });
   await failpoint('copy-data-written');

@@ -1,8 +1,8 @@
 import type { CopyProgress } from '../copy/copy-table.js';
+import type { Throttle } from '../copy/stream-rows.js';
 import type { Connection } from '../db/connection.js';
 import type { TickId } from '../queue/ids.js';
 import type { Lanes } from '../runtime/lanes.js';
-import type { Pace } from '../runtime/pace.js';
 import { requestCopyAnew } from './combined-queue.js';
 import { copyConsumerName } from './copy-consumer-name.js';
 import { assertNothingActs, isUnprivileged } from './keep-off.js';
@@ -22,8 +22,8 @@ export interface CopyDataPorts {
   readonly completedTick: () => TickId;
   /** The lanes of all copies of the worker; this one has one of them. */
   readonly lanes: Lanes;
-  /** Bytes that all copies of the worker together may read in a second. */
-  readonly pace: Pace | undefined;
+  /** Of all copies of the worker together. */
+  readonly throttle: Throttle;
   readonly report: (progress: CopyProgress) => void;
   /** The counts are those of the last report. */
   readonly reportPhase: (phase: CopyProgress['phase']) => void;

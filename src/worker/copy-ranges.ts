@@ -73,7 +73,7 @@ function rangeOptions(
     keyHere: paged.keyColumns.map(here),
     mayBeHere: isResumed,
     count: (rows, bytes) => progress.add(rows, bytes),
-    pace: ports.pace,
+    throttle: ports.throttle,
     signal: ports.signal,
   };
 }

@@ -6,6 +6,7 @@ import { Lanes } from '../runtime/lanes.js';
 import type { Logger } from '../runtime/log.js';
 import { Pace } from '../runtime/pace.js';
 import { type CatchUpOutcome, type CatchUpPorts, catchUp, handOver } from './catch-up.js';
+import { CopyBrake } from './copy-brake.js';
 import { copyConsumerName } from './copy-consumer-name.js';
 import { copyData } from './copy-data.js';
 import { describeFailure, policyOf } from './failure.js';
@@ -47,6 +48,7 @@ export class CopyScheduler {
   readonly #log: Logger;
   readonly #lanes: Lanes;
   readonly #pace: Pace | undefined;
+  readonly #brake: CopyBrake;
   readonly #progress: ProgressWriter;
   readonly #entries = new Map<string, CopyEntry>();
   readonly #failures = new Map<string, number>();
@@ -61,6 +63,10 @@ export class CopyScheduler {
     this.#log = options.log.child({ component: 'copy' });
     this.#lanes = new Lanes(options.parallelCopies, options.signal);
     this.#pace = options.copyBytesPerSecond > 0 ? new Pace(options.copyBytesPerSecond) : undefined;
+    this.#brake = new CopyBrake(
+      { lagMs: options.copyLagLimitMs, latencyMs: options.copyLatencyLimitMs },
+      this.#log,
+    );
     this.#onChange = onChange;
     const open = () =>
       options.connect(options.conninfo, {
@@ -145,20 +151,27 @@ export class CopyScheduler {
     this.#beside(tableName, { kind: 'data' }, async (signal) => {
       const started = performance.now();
       this.#log.info({ table: tableName }, 'Copy started');
-      const position = await copyData(
-        {
-          options: this.#options,
-          providerNode: state.providerNode,
-          providerLocation: state.providerLocation,
-          registry: this.#registry,
-          completedTick: () => this.#completedTick,
-          lanes: this.#lanes,
-          pace: this.#pace,
-          report: (progress) => this.#progress.report(tableName, progress),
-          reportPhase: (phase) => this.#progress.reportPhase(tableName, phase),
+      const look = () =>
+        this.#options.connect(state.providerLocation, {
+          application: `copy-brake/${this.#options.consumerName}`,
           signal,
-        },
-        table,
+        });
+      const position = await this.#brake.during(look, () =>
+        copyData(
+          {
+            options: this.#options,
+            providerNode: state.providerNode,
+            providerLocation: state.providerLocation,
+            registry: this.#registry,
+            completedTick: () => this.#completedTick,
+            lanes: this.#lanes,
+            throttle: { take: (bytes, taking) => this.#take(bytes, taking) },
+            report: (progress) => this.#progress.report(tableName, progress),
+            reportPhase: (phase) => this.#progress.reportPhase(tableName, phase),
+            signal,
+          },
+          table,
+        ),
       );
       this.#progress.reportPhase(tableName, 'catching-up');
       this.#failures.delete(tableName);
@@ -168,6 +181,11 @@ export class CopyScheduler {
       );
       return position;
     });
+  }
+
+  async #take(bytes: number, signal: AbortSignal): Promise<void> {
+    await this.#pace?.take(bytes, signal);
+    await this.#brake.take(bytes, signal);
   }
 
   #catchUpBeside(tableName: string, position: TickId, ports: BoundaryPorts): void {

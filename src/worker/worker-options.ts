@@ -23,6 +23,9 @@ export interface WorkerOptions {
   readonly copySplitBytes: number;
   /** What all copies together may read in a second; 0: as much as they can. */
   readonly copyBytesPerSecond: number;
+  /** See `CopyBrake`. */
+  readonly copyLagLimitMs: number;
+  readonly copyLatencyLimitMs: number;
   /** `maintenance_work_mem` of the sessions that build indexes after a copy; undefined: the server's. */
   readonly indexMemory: string | undefined;
   readonly handlers: HandlerSettings;

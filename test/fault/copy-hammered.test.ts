@@ -3,14 +3,16 @@ import { type Chain, openChain } from '../support/chain.js';
 import { waitUntilSeen } from '../support/wait-until.js';
 
 /** COPY_TABLES and COPY_KILLS make it as long as one likes. */
-const TABLES = Number(process.env['COPY_TABLES'] ?? 8);
-const KILLS = Number(process.env['COPY_KILLS'] ?? 3);
+const TABLES = Number(process.env['COPY_TABLES'] ?? 6);
+const KILLS = Number(process.env['COPY_KILLS'] ?? 2);
 const ROWS = 30_000;
 const names = Array.from({ length: TABLES }, (_, i) => `public.hammered_${i}`);
 const RANGES =
   'select count(*)::int as ranges, count(distinct copy_id)::int as copies from pgcascade.copied_range';
 
-test('tables that are written while they are added, copied and killed again and again are equal, and hardly a row is read twice', async () => {
+test('tables that are written while they are added, copied and killed again and again are equal, and hardly a row is read twice', {
+  timeout: 120_000 * Math.max(1, TABLES / 6),
+}, async () => {
   await using chain = await openChain({ from: 17, to: 18, ini: ['copy_split_size = 64kB'] });
   const { root, leaf } = chain;
   for (const node of [root, leaf]) {
@@ -50,8 +52,17 @@ test('tables that are written while they are added, copied and killed again and 
     log.push(worker.stderr);
   }
   const last = leaf.startWorker();
-  await leaf.must('wait-sync');
+  await waitUntilSeen(
+    'all rows are copied',
+    () =>
+      leaf.query<{ left: bigint }>(
+        "select count(*) as left from londiste.table_info where coalesce(merge_state, 'in-copy') = 'in-copy'",
+      ),
+    ([seen]) => seen?.left === 0n,
+    { timeoutMs: 120_000 * Math.max(1, TABLES / 6) },
+  );
   stop.abort();
+  await leaf.must('wait-sync');
   const rounds = await hammering;
   await chain.caughtUp();
   log.push(last.stderr);

@@ -428,6 +428,13 @@ export const SEEDS: readonly Seed[] = [
     leaf: 'revoke select (v) on T from shop_clerk',
     expect: one('differs', 'rights', 'missing', /SELECT \(v\) to shop_clerk/),
   },
+  {
+    name: 'right on the sequence of an identity column missing',
+    table:
+      'create table T (id int generated always as identity primary key); grant usage on sequence T_id_seq to shop_clerk',
+    leaf: 'revoke usage on sequence T_id_seq from shop_clerk',
+    expect: one('differs', 'rights', 'missing', /USAGE to shop_clerk/),
+  },
   // Tables as a whole
   {
     name: 'storage options',

@@ -133,6 +133,8 @@ const DEFAULTS: Omit<ReplicateConfig, 'db' | 'jobName' | 'consumerName'> = {
   exceptionSleepMs: 500,
   copySplitSize: 64 * 1024 * 1024,
   copyRateLimit: 0,
+  copyLagLimitMs: 0,
+  copyLatencyLimitMs: 0,
   copyMaintenanceWorkMem: undefined,
   parallelCopies: 2,
   lockTimeoutMs: 1_500,

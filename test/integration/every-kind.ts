@@ -9,6 +9,8 @@ export const EVERY_KIND_OF_10 = `
   grant usage on schema shop to "shop reader";
   grant all on schema "od""d. schema" to public;
   create extension hstore with schema shop;
+  revoke execute on function shop.hstore(text, text) from public;
+  grant execute on function shop.hstore(text, text) to "shop reader";
 
   create collation shop.plain (provider = libc, lc_collate = 'C', lc_ctype = 'C');
   comment on collation shop.plain is 'C by another name';
@@ -74,6 +76,9 @@ export const EVERY_KIND_OF_10 = `
   grant update (name, email), references (id) on shop.customer to shop_clerk;
   grant all on shop.customer to shop_clerk;
   set role "shop reader"; grant select on shop.customer to shop_clerk; reset role;
+  grant usage on sequence shop.customer_id_seq to "shop reader";
+  comment on sequence shop.customer_id_seq is 'by fives';
+  comment on index shop.customer_pkey is 'by number';
   create index customer_by_lower on shop.customer (lower(name) text_pattern_ops desc nulls last, email) where mood <> 'sad';
   comment on index shop.customer_by_lower is 'to search';
   alter index shop.customer_by_lower set (fillfactor = 66);

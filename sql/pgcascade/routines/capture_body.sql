@@ -83,8 +83,8 @@ declare
     v_keyed    boolean := cardinality(p_key_columns) > 0;
     v_type     text := quote_literal(pgcascade.capture_event_type(p_format, p_operation, p_table_name, p_key_columns));
     v_name     text := quote_literal(p_table_name);
-    v_new_key  text := pgcascade.capture_key(p_relation, 'n', p_key_columns);
-    v_old_key  text := pgcascade.capture_key(p_relation, 'o', p_key_columns);
+    v_new_key  text;
+    v_old_key  text;
     v_new      record;
     v_old      record;
     v_came     text;
@@ -96,9 +96,15 @@ begin
         );
     end if;
 
-    select * into v_new from pgcascade.capture_row(p_format, p_relation, 'n', 'pgc_new', null);
-    select * into v_old
-      from pgcascade.capture_row(p_format, p_relation, 'o', 'pgc_old', pgcascade.capture_key_columns(p_key_columns));
+    if p_operation <> 'DELETE' then
+        v_new_key := pgcascade.capture_key(p_relation, 'n', p_key_columns);
+        select * into v_new from pgcascade.capture_row(p_format, p_relation, 'n', 'pgc_new', null);
+    end if;
+    if p_operation <> 'INSERT' and not p_is_one then
+        v_old_key := pgcascade.capture_key(p_relation, 'o', p_key_columns);
+        select * into v_old
+          from pgcascade.capture_row(p_format, p_relation, 'o', 'pgc_old', pgcascade.capture_key_columns(p_key_columns));
+    end if;
     if p_operation = 'INSERT' then
         return pgcascade.capture_insert(
             p_events, v_type, v_new.row_text, v_name, 'null', v_new_key,

@@ -79,10 +79,13 @@ create or replace function pgcascade.pinned_settings(
     out differs  text
 )
 returns setof record
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
+begin
+    -- Not SQL functions, here and below, which would be planned at each call.
+    return query
     select s.name,
            s.value,
            replace(s.differs, '@', format('pg_catalog.current_setting(%L)', s.name))
@@ -101,6 +104,7 @@ as $$
                ('lc_monetary', 'C', $q$@ operator(pg_catalog.<>) 'C'$q$),
                ('search_path', 'pg_catalog', $q$@ operator(pg_catalog.<>) 'pg_catalog'$q$)
            ) as s(name, value, differs);
+end;
 $$;
 
 -- Function: pgcascade.setting_values(1)
@@ -114,15 +118,19 @@ create or replace function pgcascade.setting_values(
     p_names  text[]
 )
 returns text[]
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select array_agg(x.item order by s.name, x.position)
-      from pgcascade.pinned_settings() as s
-     cross join lateral unnest(array[s.name, s.value]) with ordinality as x(item, position)
-     where p_names is null
-        or s.name = any (p_names);
+begin
+    return (
+        select array_agg(x.item order by s.name, x.position)
+          from pgcascade.pinned_settings() as s
+         cross join lateral unnest(array[s.name, s.value]) with ordinality as x(item, position)
+         where p_names is null
+            or s.name = any (p_names)
+    );
+end;
 $$;
 
 -- Function: pgcascade.pin_settings(1)
@@ -186,13 +194,65 @@ begin
 end;
 $$;
 
--- Function: pgcascade.capture_columns(2)
+-- Function: pgcascade.capture_expressions(3)
 --
--- How each column of a table travels in an event: its SQL expression over a row alias, in which every name is qualified,
--- and the settings that its text depends on.
+-- How each column of a table travels in an event: its SQL expression over a row alias, in which every name is qualified.
 --
 -- Integers, booleans and character types are JSON values by themselves; every other type is sent as its own text.
--- Generated columns are left out: the subscriber computes them.
+-- Generated columns are left out: the subscriber computes them. Only the columns p_only when that is not null.
+--
+-- Returns: one row per column in order of attnum: name, type, expression over p_alias.
+-- Raises:  nothing.
+-- Locks:   none. May be repeated.
+create or replace function pgcascade.capture_expressions(
+    p_relation       oid,
+    p_alias          text,
+    p_only           text[],
+    out column_name  text,
+    out type         oid,
+    out expression   text
+)
+returns setof record
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select a.attname::text,
+           a.atttypid,
+           case
+               when b.native
+               then format('%s.%I', p_alias, a.attname)
+               when exists (
+                   select 1
+                     from pg_cast as c
+                    where c.castsource = b.oid
+                      and c.casttarget = 'text'::regtype
+                      and c.castmethod = 'f'
+               )
+               -- The type's cast to text is a function of its own (inet adds a mask): use its output function.
+               then format('pg_catalog.textin(%I.%I(%s.%I))', fn.nspname, f.proname, p_alias, a.attname)
+               else format('%s.%I::pg_catalog.text', p_alias, a.attname)
+           end
+      from pg_attribute as a
+      cross join lateral pgcascade.base_type(a.atttypid) as b
+      join pg_type as t on t.oid = b.oid
+      join pg_proc as f on f.oid = t.typoutput
+      join pg_namespace as fn on fn.oid = f.pronamespace
+     where a.attrelid = p_relation
+       and a.attnum > 0
+       and not a.attisdropped
+       and (p_only is null or a.attname = any (p_only))
+       -- What generates a column is a default.
+       and case when a.atthasdef then coalesce(to_jsonb(a) ->> 'attgenerated', '') else '' end = ''
+     order by a.attnum;
+end;
+$$;
+
+-- Function: pgcascade.capture_columns(2)
+--
+-- As pgcascade.capture_expressions, with the settings that the text of each column depends on.
 --
 -- Returns: one row per column in order of attnum: name, expression over p_alias, names of the settings.
 -- Raises:  nothing.
@@ -210,33 +270,8 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- Not an SQL function, which would be planned at each call.
     return query
-    select a.attname::text,
-           case
-               when b.native
-               then format('%s.%I', p_alias, a.attname)
-               when exists (
-                   select 1
-                     from pg_cast as c
-                    where c.castsource = b.oid
-                      and c.casttarget = 'text'::regtype
-                      and c.castmethod = 'f'
-               )
-               -- The type's cast to text is a function of its own (inet adds a mask): use its output function.
-               then format('pg_catalog.textin(%I.%I(%s.%I))', fn.nspname, f.proname, p_alias, a.attname)
-               else format('%s.%I::pg_catalog.text', p_alias, a.attname)
-           end,
-           pgcascade.text_settings(a.atttypid)
-      from pg_attribute as a
-      cross join lateral pgcascade.base_type(a.atttypid) as b
-      join pg_type as t on t.oid = b.oid
-      join pg_proc as f on f.oid = t.typoutput
-      join pg_namespace as fn on fn.oid = f.pronamespace
-     where a.attrelid = p_relation
-       and a.attnum > 0
-       and not a.attisdropped
-       and coalesce(to_jsonb(a) ->> 'attgenerated', '') = ''
-     order by a.attnum;
+    select e.column_name, e.expression, pgcascade.text_settings(e.type)
+      from pgcascade.capture_expressions(p_relation, p_alias, null) as e;
 end;
 $$;

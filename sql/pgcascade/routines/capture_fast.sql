@@ -2,7 +2,7 @@
 -- statement captures what most statements of an application write, one row. Every statement and expression more costs a
 -- transaction of one row some microseconds, so what the statement did not capture is left to the rest of the function.
 
--- Function: pgcascade.capture_unusual(2)
+-- Function: pgcascade.capture_unusual(3)
 --
 -- The SQL condition that a generated function has to look closer: a script of the queue runs, the session's writes are not to
 -- be captured, the table has changed since the function was made, a setting would give values another text, or a
@@ -11,9 +11,11 @@
 -- Returns: an expression of type boolean; null is as good as false.
 -- Raises:  nothing.
 -- Locks:   none. May be repeated.
+drop function if exists pgcascade.capture_unusual(pgcascade.capture_plan, text[]);
 create or replace function pgcascade.capture_unusual(
-    p_plan      pgcascade.capture_plan,
-    p_settings  text[]
+    p_plan       pgcascade.capture_plan,
+    p_settings   text[],
+    p_signature  text
 )
 returns text
 language plpgsql
@@ -27,7 +29,7 @@ begin
            or pg_catalog.current_setting('pgcascade.script', true) operator(pg_catalog.<>) ''
            or pgcascade.capture_signature(%L::pg_catalog.regclass) operator(pg_catalog.<>) %L%s$f$,
             p_plan.relation::text,
-            pgcascade.capture_signature(p_plan.relation::regclass),
+            p_signature,
             (select string_agg(E'\n       or ' || s.differs, '' order by s.name)
                from pgcascade.pinned_settings() as s
               where s.name = any (p_settings))
@@ -53,11 +55,12 @@ create or replace function pgcascade.capture_open_table(
     p_queue  pgq.queue
 )
 returns text
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select case
+begin
+    return case
         when to_regclass(p_queue.queue_data_pfx || '_open_seq') is not null
         then format('pg_catalog.pg_sequence_last_value(%L::pg_catalog.regclass)', p_queue.queue_data_pfx || '_open_seq')
         else format(
@@ -65,9 +68,10 @@ as $$
             p_queue.queue_id
         )
     end;
+end;
 $$;
 
--- Function: pgcascade.capture_fast(7)
+-- Function: pgcascade.capture_fast(8)
 --
 -- The beginning of one generated trigger function, from its statement for one event table (p_body, with E'\\x01events\\x01' for the
 -- table and E'\\x01condition\\x01' for a condition). It writes the events of a statement all or not at all; then the rest
@@ -79,6 +83,7 @@ $$;
 -- Returns: PL/pgSQL statements; an empty text where there is no fast way.
 -- Raises:  nothing.
 -- Locks:   none. May be repeated.
+drop function if exists pgcascade.capture_fast(pgcascade.capture_plan, pgq.queue, text, text[], text[], text, text);
 create or replace function pgcascade.capture_fast(
     p_plan         pgcascade.capture_plan,
     p_queue        pgq.queue,
@@ -86,7 +91,8 @@ create or replace function pgcascade.capture_fast(
     p_key_columns  text[],
     p_settings     text[],
     p_order        text,
-    p_body         text
+    p_body         text,
+    p_signature    text
 )
 returns text
 language plpgsql
@@ -114,7 +120,7 @@ begin
     ), ''), 'true');
     return format(
         E'    v_open := case when (%s) is not true then %s end;\n%s    end if;\n    if found then\n        return null;\n    end if;\n%s',
-        pgcascade.capture_unusual(p_plan, p_settings)
+        pgcascade.capture_unusual(p_plan, p_settings, p_signature)
             -- Of these statements it is the only one that names the table.
             || case
                    when p_kind = 'delete' and cardinality(p_key_columns) > 0

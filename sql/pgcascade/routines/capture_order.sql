@@ -15,11 +15,13 @@ create or replace function pgcascade.capture_name_condition(
     p_relation  oid
 )
 returns text
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select format('pg_catalog.to_regclass(%L)::pg_catalog.oid operator(pg_catalog.=) %s', p_relation::regclass, p_relation);
+begin
+    return format('pg_catalog.to_regclass(%L)::pg_catalog.oid operator(pg_catalog.=) %s', p_relation::regclass, p_relation);
+end;
 $$;
 
 -- Function: pgcascade.capture_order_condition(2)
@@ -37,11 +39,12 @@ create or replace function pgcascade.capture_order_condition(
     p_kind  text
 )
 returns text
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select format(
+begin
+    return format(
         '(pg_catalog.pg_stat_get_xact_tuples_inserted(%1$s) operator(pg_catalog.>) 0'
         || case p_kind
                when 'update' then ''
@@ -51,6 +54,7 @@ as $$
         p_plan.relation,
         pgcascade.capture_name_condition(p_plan.relation)
     );
+end;
 $$;
 
 -- Function: pgcascade.capture_order_program(3)
@@ -69,11 +73,12 @@ create or replace function pgcascade.capture_order_program(
     p_key_columns  text[]
 )
 returns text
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select format(
+begin
+    return format(
         $f$    if %8$s then
         v_join := %9$s;
         if exists (
@@ -116,6 +121,7 @@ $f$,
         -- The function for deletes has it always.
         case p_kind when 'update' then 'pgcascade.pin_settings(''{enable_seqscan,off}'')' else 'null' end
     );
+end;
 $$;
 
 -- Function: pgcascade.put_behind(4)
@@ -210,11 +216,13 @@ create or replace function pgcascade.is_nested(
     p_reason  text
 )
 returns boolean
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    select p_mode = 'row' and p_reason like 'row trigger %';
+begin
+    return p_mode = 'row' and p_reason like 'row trigger %';
+end;
 $$;
 
 -- Function: pgcascade.capture_trigger_count(2)
@@ -318,11 +326,12 @@ create or replace function pgcascade.capture_nested_program(
     p_key_columns  text[]
 )
 returns text
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select case when cardinality(p_key_columns) > 0 and pgcascade.is_nested(p_plan.mode, p_plan.reason) then format(
+begin
+    return case when cardinality(p_key_columns) > 0 and pgcascade.is_nested(p_plan.mode, p_plan.reason) then format(
         $f$    if %2$s and %9$s then
         if tg_op operator(pg_catalog.=) 'UPDATE' and %3$s then
             if %4$s then
@@ -349,6 +358,7 @@ $f$,
         pgcascade.capture_name_condition(p_plan.relation)
     )
     else '' end;
+end;
 $$;
 
 -- Function: pgcascade.put_in_order(4)

@@ -18,6 +18,8 @@ create or replace function pgcascade.table_key(
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
+-- The plan is kept for the session, and the catalogs grow with what it adds.
+set enable_seqscan = off
 as $$
 begin
     -- Not an SQL function, which would be planned at each call.
@@ -27,7 +29,11 @@ begin
                c.relname,
                array_agg(a.attname::text order by k.position) as columns,
                array_agg(format('operator(%I.%s)', n.nspname, o.oprname) order by k.position) as operators,
-               bool_and(a.attnotnull and coalesce(to_jsonb(a) ->> 'attgenerated', '') = '') as not_null
+               bool_and(
+                   a.attnotnull
+                   -- What generates a column is a default.
+                   and case when a.atthasdef then coalesce(to_jsonb(a) ->> 'attgenerated', '') else '' end = ''
+               ) as not_null
           from pg_index as i
           join pg_class as c on c.oid = i.indexrelid
           cross join lateral unnest(i.indkey::int2[]) with ordinality as k(attnum, position)

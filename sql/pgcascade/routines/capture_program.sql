@@ -1,4 +1,4 @@
--- Function: pgcascade.capture_guard(4)
+-- Function: pgcascade.capture_guard(5)
 --
 -- What a generated trigger function does before it looks at its rows: the way out of the ordinary, behind one condition. A script of the queue,
 -- which every node runs by itself, writes no events; nor does a session whose session_replication_role is local, as with
@@ -9,18 +9,21 @@
 -- Raises:  nothing.
 -- Locks:   none. May be repeated.
 drop function if exists pgcascade.capture_guard(pgcascade.capture_plan, text, text[]);
+drop function if exists pgcascade.capture_guard(pgcascade.capture_plan, integer, text, text[]);
 create or replace function pgcascade.capture_guard(
-    p_plan      pgcascade.capture_plan,
-    p_queue_id  integer,
-    p_kind      text,
-    p_settings  text[]
+    p_plan       pgcascade.capture_plan,
+    p_queue_id   integer,
+    p_kind       text,
+    p_settings   text[],
+    p_signature  text
 )
 returns text
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select format(
+begin
+    return format(
         $f$    if %3$s
     then
         if pg_catalog.current_setting('session_replication_role') operator(pg_catalog.=) 'local'
@@ -38,8 +41,8 @@ as $$
 %7$s    end if;
 $f$,
         p_plan.relation::text,
-        pgcascade.capture_signature(p_plan.relation::regclass),
-        pgcascade.capture_unusual(p_plan, p_settings),
+        p_signature,
+        pgcascade.capture_unusual(p_plan, p_settings, p_signature),
         p_plan.queue_name,
         pgcascade.setting_values(null),
         case p_kind
@@ -61,6 +64,7 @@ $f$,
         end,
         p_queue_id
     );
+end;
 $$;
 
 -- Function: pgcascade.capture_late(3)
@@ -237,11 +241,12 @@ create or replace function pgcascade.capture_program(
     p_mark      text
 )
 returns text
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select format(
+begin
+    return format(
         $f$
 #variable_conflict use_column
 declare
@@ -289,6 +294,7 @@ $f$,
         p_mark,
         p_fast
     );
+end;
 $$;
 
 -- Function: pgcascade.capture_function(2)
@@ -343,6 +349,8 @@ declare
     v_queue     pgq.queue%rowtype;
     v_keys      text[];
     v_settings  text[];
+    -- The table's, which the functions compare.
+    v_signature text := pgcascade.capture_signature(p_plan.relation::regclass);
     v_table     constant text := E'\x01events\x01';
     v_condition constant text := E'\x01condition\x01';
     v_one       text;
@@ -399,9 +407,12 @@ begin
         source := pgcascade.capture_program(
             v_queue.queue_id,
             pgcascade.capture_fast(
-                p_plan, v_queue, kind, v_keys, v_settings, pgcascade.capture_order_condition(p_plan, kind), v_one
+                p_plan, v_queue, kind, v_keys, v_settings, pgcascade.capture_order_condition(p_plan, kind), v_one,
+                v_signature
             ),
-            pgcascade.capture_guard(p_plan, v_queue.queue_id, kind, case when kind = 'truncate' then '{}' else v_settings end),
+            pgcascade.capture_guard(
+                p_plan, v_queue.queue_id, kind, case when kind = 'truncate' then '{}' else v_settings end, v_signature
+            ),
             case when kind = 'update' and cardinality(v_keys) > 0 then pgcascade.capture_update_begin() else '' end,
             v_bodies,
             case when kind = 'update' and cardinality(v_keys) > 0 then pgcascade.capture_update_end() else '' end

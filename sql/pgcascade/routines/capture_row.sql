@@ -80,9 +80,7 @@ begin
       into source, row_text
       from (
           select c.column_name, c.expression, row_number() over () as position
-            from pgcascade.capture_columns(p_relation, p_alias) as c
-           where p_only is null
-              or c.column_name = any (p_only)
+            from pgcascade.capture_expressions(p_relation, p_alias, p_only) as c
       ) as c;
 end;
 $$;
@@ -111,8 +109,7 @@ begin
                    when 1 then max(c.expression) || '::pg_catalog.text'
                    else format('row(%s)::pg_catalog.text', string_agg(c.expression, ', ' order by array_position(p_key_columns, c.column_name)))
                end
-          from pgcascade.capture_columns(p_relation, p_alias) as c
-         where c.column_name = any (p_key_columns)
+          from pgcascade.capture_expressions(p_relation, p_alias, p_key_columns) as c
     );
 end;
 $$;
@@ -154,7 +151,7 @@ begin
                 coalesce(string_agg(format('%s.%I', p_other, c.column_name), ', '), 'null')
             )
         end
-          from pgcascade.capture_columns(p_relation, p_one) as c
+          from pgcascade.capture_expressions(p_relation, p_one, null) as c
     );
 end;
 $$;

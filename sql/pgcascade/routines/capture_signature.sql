@@ -75,6 +75,8 @@ create or replace function pgcascade.table_signature(
 returns text
 language plpgsql
 set search_path = pg_catalog, pg_temp
+-- The plan is kept for the session, and the catalogs grow with what it adds.
+set enable_seqscan = off
 as $$
 begin
     if current_setting('transaction_isolation') in ('repeatable read', 'serializable') then

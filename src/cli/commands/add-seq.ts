@@ -53,9 +53,10 @@ export const command: CommandSpec = {
       });
       const present = new Set(known.filter(({ isLocal }) => isLocal).map(({ name }) => name));
       if (options['create'] === true) {
-        const made = await withProvider(context, node, 'add-seq', (provider) =>
+        const { made, notes } = await withProvider(context, node, 'add-seq', (provider) =>
           createSequences(connection, provider, names),
         );
+        for (const note of notes) output.print(note);
         for (const name of made) output.print(`made ${name}`);
       }
       for (const name of names) {

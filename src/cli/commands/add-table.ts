@@ -35,6 +35,7 @@ import {
 } from '../handler-options.js';
 import { handlerSettings } from '../handler-settings.js';
 import { withLocalNode, withProvider } from '../local-node.js';
+import { keepsAll, OWNER_OPTION } from '../owner-option.js';
 import { showWaitSync } from '../show-wait-sync.js';
 import { tableLock } from '../table-lock.js';
 import { noteTriggerArguments, TRIGGER_OPTIONS, triggerArguments } from '../trigger-options.js';
@@ -52,6 +53,8 @@ interface AddTableSwitches {
   /** The tables are made first, from the provider's: with what belongs to them, or columns and keys only. */
   readonly create: 'full' | 'plain' | undefined;
   readonly dryRun: boolean;
+  /** Tables that are made belong to our role. */
+  readonly keepsAll: boolean;
   /** `default` is what a table that is added has anyway. */
   readonly conflict: ReturnType<typeof conflictOption>;
 }
@@ -81,6 +84,7 @@ export const command: CommandSpec = {
       flags: '--dry-run',
       summary: 'With --create or --create-full: print the SQL, and change nothing.',
     },
+    OWNER_OPTION,
     {
       flags: '--merge-all',
       summary: 'On a leaf: take the rows of all queues of this database that have the table, into one table.',
@@ -109,6 +113,7 @@ export const command: CommandSpec = {
       triggerArguments: triggerArguments(options),
       create: createOf(options),
       dryRun: options['dryRun'] === true,
+      keepsAll: keepsAll(options),
       conflict: conflictOption(options),
     };
     if (switches.expectSync && switches.create !== undefined) {
@@ -119,6 +124,9 @@ export const command: CommandSpec = {
     }
     if (switches.dryRun && switches.create === undefined) {
       throw new ReplicateError('PC100', '--dry-run goes with --create or --create-full.');
+    }
+    if (switches.keepsAll && switches.create === undefined) {
+      throw new ReplicateError('PC100', '--no-owner goes with --create or --create-full.');
     }
     return withLocalNode(context, 'add-table', async (connection, node) => {
       if (switches.merge !== undefined && node.nodeType !== 'leaf') {
@@ -258,6 +266,7 @@ async function addOnSubscriber(
     const create = {
       full: switches.create === 'full',
       dryRun: switches.dryRun,
+      keepsAll: switches.keepsAll,
       destTable: switches.destTable,
     };
     await createMissingTables(context, connection, above, names, create, chosen);

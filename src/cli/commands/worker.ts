@@ -22,6 +22,8 @@ export const command: CommandSpec = {
         parallelCopies: config.parallelCopies,
         copySplitBytes: config.copySplitSize,
         copyBytesPerSecond: config.copyRateLimit,
+        copyLagLimitMs: config.copyLagLimitMs,
+        copyLatencyLimitMs: config.copyLatencyLimitMs,
         indexMemory: config.copyMaintenanceWorkMem,
         handlers: handlerSettings(config),
         maxBlockRows: config.maxBlockRows,

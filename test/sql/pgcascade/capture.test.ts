@@ -413,6 +413,21 @@ describe.each([
     await admin.execute('reset session_replication_role');
   });
 
+  test('what a table is captured by is found by index, however few tables there were when the session began', async () => {
+    for (let no = 0; no < 8; no++)
+      await capture(`public.many_${no}`, `create table public.many_${no} (id int primary key)`);
+    const scans = `select relname::text as name, seq_scan from pg_stat_xact_sys_tables
+      where schemaname = 'pg_catalog' and relname in ('pg_trigger', 'pg_index', 'pg_inherits', 'pg_constraint') order by 1`;
+    const [before, after] = await admin.transaction(async (tx) => {
+      const first = await tx.query(scans);
+      await tx.query(
+        `select pgcascade.table_signature('public.many_3'), pgcascade.table_key('public.many_3'::regclass)`,
+      );
+      return [first, await tx.query(scans)];
+    });
+    expect(after).toEqual(before);
+  });
+
   test('a table or queue that is not there is refused with its code', async () => {
     await expect(
       admin.query('select pgcascade.create_capture($1, $2, $2)', [QUEUE, 'public.nowhere']),

@@ -77,6 +77,8 @@ function check(name: string, definition: string): ConstraintObject {
     name,
     definition,
     options: [],
+    tablespace: null,
+    indexComment: null,
     isPartitioned: false,
     isClustered: false,
     isReplicaIdentity: false,
@@ -102,7 +104,12 @@ function right(privilege: string, changes: Partial<Privilege> = {}): Privilege {
 }
 
 function database(version: number, objects: readonly DatabaseObject[]): DatabaseSchema {
-  return { serverVersion: version, objects, needs: new Map([['table s.t', new Set(['schema public'])]]) };
+  return {
+    serverVersion: version,
+    objects,
+    inherited: [],
+    needs: new Map([['table s.t', new Set(['schema public'])]]),
+  };
 }
 
 function compare(
@@ -120,6 +127,9 @@ function compare(
       roles: new Set(['me', 'you']),
       ownerRoles: new Set(['me', 'you']),
       tablespaces: new Set(),
+      role: 'me',
+      defaultRights: new Map(),
+      keepsAll: false,
     },
     namesHere: new Map(),
     sequences: new Set(),

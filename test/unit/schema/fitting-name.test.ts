@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fittingName } from '../../../src/schema/rename-table.js';
+import { fittingName } from '../../../src/schema/fitting-name.js';
 
 test('a name that holds the name of the table gets the new one in its place, another one before it', () => {
   expect(fittingName('orders_pkey', 'orders', 'sales')).toBe('sales_pkey');
