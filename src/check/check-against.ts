@@ -103,6 +103,8 @@ export interface StructureOptions {
   /** All objects of both databases. */
   readonly everything: boolean;
   readonly invalidIndexes: ReadonlySet<string>;
+  /** Owners do not matter. */
+  readonly keepsAll: boolean;
 }
 
 /**
@@ -112,7 +114,7 @@ export interface StructureOptions {
 export async function compareStructure(
   there: NodeSide,
   here: NodeSide,
-  { pairs, sequences, everything, invalidIndexes }: StructureOptions,
+  { pairs, sequences, everything, invalidIndexes, keepsAll }: StructureOptions,
 ): Promise<Finding[]> {
   const tables = pairs.map(({ pair }) => pair);
   const readsAll = everything || tables.length > MANY_TABLES;
@@ -129,7 +131,7 @@ export async function compareStructure(
       there: there.node.nodeName,
       here: here.node.nodeName,
       versionThere: there.connection.serverVersion,
-      target: await readTarget(here.connection),
+      target: await readTarget(here.connection, { keepsAll }),
       namesHere: otherNames(tables),
       sequences: new Set(sequences),
       keptOff: await readKeptOff(here.connection),

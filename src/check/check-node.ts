@@ -26,6 +26,8 @@ export interface CheckOptions {
   readonly everything: boolean;
   readonly handlers: HandlerSettings;
   readonly parallelCopies: number;
+  /** Owners do not matter: whatever was made here belongs to our role. */
+  readonly keepsAll: boolean;
 }
 
 export interface CheckResult {
@@ -114,7 +116,7 @@ async function restBelow(
   provider: CheckedNode,
   objectsAbove: NodeObjects,
   here: NodeSide,
-  { everything, names }: CheckOptions,
+  { everything, names, keepsAll }: CheckOptions,
   checked: {
     readonly chosen: ReadonlySet<string>;
     readonly bound: Parameters<typeof pairTables>[2];
@@ -141,6 +143,7 @@ async function restBelow(
     pairs,
     sequences: checked.sequences,
     everything: everything && names.length === 0,
+    keepsAll,
     invalidIndexes: checked.invalidIndexes,
   });
   return {

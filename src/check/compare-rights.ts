@@ -29,7 +29,13 @@ export function compareRights(subject: Owned, context: CompareContext): Candidat
 }
 
 function compareOwners({ table, object, owned, there, here }: Owned, context: CompareContext): Candidate[] {
-  if (owned === undefined || there.owner === null || here.owner === null || there.owner === here.owner)
+  if (
+    context.target.keepsAll ||
+    owned === undefined ||
+    there.owner === null ||
+    here.owner === null ||
+    there.owner === here.owner
+  )
     return [];
   const isThere = context.target.roles.has(there.owner);
   return [
@@ -60,8 +66,12 @@ function comparePrivileges(
 ): Candidate[] {
   if (granted === undefined) return [];
   const oldest = Math.min(context.versionThere, context.target.version);
-  const known = (side: OwnedSide) =>
-    side.privileges.filter(({ privilege }) => privilege !== 'MAINTAIN' || oldest >= MAINTAIN_SINCE);
+  const known = ({ owner, privileges }: OwnedSide) =>
+    privileges.filter(
+      ({ privilege, grantee }) =>
+        (privilege !== 'MAINTAIN' || oldest >= MAINTAIN_SINCE) &&
+        !(context.target.keepsAll && grantee === owner),
+    );
   const [wanted, found] = [byMeaning(known(there), there.owner), byMeaning(known(here), here.owner)];
   const missing = [...wanted].filter(([meaning]) => !found.has(meaning)).map(([, privilege]) => privilege);
   const extra = [...found].filter(([meaning]) => !wanted.has(meaning)).map(([, privilege]) => privilege);

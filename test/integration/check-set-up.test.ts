@@ -396,6 +396,27 @@ test('a root tells what of it cannot be replicated, what is not captured, and wh
   }
 });
 
+test('owners are told, unless they do not matter; the rights of others are then told all the same', async () => {
+  const cluster = await sharedCluster(18);
+  await cluster.query(
+    'postgres',
+    'do $$ begin create role check_owner; exception when duplicate_object then null; end $$',
+  );
+  await root.query(
+    'create table owned (id int primary key); alter table owned owner to check_owner; revoke delete on owned from check_owner',
+  );
+  await root.must('add-table', ['owned']);
+  await leaf.must('add-table', ['owned'], { createFull: true, owner: false });
+  expect(await told(leaf, 'owned')).toEqual([
+    expect.stringMatching(
+      /^differs: table public\.owned belongs to "check_owner" on "root" and to "postgres" on "leaf"/,
+    ),
+  ]);
+  expect((await check(leaf, ['owned'], { owner: false })).report.findings).toEqual([]);
+  await leaf.query('grant select on owned to public');
+  expect((await check(leaf, ['owned'], { owner: false })).report).toMatchObject({ differs: 1 });
+});
+
 test('a table that was dropped on the provider, or is not replicated there any more, is in the way', async () => {
   await root.query('create table ending (id int primary key)');
   await root.must('add-table', ['ending']);

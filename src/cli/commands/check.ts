@@ -7,6 +7,7 @@ import type { CommandContext, CommandSpec } from '../command.js';
 import { handlerSettings } from '../handler-settings.js';
 import { jsonText } from '../json-text.js';
 import { withLocalNode, withProvider } from '../local-node.js';
+import { keepsAll, OWNER_OPTION } from '../owner-option.js';
 
 /** `replicate INI check [NAME…]` */
 export const command: CommandSpec = {
@@ -31,6 +32,10 @@ export const command: CommandSpec = {
       summary:
         'Compare all objects of both databases: also views, functions and tables that are not replicated.',
     },
+    {
+      flags: OWNER_OPTION.flags,
+      summary: 'Whoever owns an object on each side, do not tell of owners.',
+    },
     { flags: '--json', summary: 'Print the result as one JSON document.' },
   ],
   async run(context, args, options) {
@@ -46,6 +51,7 @@ export const command: CommandSpec = {
         everything: options['all'] === true,
         handlers: handlerSettings(config),
         parallelCopies: config.parallelCopies,
+        keepsAll: keepsAll(options),
       };
       const isJson = options['json'] === true;
       if (node.nodeType === 'root')
