@@ -411,6 +411,7 @@ test('owners are told, unless they do not matter; the rights of others are then 
     expect.stringMatching(
       /^differs: table public\.owned belongs to "check_owner" on "root" and to "postgres" on "leaf"/,
     ),
+    expect.stringMatching(/^differs: rights on table public\.owned .*none of DELETE to check_owner/),
   ]);
   expect((await check(leaf, ['owned'], { owner: false })).report.findings).toEqual([]);
   await leaf.query('grant select on owned to public');
