@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { openChain } from '../support/chain.js';
 import { startReplicate } from '../support/programs.js';
+import { waitUntilSeen } from '../support/wait-until.js';
 
 const TABLES = `
   create table public.big (id int primary key, slot int unique, v text, note text);
@@ -87,3 +88,38 @@ test.each([
     expect(await chain.leaf.query('select * from pgcascade.table_error')).toEqual([]);
   },
 );
+
+test('an index that the server goes on building for a killed worker is waited for', async () => {
+  await using chain = await openChain({ from: 15, to: 15, ini: ['copy_split_size = 64kB'] });
+  const table =
+    'create table public.built (id int primary key, v text); create index built_v on public.built (v)';
+  for (const node of [chain.root, chain.leaf]) await node.query(table);
+  await chain.root.query(
+    "insert into public.built select g, 'row ' || g from generate_series(1, 20000) as g; analyze",
+  );
+  await chain.leaf.stopWorker();
+  for (const node of [chain.root, chain.leaf]) await node.must('add-table', '--all');
+  const doomed = startReplicate([chain.leaf.ini, 'worker'], {
+    folder: chain.folder,
+    environment: { PGCASCADE_FAILPOINTS: 'copy-data-written=exit' },
+  });
+  expect((await doomed.ended).signal).toBe('SIGKILL');
+  await using session = await chain.leaf.cluster.application(chain.leaf.database.name);
+  await session.execute('begin; create index built_v on public.built (v)');
+  const worker = chain.leaf.startWorker();
+  await waitUntilSeen(
+    'the copy waits for the lock',
+    () =>
+      chain.leaf.query<{ waits: boolean }>(
+        "select exists (select from pg_locks where not granted and relation = 'public.built'::regclass) as waits",
+      ),
+    ([seen]) => seen?.waits === true,
+  );
+  expect((await chain.leaf.must('status')).stdout).toMatch(/Copying public.built: .*waits for pid \d+ of/);
+  await session.execute('commit');
+  await chain.leaf.must('wait-sync');
+  await chain.caughtUp();
+  expect(await chain.differences()).toEqual([]);
+  expect(worker.stderr).toContain('Copy goes on');
+  expect(worker.stderr).not.toContain('Copy failed');
+});
