@@ -43,6 +43,7 @@ const MODULES: Readonly<Record<string, () => Promise<CommandModule>>> = {
   'wait-provider': () => import('./commands/wait-provider.js'),
   compare: () => import('./commands/compare.js'),
   repair: () => import('./commands/repair.js'),
+  check: () => import('./commands/check.js'),
   fkeys: () => import('./commands/fkeys.js'),
 };
 

@@ -60,6 +60,35 @@ test('compare writes differences, looks at them again, counts sequences, and sta
   expect(unknown.exitCode).toBe(1);
 });
 
+test('check finds nothing on a leaf at work, then what somebody changed, and ends as it found it', async () => {
+  await using chain = await openChain({ from: 18, to: 18, tables: TABLES, rows: ROWS });
+  const { leaf, root } = chain;
+  expect((await leaf.must('check')).stdout).toBe(
+    '3 tables and 1 sequence of "leaf" checked against "root": nothing blocks and nothing differs\n',
+  );
+  expect((await root.must('check')).stdout).toMatch(
+    /3 tables and 1 sequence of "root" checked: nothing is in the way/,
+  );
+  await leaf.query('alter table public.two alter v type varchar(10); alter table public.child add more int');
+  const found = await leaf.run('check');
+  expect(found.exitCode).toBe(2);
+  expect(found.stdout.trim().split('\n')).toEqual([
+    'public.child',
+    expect.stringMatching(/^ {2}differs {2}column more \(integer\) is on "leaf" only/),
+    '           on "leaf": ALTER TABLE "public"."child" DROP COLUMN "more";',
+    'public.two',
+    expect.stringMatching(/^ {2}BLOCKS {3}column v is text on "root" and character varying\(10\) on "leaf"/),
+    '           on "leaf": ALTER TABLE "public"."two" ALTER COLUMN "v" TYPE text USING "v"::text;',
+    '3 tables and 1 sequence of "leaf" checked against "root": 1 block, 1 differ',
+  ]);
+  expect((await leaf.must('check', '--except=two', '--except', 'chi*')).stdout).toMatch(
+    /^1 table and 1 sequence/,
+  );
+  expect((await leaf.run('check', 'one', 'nothing')).exitCode).toBe(3);
+  expect((await leaf.run('check', 'one', '--all')).exitCode).toBe(1);
+  expect(JSON.parse((await leaf.run('check', '--json')).stdout)).toMatchObject({ blocks: 1, differs: 1 });
+});
+
 test('fkeys prints statements that drop and make the foreign keys of replicated tables', async () => {
   await using chain = await openChain({ from: 10, to: 18, tables: TABLES, rows: ROWS });
   await chain.root.query('create table public.other (id integer primary key references public.two (id))');

@@ -8,7 +8,17 @@ const SRC = fileURLToPath(new URL('../../src/', import.meta.url));
 const BASE = ['errors', 'runtime', 'db'];
 const TO_CASCADE = [...BASE, 'queue', 'cascade'];
 const TO_CAPTURE = [...TO_CASCADE, 'replica', 'capture'];
-const ENGINE = [...TO_CAPTURE, 'install', 'schema', 'ticker', 'apply', 'handlers', 'copy', 'compare'];
+const ENGINE = [
+  ...TO_CAPTURE,
+  'install',
+  'schema',
+  'ticker',
+  'apply',
+  'handlers',
+  'copy',
+  'compare',
+  'check',
+];
 const ALL = [...ENGINE, 'config', 'worker', 'switchover', 'observe', 'demo', 'cli'];
 
 /** The table of layout.md: what the files of a folder may import besides their own folder. */
@@ -28,6 +38,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   handlers: [...TO_CAPTURE, 'apply'],
   copy: [...TO_CAPTURE, 'handlers'],
   compare: [...TO_CAPTURE, 'handlers'],
+  check: [...TO_CAPTURE, 'schema', 'handlers', 'compare'],
   worker: ENGINE,
   switchover: ENGINE,
   observe: ENGINE,
