@@ -104,7 +104,7 @@ const KEYS = [
     default: '30',
     minimum: 0,
     sentence:
-      'Copies read only a trickle while a standby or a subscriber of the provider is further behind than that (where the role may see it: pg_monitor); 0: they do not look.',
+      'Copies read only a trickle while a standby or a subscriber of the provider is by so much further behind than when they began (where the role may see it: pg_monitor); 0: they do not look.',
   },
   {
     name: 'copy_latency_limit',

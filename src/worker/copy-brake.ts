@@ -3,7 +3,7 @@ import type { Logger } from '../runtime/log.js';
 import { sleep } from '../runtime/sleep.js';
 
 export interface BrakeLimits {
-  /** How far a standby or subscriber of the provider's may be behind; 0: as far as it likes. */
+  /** How much further behind than at the beginning a standby or subscriber of the provider's may be; 0: as far as it likes. */
   readonly lagMs: number;
   /** How long the provider may take for a small statement; 0: as long as it likes. */
   readonly latencyMs: number;
@@ -65,8 +65,10 @@ export class CopyBrake {
   async #lookUntil(open: () => Promise<Connection>, signal: AbortSignal): Promise<void> {
     try {
       await using session = await open();
+      // A standby may be behind because it is told to.
+      const { lag_ms: lagBefore } = await session.one<{ lag_ms: number }>(LAG);
       while (!signal.aborted) {
-        this.#set(await this.#look(session));
+        this.#set(await this.#look(session, lagBefore));
         await sleep(LOOK_MS, signal);
       }
     } catch (error) {
@@ -76,12 +78,13 @@ export class CopyBrake {
     }
   }
 
-  async #look(session: Connection): Promise<string | undefined> {
+  async #look(session: Connection, lagBefore: number): Promise<string | undefined> {
     const { lagMs, latencyMs } = this.#limits;
     const begun = performance.now();
     const { lag_ms: lag } = await session.one<{ lag_ms: number }>(LAG);
     const latency = performance.now() - begun;
-    if (lagMs > 0 && lag > lagMs) return `what replicates from the provider is ${Math.round(lag)} ms behind`;
+    if (lagMs > 0 && lag > lagBefore + lagMs)
+      return `what replicates from the provider is ${Math.round(lag)} ms behind`;
     if (latencyMs > 0 && latency > latencyMs)
       return `the provider took ${Math.round(latency)} ms for a small statement`;
     return undefined;

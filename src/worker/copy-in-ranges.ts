@@ -25,7 +25,7 @@ import { catchUp } from './catch-up.js';
 import { copyConsumerName } from './copy-consumer-name.js';
 import { finishCopy, LOCK_PATIENCE_MS } from './copy-job.js';
 import { copyRanges } from './copy-ranges.js';
-import { assertNoScriptSince, takeCopySnapshot } from './copy-source.js';
+import { assertNoScriptSince, readScriptNames, takeCopySnapshot } from './copy-source.js';
 import { emptyMerged, otherQueues, skipsTruncate, takePart } from './merged-table.js';
 import { notAsItWas, type RangedJob, type RangedSnapshot } from './ranged-job.js';
 import { shareWork } from './shared-work.js';
@@ -143,6 +143,7 @@ async function undo({ ports, table, writer }: RangedJob): Promise<void> {
 }
 
 async function takeSnapshot({ ports, table, handler, sides, writer }: RangedJob): Promise<RangedSnapshot> {
+  const scriptsBefore = await readScriptNames(writer, ports.options.queueName);
   const tick = await takeCopySnapshot(ports, table, writer, sides);
   const { reader, sourceTable } = sides;
   const paged = await readPagedTable(reader, sourceTable);
@@ -152,6 +153,7 @@ async function takeSnapshot({ ports, table, handler, sides, writer }: RangedJob)
   const columns = copyColumns(sourceTable, source, dest, handler.selection, handler.columnHere);
   return {
     tick,
+    scriptsBefore,
     paged,
     columns,
     destKey: await readDestKey(writer, table.destTable),
@@ -163,7 +165,7 @@ async function takeSnapshot({ ports, table, handler, sides, writer }: RangedJob)
 /** Empties the table and takes its indexes off; undefined when other queues feed it too. */
 async function begin(
   job: RangedJob,
-  { tick, paged, columns }: RangedSnapshot,
+  { tick, scriptsBefore, paged, columns }: RangedSnapshot,
 ): Promise<RangedCopy | undefined> {
   const { ports, table, sides, writer } = job;
   const { queueName, consumerName, copySplitBytes } = ports.options;
@@ -175,7 +177,7 @@ async function begin(
     await beginReplication(tx);
     await tx.execute(`lock table ${quoteName(table.destTable)} in access exclusive mode`);
     if (await emptyMerged(tx, queueName, table)) return undefined;
-    await assertNoScriptSince(sides.reader, tx, queueName);
+    await assertNoScriptSince(sides.reader, tx, queueName, scriptsBefore);
     const { relkind } = await readCopySide(tx, table.destTable);
     await tx.execute(`truncate ${relkind === 'r' ? 'only ' : ''}${quoteName(table.destTable)}`);
     const indexes = await findSecondaryIndexes(tx, table.destTable);

@@ -123,25 +123,29 @@ export async function takeCopySnapshot(
   return tick;
 }
 
+/** Names of the scripts that have run on a node, or were passed over there. */
+export async function readScriptNames(session: Connection, queueName: string): Promise<ReadonlySet<string>> {
+  const rows = await session.query<{ name: string }>(
+    'select execute_file as name from londiste.applied_execute where queue_name = $1',
+    [queueName],
+  );
+  return new Set(rows.map(({ name }) => name));
+}
+
 /**
- * Throws PC502 when a script has run here that is not in the reader's snapshot: what it did to the table would be lost with its rows. To be
- * called with the table locked.
+ * Throws PC502 when a script has run here since `before` was read that is not in the reader's snapshot: what it did to the table would be lost
+ * with its rows. To be called with the table locked.
  */
 export async function assertNoScriptSince(
   reader: Connection,
   subscriber: Connection,
   queueName: string,
+  before: ReadonlySet<string>,
 ): Promise<void> {
-  const names = async (session: Connection) =>
-    session.query<{ name: string }>(
-      'select execute_file as name from londiste.applied_execute where queue_name = $1',
-      [queueName],
-    );
-  const seen = new Set((await names(reader)).map(({ name }) => name));
-  const since = (await names(subscriber)).filter(({ name }) => !seen.has(name));
+  const since = [...(await readScriptNames(subscriber, queueName))].filter((name) => !before.has(name));
   if (since.length === 0) return;
-  throw new ReplicateError(
-    'PC502',
-    `Scripts have run since the copy's snapshot: ${since.map(({ name }) => name).join(', ')}.`,
-  );
+  const seen = await readScriptNames(reader, queueName);
+  const unseen = since.filter((name) => !seen.has(name));
+  if (unseen.length === 0) return;
+  throw new ReplicateError('PC502', `Scripts have run since the copy's snapshot: ${unseen.join(', ')}.`);
 }

@@ -23,6 +23,8 @@ export interface RangedJob {
 /** What is known when the copy's snapshot is there. */
 export interface RangedSnapshot {
   readonly tick: TickId;
+  /** Scripts that had run here before it was taken. */
+  readonly scriptsBefore: ReadonlySet<string>;
   readonly paged: PagedTable;
   readonly columns: readonly string[];
   readonly destKey: DestKey;

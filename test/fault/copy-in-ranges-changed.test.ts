@@ -35,6 +35,10 @@ test('what happens to a table while its copy in ranges is interrupted is here in
   const { root, leaf } = chain;
   await root.query(`${ON_ROOT};${ROWS}`);
   await leaf.query(ON_LEAF);
+  // It is older than its provider, and has run what that never saw.
+  await leaf.query(
+    "insert into londiste.applied_execute (queue_name, execute_file, execute_sql) values ('app', 'old.sql', 'select 1')",
+  );
   await leaf.stopWorker();
   const ini = join(chain.folder, leaf.ini);
   const settings = await readFile(ini, 'utf8');

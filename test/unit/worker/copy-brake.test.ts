@@ -7,11 +7,14 @@ import { waitUntil } from '../../support/wait-until.js';
 const log = pino({ level: 'silent' });
 
 /** A provider whose standby is so far behind. */
-function provider(lagMs: () => number, seen: { open: number }): () => Promise<Connection> {
+function provider(lagMs: () => number, seen: { open: number; looks: number }): () => Promise<Connection> {
   return async () => {
     seen.open++;
     const session = {
-      one: async () => ({ lag_ms: lagMs() }),
+      one: async () => {
+        seen.looks++;
+        return { lag_ms: lagMs() };
+      },
       async [Symbol.asyncDispose]() {
         seen.open--;
       },
@@ -22,13 +25,14 @@ function provider(lagMs: () => number, seen: { open: number }): () => Promise<Co
 
 test('copies are slow while the provider is behind, and only then', async () => {
   let lagMs = 0;
-  const seen = { open: 0 };
+  const seen = { open: 0, looks: 0 };
   const brake = new CopyBrake({ lagMs: 1000, latencyMs: 0 }, log);
   const signal = new AbortController().signal;
   await brake.during(
     provider(() => lagMs, seen),
     async () => {
       await brake.take(1_000_000_000, signal);
+      await waitUntil('it has looked', () => seen.looks > 1);
       expect(brake.reason).toBeUndefined();
       lagMs = 1500;
       await waitUntil('the lag is seen', () => brake.reason !== undefined);
@@ -45,24 +49,27 @@ test('copies are slow while the provider is behind, and only then', async () => 
 });
 
 test('several copies look with one session, until the last one ends', async () => {
-  const seen = { open: 0 };
+  const seen = { open: 0, looks: 0 };
   const brake = new CopyBrake({ lagMs: 1000, latencyMs: 0 }, log);
   let endFirst: () => void = () => undefined;
   let endSecond: () => void = () => undefined;
+  const lag = { ms: 500 };
   const first = brake.during(
-    provider(() => 2000, seen),
+    provider(() => lag.ms, seen),
     () =>
       new Promise<void>((end) => {
         endFirst = end;
       }),
   );
   const second = brake.during(
-    provider(() => 2000, seen),
+    provider(() => lag.ms, seen),
     () =>
       new Promise<void>((end) => {
         endSecond = end;
       }),
   );
+  await waitUntil('it has looked', () => seen.looks > 1);
+  lag.ms = 2000;
   await waitUntil('the lag is seen', () => brake.reason !== undefined);
   expect(seen.open).toBe(1);
   endFirst();
@@ -75,7 +82,7 @@ test('several copies look with one session, until the last one ends', async () =
 });
 
 test('without limits nothing is looked at, and a provider that cannot be looked at slows nothing', async () => {
-  const seen = { open: 0 };
+  const seen = { open: 0, looks: 0 };
   const open = async (): Promise<Connection> => {
     seen.open++;
     throw new Error('refused');
