@@ -44,7 +44,10 @@ await using stock = WITH_LONDISTE
   : undefined;
 if (stock !== undefined) {
   const both = stock.nodes as [TestNode, TestNode];
-  await fill(both, `set session_replication_role = replica; insert into public.wide ${WIDE.source}; reset session_replication_role`);
+  await fill(
+    both,
+    `set session_replication_role = replica; insert into public.wide ${WIDE.source}; reset session_replication_role`,
+  );
   for (const node of both) await node.must('add-table', 'public.wide', '--expect-sync');
 }
 
@@ -60,16 +63,21 @@ if (stock !== undefined) {
 const times = await visitInTurns(sides, ROUNDS, (side) => millisecondsOf(() => side.work()));
 const seconds = (side: Side | undefined) => median(times.get(side as Side) ?? []) / 1000;
 const [own, plain, scans, londiste] = sides;
-print(`500,000 wide rows: ours ${seconds(own).toFixed(1)} s, ${shares(plain)}, ${shares(scans, 1 / 0.7)}, ${shares(londiste, 0.5)}`);
+print(
+  `500,000 wide rows: ours ${seconds(own).toFixed(1)} s, ${shares(plain)}, ${shares(scans, 1 / 0.7)}, ${shares(londiste, 0.5)}`,
+);
 
 const equal = await millisecondsOf(() => leaf.must('compare', 'public.many'));
 const first = await millisecondsOf(() => leaf.must('compare', 'public.many'));
 const row = Math.round(MILLIONS * 777_777);
-await leaf.query(`set session_replication_role = replica; update public.many set n = -1 where id = ${row}; reset session_replication_role`);
+await leaf.query(
+  `set session_replication_role = replica; update public.many set n = -1 where id = ${row}; reset session_replication_role`,
+);
 let found = '';
 const different = await millisecondsOf(async () => {
   const { exitCode, stdout } = await leaf.run('compare', 'public.many');
-  if (exitCode !== 2 || !stdout.includes(String(row))) throw new Error(`Row ${row} was not found.\n${stdout}`);
+  if (exitCode !== 2 || !stdout.includes(String(row)))
+    throw new Error(`Row ${row} was not found.\n${stdout}`);
   found = stdout;
 });
 const least = Math.min(equal, first);
@@ -89,7 +97,8 @@ async function fill(nodes: readonly TestNode[], rows: string): Promise<void> {
 function shares(side: Side | undefined, bar?: number): string {
   if (side === undefined) return 'stock Londiste not measured';
   const ratio = seconds(own) / seconds(side);
-  const verdict = bar === undefined ? '' : ` [bar at most ${bar.toFixed(2)}: ${ratio <= bar ? 'held' : 'MISSED'}]`;
+  const verdict =
+    bar === undefined ? '' : ` [bar at most ${bar.toFixed(2)}: ${ratio <= bar ? 'held' : 'MISSED'}]`;
   return `${side.name} ${seconds(side).toFixed(1)} s, ratio ${ratio.toFixed(2)}${verdict}`;
 }
 
