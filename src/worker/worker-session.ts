@@ -305,6 +305,7 @@ export class WorkerSession implements AsyncDisposable {
         reading,
         bulkRows,
         isApplied: (tableName) => this.#registry.isApplied(tableName),
+        notePassed: (tableName) => this.#copies.notePassed(tableName, batch.endTick),
         controlEvents: true,
         isLeftOut: (event) => this.#resurrectedKeys.has(event, batch.endTick),
         openQueue: this.#queueToFill(combined),
