@@ -225,10 +225,16 @@ export class CopyScheduler {
         for (const { tableName } of tables) await this.#fail(tableName, error);
         return;
       }
-      // Which of them it is shows when each is copied by itself.
       this.#log.info({ err: error, tables: tables.length }, 'Small tables cannot be copied together');
-      for (const { tableName } of tables) this.#alone.add(tableName);
-      again(tables.map(({ tableName }) => tableName));
+      if (tables.length <= 2) {
+        for (const { tableName } of tables) this.#alone.add(tableName);
+        again(tables.map(({ tableName }) => tableName));
+        return;
+      }
+      // It may be for one of them only.
+      const half = Math.ceil(tables.length / 2);
+      await this.#copyTogether(tables.slice(0, half), state, signal);
+      await this.#copyTogether(tables.slice(half), state, signal);
     }
   }
 
