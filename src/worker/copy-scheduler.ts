@@ -22,6 +22,8 @@ import type { WorkerState } from './worker-state.js';
 
 /** A table that is further behind than this catches up beside the worker, not while it waits. */
 const HAND_OVER_TICKS = 3n;
+/** How long the worker waits at the tick of small tables. */
+const HOLD_MS = 1_000;
 
 type CopyEntry =
   /** Waits for a lane, or copies. */
@@ -56,6 +58,8 @@ export class CopyScheduler {
   readonly #failures = new Map<string, number>();
   /** Tables that wait for a lane, in order. */
   #waiting: RegisteredTable[] = [];
+  /** Copies of small tables whose ticks the worker is not to pass for a moment: their tables need not catch up then. */
+  readonly #holds = new Map<object, { readonly tick: TickId; readonly until: number }>();
   /** How many lanes copy small tables together. */
   #copyingTogether = 0;
   /** Tables that are copied by themselves: with others it did not work. */
@@ -110,6 +114,13 @@ export class CopyScheduler {
     this.#passed.set(tableName, endTick);
   }
 
+  /** True while the worker, which has come to this tick, should stay there: tables that are being copied as of it are here in a moment. */
+  isHeldAt(completedTick: TickId): boolean {
+    return [...this.#holds.values()].some(
+      ({ tick, until }) => tick <= completedTick && performance.now() < until,
+    );
+  }
+
   /** True while a task of the table runs or waits for a lane. */
   isBusy(tableName: string): boolean {
     const kind = this.#entries.get(tableName)?.kind;
@@ -138,6 +149,7 @@ export class CopyScheduler {
         this.#entries.delete(tableName);
       }
     }
+    const wanted: RegisteredTable[] = [];
     for (const table of this.#registry.tables) {
       if (!table.local || table.errorCode !== null || table.mergeState === 'ok') continue;
       if (this.#entries.has(table.tableName)) continue;
@@ -149,9 +161,10 @@ export class CopyScheduler {
       const position = isCopied(table)
         ? await this.#readPosition(ports.subscriber, table.tableName)
         : undefined;
-      if (position === undefined) this.#queueCopy(table, ports.state);
+      if (position === undefined) wanted.push(table);
       else this.#entries.set(table.tableName, { kind: 'copied', position });
     }
+    this.#queueCopies(wanted, ports.state);
   }
 
   async #readPosition(subscriber: Connection, tableName: string): Promise<TickId | undefined> {
@@ -162,10 +175,11 @@ export class CopyScheduler {
     return completed_tick === null ? undefined : tickId(completed_tick);
   }
 
-  #queueCopy(table: RegisteredTable, state: WorkerState): void {
-    this.#entries.set(table.tableName, { kind: 'data' });
-    this.#waiting.push(table);
-    this.#inLane((signal) => this.#copyNext(state, signal));
+  /** All wait before the first is begun, so that it may find others to go with. */
+  #queueCopies(tables: readonly RegisteredTable[], state: WorkerState): void {
+    for (const table of tables) this.#entries.set(table.tableName, { kind: 'data' });
+    this.#waiting.push(...tables);
+    for (const _ of tables) this.#inLane((signal) => this.#copyNext(state, signal));
   }
 
   /** Copies the table that has waited longest, with others that are small; nothing when all that wait are to go together later. */
@@ -197,44 +211,58 @@ export class CopyScheduler {
     signal: AbortSignal,
   ): Promise<void> {
     const started = performance.now();
-    const again = (names: readonly string[]) => {
-      for (const table of tables) if (names.includes(table.tableName)) this.#queueCopy(table, state);
-    };
+    const left = new Set(tables.map(({ tableName }) => tableName));
+    const again = (names: readonly string[]) =>
+      this.#queueCopies(
+        tables.filter(({ tableName }) => names.includes(tableName)),
+        state,
+      );
+    const hold = {};
     try {
-      const { copied, tick, alone, later } = await this.#braked(state, signal, () =>
+      const { alone, later } = await this.#braked(state, signal, () =>
         copySmallTables(
           {
             ...this.#copyPorts(state, signal),
             report: (tableName, progress) => this.#progress.report(tableName, progress),
+            onTick: (tick) => this.#holds.set(hold, { tick, until: performance.now() + HOLD_MS }),
+            onCopied: (copied, tick) => {
+              for (const tableName of copied) {
+                left.delete(tableName);
+                this.#failures.delete(tableName);
+                this.#entries.set(tableName, { kind: 'copied', position: tick, isOurs: true });
+              }
+              this.#holds.delete(hold);
+              const ms = Math.round(performance.now() - started);
+              this.#log.info({ tables: copied, tick, ms }, 'Small tables copied');
+              this.#onChange();
+            },
           },
           tables,
         ),
       );
       for (const tableName of alone) this.#alone.add(tableName);
       again([...alone, ...later]);
-      const ms = Math.round(performance.now() - started);
-      if (tick !== undefined) this.#log.info({ tables: copied, tick, ms }, 'Small tables copied');
-      for (const { tableName } of tables) {
-        if (alone.includes(tableName) || later.includes(tableName)) continue;
-        this.#failures.delete(tableName);
-        if (tick === undefined || !copied.includes(tableName)) this.#entries.delete(tableName);
-        else this.#entries.set(tableName, { kind: 'copied', position: tick, isOurs: true });
-      }
+      for (const tableName of [...alone, ...later]) left.delete(tableName);
+      // Removed meanwhile, or in sync by another way.
+      for (const tableName of left) this.#entries.delete(tableName);
     } catch (error) {
+      const failed = tables.filter(({ tableName }) => left.has(tableName));
       if (signal.aborted || mayPass(error)) {
-        for (const { tableName } of tables) await this.#fail(tableName, error);
+        for (const { tableName } of failed) await this.#fail(tableName, error);
         return;
       }
-      this.#log.info({ err: error, tables: tables.length }, 'Small tables cannot be copied together');
-      if (tables.length <= 2) {
-        for (const { tableName } of tables) this.#alone.add(tableName);
-        again(tables.map(({ tableName }) => tableName));
+      this.#log.info({ err: error, tables: failed.length }, 'Small tables cannot be copied together');
+      if (failed.length <= 2) {
+        for (const { tableName } of failed) this.#alone.add(tableName);
+        again(failed.map(({ tableName }) => tableName));
         return;
       }
       // It may be for one of them only.
-      const half = Math.ceil(tables.length / 2);
-      await this.#copyTogether(tables.slice(0, half), state, signal);
-      await this.#copyTogether(tables.slice(half), state, signal);
+      const half = Math.ceil(failed.length / 2);
+      await this.#copyTogether(failed.slice(0, half), state, signal);
+      await this.#copyTogether(failed.slice(half), state, signal);
+    } finally {
+      this.#holds.delete(hold);
     }
   }
 

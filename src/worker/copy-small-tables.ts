@@ -29,13 +29,14 @@ const ANALYZES_SEVERAL = 110_000;
 
 export interface SmallCopyPorts extends Omit<CopyDataPorts, 'report' | 'reportPhase' | 'registry' | 'lanes'> {
   readonly report: (tableName: string, progress: CopyProgress) => void;
+  /** The tables will be here as of this tick, which nobody has seen yet. */
+  readonly onTick: (tick: TickId) => void;
+  /** The tables are here as of this tick, in the state `catching-up`. */
+  readonly onCopied: (tableNames: readonly string[], tick: TickId) => void;
 }
 
-/** What became of tables that were to be copied together. */
+/** What was not copied of tables that were to be copied together, though it is wanted still. */
 export interface SmallCopies {
-  /** The tables that are here as of `tick`, in the state `catching-up`. */
-  readonly copied: readonly string[];
-  readonly tick: TickId | undefined;
   /** Tables that have to be copied by themselves. */
   readonly alone: readonly string[];
   /** Tables that were too much for one time. */
@@ -68,14 +69,19 @@ export async function copySmallTables(
   return withCopySessions(ports, async ({ openReader, openWriter }) => {
     const [anchor, reader, writer] = await Promise.all([openReader(), openReader(), openWriter()]);
     const { chosen, alone, later } = await choose(ports, { anchor, writer }, tables);
-    if (chosen.length === 0) return { copied: [], tick: undefined, alone, later };
+    if (chosen.length === 0) return { alone, later };
     await prepare(ports, writer, chosen);
     const progress = new Map<string, CopyProgress>();
     const done = await writer.transaction((tx) => copy(ports, { anchor, reader, tx }, chosen, progress));
     await failpoint('copy-committed');
+    if (done.tick === undefined) return { alone, later };
     for (const [tableName, last] of progress) ports.report(tableName, last);
-    if (done.tables.length > 0) await analyze(writer, done.tables);
-    return { copied: done.tables.map(({ tableName }) => tableName), tick: done.tick, alone, later };
+    ports.onCopied(
+      done.tables.map(({ tableName }) => tableName),
+      done.tick,
+    );
+    await analyze(ports, writer, done.tables);
+    return { alone, later };
   });
 }
 
@@ -185,12 +191,14 @@ async function copy(
   await tx.execute(`lock table ${all.join(', ')} in access exclusive mode`);
   const tables = await stillWaiting(tx, queueName, chosen);
   if (tables.length === 0) return { tick: undefined, tables };
+  await tx.execute('set local lock_timeout = 0');
   const names = tables.map(({ tableName }) => tableName);
   const tick = await takeCopySnapshot(ports, tx, {
     anchor,
     reader,
     tables: new Map(tables.map(({ tableName, sourceTable }) => [tableName, sourceTable])),
     deadlineMs: 2 * LOCK_PATIENCE_MS,
+    onTick: ports.onTick,
   });
   await registerCopies(ports, names, anchor, tick);
   await failpoint('copy-snapshot-taken');
@@ -280,10 +288,18 @@ async function empty(tx: Connection, tables: readonly SmallTable[]): Promise<voi
   await tx.execute(`truncate ${filled.map(({ name }) => `only ${name}`).join(', ')}`);
 }
 
-/** What is lost of it in a crash comes with the next autovacuum. */
-async function analyze(writer: Connection, tables: readonly SmallTable[]): Promise<void> {
-  await writer.execute('set synchronous_commit = off');
-  const names = tables.map(({ destTable }) => quoteName(destTable));
-  if (writer.serverVersion >= ANALYZES_SEVERAL) await writer.execute(`analyze ${names.join(', ')}`);
-  else for (const name of names) await writer.execute(`analyze ${name}`);
+/** Never throws: the rows are here, and the next autovacuum analyzes them too. */
+async function analyze(
+  { options }: SmallCopyPorts,
+  writer: Connection,
+  tables: readonly SmallTable[],
+): Promise<void> {
+  try {
+    await writer.execute('set synchronous_commit = off');
+    const names = tables.map(({ destTable }) => quoteName(destTable));
+    if (writer.serverVersion >= ANALYZES_SEVERAL) await writer.execute(`analyze ${names.join(', ')}`);
+    else for (const name of names) await writer.execute(`analyze ${name}`);
+  } catch (error) {
+    options.log.debug({ err: error }, 'Small tables cannot be analyzed');
+  }
 }

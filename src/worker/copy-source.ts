@@ -123,6 +123,8 @@ export interface SnapshotSource {
   readonly tables: ReadonlyMap<string, string>;
   /** How long locks may take. */
   readonly deadlineMs?: number;
+  /** Told of the tick before others can see it: on a root the worker has not come to it then. */
+  readonly onTick?: (tick: TickId) => void;
 }
 
 /**
@@ -132,7 +134,7 @@ export interface SnapshotSource {
 export async function takeCopySnapshot(
   { options, signal }: Pick<CopyDataPorts, 'options' | 'signal'>,
   subscriber: Connection,
-  { anchor, reader, tables, deadlineMs }: SnapshotSource,
+  { anchor, reader, tables, deadlineMs, onTick }: SnapshotSource,
 ): Promise<TickId> {
   const { queueName } = options;
   const tick = await openTickSnapshot(anchor, {
@@ -140,6 +142,7 @@ export async function takeCopySnapshot(
     readers: [reader],
     tables: [...tables.values()],
     signal,
+    beforeCommit: async (made) => onTick?.(made),
     ...(deadlineMs === undefined ? {} : { deadlineMs }),
   });
   // A resync of the provider's own may have begun since the first look.

@@ -245,7 +245,7 @@ export class WorkerSession implements AsyncDisposable {
     }
     await this.#dropStaleConsumers(provider);
     const mayGoOn = await this.#snapshots.serve(state.completedTick);
-    if (!mayGoOn) {
+    if (!mayGoOn || this.#copies.isHeldAt(state.completedTick)) {
       await sleep(HOLD_POLL_MS, this.#options.signal);
       return true;
     }
