@@ -5,6 +5,7 @@ import { loadConfig } from '../../src/config/load-config.js';
 import { REPLICATE_SCHEMA } from '../../src/config/replicate-config.js';
 import { createConnect } from '../../src/db/connect.js';
 import { ReplicateError } from '../../src/errors/replicate-error.js';
+import type { InstallResult } from '../../src/install/install-schemas.js';
 import type { TestNode } from './test-node.js';
 
 export interface CommandOutcome {
@@ -43,6 +44,7 @@ export async function runInProcess(
     log: pino({ level: 'silent' }),
     signal: new AbortController().signal,
     output,
+    ...(node.isInstalled ? { install: installNothing } : {}),
   };
   try {
     return { exitCode: await command.run(context, line.args, line.opts()), text: printed.join('') };
@@ -50,6 +52,11 @@ export async function runInProcess(
     if (!(error instanceof ReplicateError)) throw error;
     return { exitCode: error.entry.exitCode, text: `${printed.join('')}${error.message}` };
   }
+}
+
+/** For a database that was copied from an installed one: to load all routines again takes half a second. */
+async function installNothing(): Promise<InstallResult> {
+  return { changed: [] };
 }
 
 /** As `runInProcess`; throws when the exit code is not 0. Returns what was printed. */

@@ -11,10 +11,13 @@ export class TestNode {
   readonly name: string;
   readonly folder: string;
   readonly database: Pick<FreshDatabase, 'cluster' | 'name' | 'conninfo'>;
+  /** Its database was copied from one in which our schemas are installed. */
+  readonly isInstalled: boolean;
   worker: Program | undefined;
   ticker: Program | undefined;
 
-  constructor(name: string, folder: string, database: TestNode['database']) {
+  constructor(name: string, folder: string, database: TestNode['database'], isInstalled = false) {
+    this.isInstalled = isInstalled;
     this.name = name;
     this.folder = folder;
     this.database = database;
