@@ -2,7 +2,7 @@ import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Folders whose files take turns in one process: it loads what they test once, and starts each server once. */
-const IN_ONE_PROCESS = ['sql', 'unit'];
+const IN_ONE_PROCESS = ['integration', 'sql', 'unit'];
 
 /** The files that take longest come first, so that no worker is left alone with one at the end; then folder by folder. */
 class LongestFirst extends BaseSequencer {
