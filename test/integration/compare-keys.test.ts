@@ -1,7 +1,11 @@
 import { afterAll, expect, test } from 'vitest';
 import type { TableComparison } from '../../src/compare/compare-table.js';
+import { planTables, type UnionPlan } from '../../src/compare/plan-tables.js';
+import { type RepairItem, readRepairs } from '../../src/compare/repair-rows.js';
+import type { RowDifference } from '../../src/compare/row-differences.js';
+import { openSnapshotPair } from '../../src/compare/snapshot-pair.js';
 import { waitUntil } from '../support/wait-until.js';
-import { type CompareFixture, openCompareFixture } from './compare-fixture.js';
+import { type CompareFixture, openCompareFixture, QUEUE } from './compare-fixture.js';
 
 let opened: Promise<CompareFixture> | undefined;
 const shared = () => (opened ??= openCompareFixture(10, 18));
@@ -113,6 +117,52 @@ test('where the servers order the same collation in two ways all is found, once,
   };
   for (const way of [WHOLE, GROUPED]) {
     expect(differencesOf(await fixture.compare([name], way))).toEqual(expected);
+  }
+});
+
+test('rows of many MB are read for a repair a few at a time, with a key and without', async () => {
+  const fixture = await shared();
+  await fixture.both(`create table large_rows (id text primary key, v text, b bytea); create table large_bag (v text);
+    insert into large_rows select 'k' || i, repeat('x', 2000000), null from generate_series(1, 10) as i;
+    insert into large_bag select v from large_rows limit 2; insert into large_rows select 'small ' || i from generate_series(1, 30) as i`);
+  await fixture.addTables('public.large_rows', 'public.large_bag');
+  await fixture.subscriber.query(
+    `update large_rows set b = decode(repeat('00', 1000000), 'hex') where id like 'k%';
+     update large_rows set b = '' where id like 'small%'; delete from large_bag where ctid = (select min(ctid) from large_bag)`,
+  );
+  await using pair = await openSnapshotPair(fixture.ports, {
+    queueName: QUEUE,
+    jobs: 1,
+    timeoutMs: 10_000,
+    lockTimeoutMs: 1_000,
+  });
+  const tableNames = ['public.large_rows', 'public.large_bag'];
+  const plans = await planTables(pair, fixture.ports, { queueName: QUEUE, tableNames, handlers: {} });
+  const [keyed, bag] = plans as [UnionPlan, UnionPlan];
+  const keys = Array.from({ length: 40 }, (_, i) => (i < 10 ? `k${i + 1}` : `small ${i - 9}`));
+  const items = keys.map(
+    (key) => ({ tableName: 'public.large_rows', kind: 'changed', key: [key], rowHash: null }) as const,
+  );
+  const chunks: number[][] = [];
+  for await (const { names, repairs } of readRepairs(keyed, pair, items)) {
+    const lengths = repairs.flatMap((repair) => (repair.kind === 'update' ? [repair.row, repair.old] : []));
+    const texts = lengths.flatMap((row) => row.texts.map((text) => text?.length ?? 0));
+    chunks.push([names, texts.reduce((sum, length) => sum + length, 0)]);
+  }
+  // Each of the first ten is 2 MB on both sides and 2 MB as hexadecimal digits here.
+  expect(chunks.length).toBeGreaterThan(3);
+  expect(Math.max(...chunks.map(([, bytes]) => bytes as number))).toBeLessThan(16 * 1024 * 1024);
+  expect(chunks.reduce((sum, [names]) => sum + (names as number), 0)).toBe(40);
+
+  const found: RepairItem[] = [];
+  const sink = async (tableName: string, differences: readonly RowDifference[]) => {
+    for (const { kind, rowHash } of differences)
+      found.push({ tableName, kind, key: null, rowHash } as RepairItem);
+  };
+  await fixture.compare(['public.large_bag'], { differences: { sink, most: 10 } });
+  expect(found).toHaveLength(1);
+  for await (const { repairs } of readRepairs(bag, pair, found)) {
+    expect(repairs.map(({ kind }) => kind)).toEqual(['insert']);
   }
 });
 
