@@ -49,5 +49,28 @@ export function doubtOf(part: Part, other: Part): Doubt | undefined {
   ) {
     return { kind: 'constraint', table, there: part.definition, here: other.definition };
   }
+  return actingDoubt(part, other, table);
+}
+
+/** Triggers, rules and statistics that are the same but for their texts. */
+function actingDoubt(part: Part, other: Part, table: string): Doubt | undefined {
+  if (part.kind === 'trigger' && other.kind === 'trigger') {
+    const more = ({ isConstraint, enabled, isInherited }: typeof part) =>
+      JSON.stringify([isConstraint, enabled, isInherited]);
+    if (more(part) !== more(other)) return undefined;
+    const text = ({ isConstraint, events, definition }: typeof part) =>
+      `create ${isConstraint ? 'constraint ' : ''}trigger NAME ${events} on PLACE ${definition}`;
+    return { kind: 'trigger', table, there: text(part), here: text(other) };
+  }
+  if (part.kind === 'rule' && other.kind === 'rule') {
+    if (part.enabled !== other.enabled || part.event !== other.event) return undefined;
+    const text = ({ event, definition }: typeof part) =>
+      `create rule NAME as on ${event} to PLACE ${definition}`;
+    return { kind: 'rule', table, there: text(part), here: text(other) };
+  }
+  if (part.kind === 'statistics' && other.kind === 'statistics' && part.target === other.target) {
+    const text = ({ definition }: typeof part) => `create statistics pg_temp.NAME${definition} from PLACE`;
+    return { kind: 'statistics', table, there: text(part), here: text(other) };
+  }
   return undefined;
 }
