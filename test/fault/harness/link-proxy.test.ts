@@ -80,3 +80,12 @@ test('a slow link brings everything, in order', async () => {
   const rows = await session.query<{ g: number }>('select g from generate_series(1, 20000) as g');
   expect(rows.map(({ g }) => g)).toEqual(Array.from({ length: 20_000 }, (_, i) => i + 1));
 });
+
+test('nothing is left of a connection whose client dies while answers come', async () => {
+  await using link = await openLink();
+  const session = await link.connect();
+  const query = session.query("select repeat('x', 10000) from generate_series(1, 3000)").catch(() => 'cut');
+  session.destroy();
+  await query;
+  await waitUntil('nothing is left', () => link.proxy.connectionCount === 0);
+});

@@ -102,8 +102,8 @@ export class LinkProxy implements AsyncDisposable {
     try {
       for await (const chunk of from) {
         const passed = await pass(chunk as Buffer);
-        if (line.isCut) return;
-        if (passed !== undefined && !to.write(passed)) await once(to, 'drain', { signal: line.ended });
+        if (line.isCut || to.destroyed) return;
+        if (passed !== undefined && !to.write(passed)) await drained(to);
       }
       to.end();
     } catch {
@@ -151,6 +151,19 @@ export class LinkProxy implements AsyncDisposable {
       });
     }
   }
+}
+
+/** Waits until the socket takes more, or is gone: then it would never. */
+function drained(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      socket.off('drain', done);
+      socket.off('close', done);
+      resolve();
+    };
+    socket.on('drain', done);
+    socket.on('close', done);
+  });
 }
 
 /** One connection through the proxy. */
