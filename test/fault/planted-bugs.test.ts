@@ -19,8 +19,10 @@ test.runIf(isWanted).each(PLANTED_BUGS)(
     const seconds = () => (performance.now() - startedAt) / 1000;
     let caughtAt: number | undefined;
     for (let seed = SEED; caughtAt === undefined && seconds() * 1000 < LIMIT_MS; seed++) {
-      const result = await campaign.run(makeSchedule(seed), () => {
-        caughtAt ??= seconds();
+      const result = await campaign.run(makeSchedule(seed), {
+        onViolation: () => {
+          caughtAt ??= seconds();
+        },
       });
       process.stdout.write(`${bug.name}: ${summaryLine(result)}\n`);
     }

@@ -20,7 +20,7 @@ test.runIf(PATH !== undefined)(
     await using campaign = new Campaign();
     const fails = async (candidate: Schedule) => {
       for (let no = 0; no < RUNS; no++) {
-        const result = await campaign.run(candidate);
+        const result = await campaign.run(candidate, { isLast: true });
         process.stdout.write(`${summaryLine(result)}\n`);
         if (result.violations.length > 0) return true;
       }

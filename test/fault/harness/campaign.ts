@@ -15,6 +15,16 @@ export interface CampaignOptions extends FaultTreeOptions {
   readonly resultsPath?: string | undefined;
 }
 
+/** Starting the programs takes longer than many a schedule: they are ended, and what they leave is looked at, after so many. */
+const TURNS_TO_END = 4;
+
+export interface RunOptions {
+  /** Ends the programs after this schedule, whichever it is. */
+  readonly isLast?: boolean;
+  /** Told of each thing that does not hold, when it is seen. */
+  readonly onViolation?: (text: string) => void;
+}
+
 /** Runs schedules one after the other on one tree. After one that failed the tree is a new one: the old is not to be trusted. */
 export class Campaign implements AsyncDisposable {
   readonly #options: CampaignOptions;
@@ -33,13 +43,14 @@ export class Campaign implements AsyncDisposable {
     return { tree: this.#tree, baseline: this.#baseline };
   }
 
-  /** Runs one schedule. `onViolation` is told of each thing that does not hold, when it is seen. */
   async run(
     schedule: Schedule,
-    onViolation: (text: string) => void = () => undefined,
+    { isLast = false, onViolation = () => undefined }: RunOptions = {},
   ): Promise<CampaignResult> {
     const opened = await this.open();
-    const result = await runSchedule({ ...opened, turn: this.#turn++, onViolation }, schedule);
+    const turn = this.#turn++;
+    const endsPrograms = isLast || turn % TURNS_TO_END === TURNS_TO_END - 1;
+    const result = await runSchedule({ ...opened, turn, endsPrograms, onViolation }, schedule);
     const kept = result.violations.length === 0 ? {} : { evidence: await this.#giveUp(schedule, result) };
     if (this.#options.resultsPath !== undefined) {
       const { journal: _, ...figures } = result;
@@ -70,5 +81,17 @@ export function summaryLine(result: CampaignResult): string {
   if (violations.length === 0) return figures;
   return [`${figures}; ${violations.length} VIOLATIONS, see ${evidence}`, ...violations.slice(0, 10)].join(
     '\n    ',
+  );
+}
+
+/** The sums, for a person. */
+export function totalsLine(results: readonly ScheduleResult[]): string {
+  const sum = (of: (result: ScheduleResult) => number) =>
+    results.reduce((total, result) => total + of(result), 0);
+  const failed = results.filter(({ violations }) => violations.length > 0).length;
+  return (
+    `${results.length} schedules, ${failed} failed: ${sum(({ steps }) => steps)} faults, ` +
+    `${sum(({ acknowledged }) => acknowledged)} transactions, ${sum(({ events }) => events)} events, ` +
+    `${sum(({ checked }) => checked)} invariants looked at, ${(sum(({ seconds }) => seconds) / 60).toFixed(1)} minutes`
   );
 }

@@ -11,11 +11,17 @@ import {
 import { WORKLOAD_TABLES } from './workload-tables.js';
 
 const LEAST_STEPS = 4;
-const MOST_STEPS = 10;
+const MOST_STEPS = 12;
 
+/** The steps of a batch, which happen all the time, and those of a copy. */
 const FAILPOINTS = [
   'worker-before-commit',
+  'worker-before-commit',
+  'worker-before-commit',
   'worker-after-commit',
+  'worker-after-commit',
+  'worker-after-commit',
+  'worker-block-applied',
   'worker-block-applied',
   'copy-committed',
   'copy-emptied',
@@ -70,7 +76,7 @@ function makeMoment(dice: Dice): Moment {
     case 2:
       return { kind: 'copying', node };
     default:
-      return { kind: 'transactions', count: dice.between(10, 150) };
+      return { kind: 'transactions', count: dice.between(5, 60) };
   }
 }
 
