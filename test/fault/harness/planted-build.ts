@@ -2,6 +2,7 @@ import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Fault } from './schedule.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const FILE = 'dist/worker/process-batch.js';
@@ -11,6 +12,8 @@ export interface PlantedBug {
   readonly name: string;
   readonly replaces: string;
   readonly by: string;
+  /** It shows only under such a fault; without it, under any, or none. */
+  readonly shownBy?: (fault: Fault) => boolean;
 }
 
 const EVENTS = 'const events = block.filter((event) => !isHereOrLeftOut(ports, batch, event));';
@@ -21,6 +24,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'finish_batch before the commit',
     replaces: ROWS_WRITTEN,
     by: `${ROWS_WRITTEN} await finishBatch(ports.provider, batch);`,
+    shownBy: (fault) => fault.kind === 'failpoint' && fault.name === 'worker-before-commit',
   },
   {
     name: 'a lost event',

@@ -74,7 +74,12 @@ export async function runSchedule(
   const firstEvent = await lastEventId(tree);
   await tree.node('root').query(WORKLOAD_RESET);
   await tree.locateByLinks();
-  for (const [, program] of tree.programs) program.ends.length = 0;
+  for (const [name, program] of tree.programs) {
+    program.onEnd = (end) => {
+      if (!end.wasAsked) note(`${name} ${describeEnd(end)}`);
+      if (!mayEndSo(end)) violate(`${name} ${describeEnd(end)}`);
+    };
+  }
   tree.startPrograms();
   const applications = Array.from({ length: APPLICATIONS }, (_, no) => {
     const firstMark = BigInt(turn * APPLICATIONS + no + 1) * MARKS;
@@ -107,7 +112,7 @@ export async function runSchedule(
   await Promise.all(faults);
   note('no more faults');
   try {
-    await settle(tree);
+    await settle(tree, () => violations.size > 0);
     note('settled');
     await watcher.stop();
     const marks = applications.flatMap((one) => one.acknowledged);
@@ -121,12 +126,6 @@ export async function runSchedule(
   }
   note('judged');
   if (endsPrograms || violations.size > 0) for (const text of await judgeEnd(tree)) violate(text);
-  for (const [name, { ends }] of tree.programs) {
-    for (const end of ends) {
-      if (!end.wasAsked) note(`${name} ${describeEnd(end)}`);
-      if (!mayEndSo(end)) violate(`${name} ${describeEnd(end)}`);
-    }
-  }
   for (const [code, count] of applications.flatMap(({ refusals }) => [...refusals])) {
     note(`applications were refused: ${code} ${count} times`);
   }

@@ -8,11 +8,13 @@ import { WORKLOAD_TABLES } from './workload-tables.js';
 
 const COMMAND_TRIES = 5;
 /** Without any node's position moving. */
-const STALL_LIMIT_MS = 45_000;
+const STALL_LIMIT_MS = 60_000;
+/** Of a run that has failed already. */
+const SHORT_STALL_LIMIT_MS = 10_000;
 const POLL_MS = 100;
 
 /** Takes back what a schedule's commands have changed and waits until every node has all. No fault may be at work. Throws when it does not come to that. */
-export async function settle(tree: FaultTree): Promise<void> {
+export async function settle(tree: FaultTree, hasFailed: () => boolean): Promise<void> {
   for (const link of tree.links.values()) link.become({ kind: 'open' });
   for (const [, program] of tree.programs) {
     program.signal('SIGCONT');
@@ -27,7 +29,7 @@ export async function settle(tree: FaultTree): Promise<void> {
     const lacking = await lackingTables(tree, name);
     if (lacking.length > 0) await untilDone(tree, name, 'add-table', ...lacking);
   }
-  await caughtUp(tree);
+  await caughtUp(tree, hasFailed);
   const replicas = REPLICAS.map((name) => tree.node(name));
   await waitUntilSeen(
     'no table waits for its foreign keys',
@@ -42,7 +44,7 @@ export async function settle(tree: FaultTree): Promise<void> {
 }
 
 /** Waits until every node has all that is committed on the root. However slow the machine is, it must go on: throws when it stands still. */
-async function caughtUp(tree: FaultTree): Promise<void> {
+async function caughtUp(tree: FaultTree, hasFailed: () => boolean): Promise<void> {
   const wanted = await newestTick(tree);
   let last = '';
   let movedAt = performance.now();
@@ -57,9 +59,10 @@ async function caughtUp(tree: FaultTree): Promise<void> {
     const now = inspect(positions);
     if (now !== last) movedAt = performance.now();
     last = now;
-    if (performance.now() - movedAt > STALL_LIMIT_MS)
+    const limitMs = hasFailed() ? SHORT_STALL_LIMIT_MS : STALL_LIMIT_MS;
+    if (performance.now() - movedAt > limitMs)
       throw new Error(
-        `Without any fault nothing moves for ${STALL_LIMIT_MS / 1000} s before tick ${wanted}: ${now}`,
+        `Without any fault nothing moves for ${limitMs / 1000} s before tick ${wanted}: ${now}`,
       );
     await sleep(POLL_MS);
   }

@@ -27,7 +27,8 @@ export class SupervisedProgram {
   #environment: Readonly<Record<string, string>> = {};
   #loop: Promise<void> | undefined;
   #wasAsked = false;
-  readonly ends: ProgramEnd[] = [];
+  /** Told of each end. */
+  onEnd: ((end: ProgramEnd) => void) | undefined;
 
   constructor(options: SupervisedOptions) {
     this.#options = options;
@@ -72,7 +73,7 @@ export class SupervisedProgram {
       this.#running = running;
       const outcome = await running.ended;
       this.#running = undefined;
-      this.ends.push({ outcome, wasAsked: this.#wasAsked });
+      this.onEnd?.({ outcome, wasAsked: this.#wasAsked });
       if (this.#isWanted) await sleep(RESTART_PAUSE_MS);
     }
     this.#loop = undefined;
