@@ -1,8 +1,7 @@
 import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
-import type { ProviderTable } from '../replica/check-table.js';
 import { literalName } from '../replica/expand-names.js';
-import { readTables } from '../replica/table-list.js';
+import { type ReplicatedTable, readTables } from '../replica/table-list.js';
 import { SCRIPT_SETTINGS } from '../schema/create-objects.js';
 import { createTables, planTables, type TablePlan, type TableToCreate } from '../schema/create-tables.js';
 import type { CommandContext } from './command.js';
@@ -16,6 +15,13 @@ export interface CreateSwitches {
   readonly destTable: string | undefined;
 }
 
+export interface ProviderTables {
+  readonly connection: Connection;
+  readonly nodeName: string;
+  /** The tables that the provider knows. */
+  readonly tables: readonly ReplicatedTable[];
+}
+
 /**
  * Makes the tables that are going to be added, as they are on the provider, or prints how. Those that are replicated
  * already are passed over, and those whose handler needs none.
@@ -25,7 +31,7 @@ export interface CreateSwitches {
 export async function createMissingTables(
   { config, output }: CommandContext,
   local: Connection,
-  provider: ProviderTable,
+  provider: ProviderTables,
   names: readonly string[],
   switches: CreateSwitches,
   chosen: (tableName: string, destTable: string) => Promise<ChosenHandler>,

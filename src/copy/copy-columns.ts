@@ -15,13 +15,25 @@ export interface CopySide {
 
 /** Reads one side's table. Throws PC406 when it is not there. */
 export async function readCopySide(connection: Connection, tableName: string): Promise<CopySide> {
-  const [row] = await connection.query<{
+  const side = (await readCopySides(connection, [tableName])).get(tableName);
+  if (side !== undefined) return side;
+  throw new ReplicateError('PC406', `Table ${tableName} is not in the database at ${connection.target}.`);
+}
+
+/** Reads some of one side's tables. Those that are not there are left out. */
+export async function readCopySides(
+  connection: Connection,
+  tableNames: readonly string[],
+): Promise<ReadonlyMap<string, CopySide>> {
+  const rows = await connection.query<{
+    name: string;
     relkind: 'r' | 'p';
     columns: string[];
     rows_expected: bigint;
     bytes: bigint;
   }>(
-    `select c.relkind::text as relkind,
+    `select n.name,
+            c.relkind::text as relkind,
             array(select a.attname::text
                     from pg_attribute as a
                    where a.attrelid = c.oid
@@ -40,15 +52,17 @@ export async function readCopySide(connection: Connection, tableName: string): P
                 else (select coalesce(sum(pg_table_size(i.inhrelid)), 0)::bigint
                         from pg_inherits as i where i.inhparent = c.oid)
             end as bytes
-       from pg_class as c
-      where c.oid = to_regclass($1)
-        and c.relkind in ('r', 'p')`,
-    [quoteName(tableName)],
+       from unnest($1::text[], $2::text[]) as n(name, quoted)
+       join pg_class as c on c.oid = to_regclass(n.quoted)
+      where c.relkind in ('r', 'p')`,
+    [tableNames, tableNames.map(quoteName)],
   );
-  if (row === undefined) {
-    throw new ReplicateError('PC406', `Table ${tableName} is not in the database at ${connection.target}.`);
-  }
-  return { relkind: row.relkind, columns: row.columns, rowsExpected: row.rows_expected, bytes: row.bytes };
+  return new Map(
+    rows.map((row) => [
+      row.name,
+      { relkind: row.relkind, columns: row.columns, rowsExpected: row.rows_expected, bytes: row.bytes },
+    ]),
+  );
 }
 
 /**

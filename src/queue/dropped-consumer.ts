@@ -43,12 +43,15 @@ export async function assertNotDropped(
   );
 }
 
-/** Says that the events which a dropped consumer has lost are made up for. Safe to repeat. */
+/** Says that the events which dropped consumers have lost are made up for. Safe to repeat. */
 export async function forgetDropped(
   connection: Connection,
   queueName: string,
-  consumerName: string,
+  ...consumerNames: readonly string[]
 ): Promise<void> {
   if (!(await hasRetention(connection))) return;
-  await connection.query('select pgcascade.forget_dropped_consumer($1, $2)', [queueName, consumerName]);
+  await connection.query(
+    'select pgcascade.forget_dropped_consumer($1, c.name) from unnest($2::text[]) as c(name)',
+    [queueName, consumerNames],
+  );
 }

@@ -1,12 +1,12 @@
 import { callApi } from '../cascade/call-api.js';
 import type { Connection } from '../db/connection.js';
 import { quoteName } from '../db/identifier.js';
+import { sqlstateOf } from '../db/sqlstate.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { failpoint } from '../runtime/failpoint.js';
 import { hasStockTrigger, hasTriggerArguments, readCapturePlans } from './capture-plans.js';
 import { type ConflictPolicy, setConflictPolicy } from './conflict-policy.js';
 import { type MergedPart, readOtherParts, readSiblings } from './merged-parts.js';
-import { readTables } from './table-list.js';
 import { createTriggers, type TriggerOptions, type WithTableLock } from './table-triggers.js';
 
 export interface AddTableOptions {
@@ -33,17 +33,71 @@ export interface AddTableOptions {
 }
 
 /**
- * Registers one table on this node, with its triggers. What to check before is checked by the caller.
+ * Registers tables on this node, with their triggers, each in one transaction: a table that is registered on a root without being
+ * captured could be copied by a leaf and lose the writes in between. On a leaf, where nobody else writes, some tables share a
+ * transaction. What to check before is checked by the caller, who is told of each table when it is there. May be repeated.
  *
- * Both in one transaction: a table that is registered on a root without being captured could be copied by a leaf and
- * lose the writes in between. May be repeated.
- *
- * Throws PC208 when the table stays locked by others, PC400 when it is replicated already in another way, PC411 when other queues have the table too and `merge` is not given.
+ * Throws PC208 when a table stays locked by others, PC400 when it is replicated already in another way, PC411 when other queues
+ * have the table too and `merge` is not given: the tables told of are there then, the others are not.
  */
+export async function addTables(
+  connection: Connection,
+  tables: readonly AddTableOptions[],
+  onAdded: (tableName: string, outcome: AddTableOutcome) => void,
+): Promise<void> {
+  const pending = [...tables];
+  while (pending.length > 0) {
+    const others = pending.findIndex((table) => !mayShare(table));
+    const together = pending.splice(0, Math.max(1, Math.min(others < 0 ? pending.length : others, TOGETHER)));
+    const outcomes = together.length > 1 ? await addTogether(connection, together) : undefined;
+    for (const [at, table] of together.entries()) {
+      // Where one of them is busy or not welcome, each is added by itself: that says which.
+      onAdded(table.tableName, outcomes?.[at] ?? (await addTable(connection, table)));
+    }
+  }
+}
+
+function mayShare({ purpose, isVirtual }: AddTableOptions): boolean {
+  return (purpose === 'deny' || purpose === 'none') && !isVirtual;
+}
+
+/** So many tables share a transaction with its locks, and so long a busy one may hold them up. */
+const TOGETHER = 20;
+const TOGETHER_LOCK_MS = 1_000;
+
+/** Undefined when not all of them can be added; nothing is done then. */
+async function addTogether(
+  connection: Connection,
+  tables: readonly AddTableOptions[],
+): Promise<readonly AddTableOutcome[] | undefined> {
+  try {
+    const added = await connection.transaction(async (tx) => {
+      await tx.execute(`set local lock_timeout = ${TOGETHER_LOCK_MS}`);
+      const outcomes: AddTableOutcome[] = [];
+      for (const options of tables) {
+        if ((await readRegistered(tx, options)) !== undefined) return undefined;
+        outcomes.push(await addNew(tx, options));
+      }
+      return outcomes;
+    });
+    if (added !== undefined) await failpoint('add-table-added');
+    return added;
+  } catch (error) {
+    if (
+      sqlstateOf(error) === undefined &&
+      !(error instanceof ReplicateError && error.entry.policy !== 'retry')
+    )
+      throw error;
+    if (!connection.isOpen) throw error;
+    return undefined;
+  }
+}
+
+/** Registers one table: see `addTables`. */
 export async function addTable(connection: Connection, options: AddTableOptions): Promise<AddTableOutcome> {
-  const { queueName, tableName, purpose } = options;
-  const existing = (await readTables(connection, queueName)).find(({ name }) => name === tableName);
-  if (existing?.isLocal === true) {
+  const { queueName, tableName } = options;
+  const existing = await readRegistered(connection, options);
+  if (existing !== undefined) {
     if (existing.attrs !== options.attributes && options.attributes?.includes('handler=') === true) {
       throw new ReplicateError(
         'PC400',
@@ -55,23 +109,43 @@ export async function addTable(connection: Connection, options: AddTableOptions)
     await setPolicy(connection, options);
     return { kind: 'exists' };
   }
-  const destTable = options.destTable ?? tableName;
   if (options.isVirtual) {
     await registerPart(connection, options, { queueName, tableName }, ['virtual_table']);
     await setPolicy(connection, options);
     return { kind: 'added', otherQueues: [] };
   }
-  const otherQueues = await options.withTableLock(destTable, async (tx) => {
-    await createTriggers(tx, { ...options, destTable });
-    await register(tx, options, destTable);
-    await setPolicy(tx, options);
-    const others = await readOtherParts(tx, queueName, tableName);
-    if (purpose !== 'none') for (const part of others) await closeToWriters(tx, part, destTable);
-    await failpoint('add-table-registered');
-    return others.map((part) => part.queueName);
-  });
+  const outcome = await options.withTableLock(options.destTable ?? tableName, (tx) => addNew(tx, options));
   await failpoint('add-table-added');
-  return { kind: 'added', otherQueues };
+  return outcome;
+}
+
+/** Triggers and registration, in the caller's transaction. */
+async function addNew(tx: Connection, options: AddTableOptions): Promise<AddTableOutcome> {
+  const { queueName, tableName, purpose } = options;
+  const destTable = options.destTable ?? tableName;
+  await createTriggers(tx, { ...options, destTable });
+  await register(tx, options, destTable);
+  await setPolicy(tx, options);
+  const others = await readOtherParts(tx, queueName, tableName);
+  if (purpose !== 'none') for (const part of others) await closeToWriters(tx, part, destTable);
+  await failpoint('add-table-registered');
+  return { kind: 'added', otherQueues: others.map((part) => part.queueName) };
+}
+
+/** The table as it is replicated here already; undefined when it is not. */
+async function readRegistered(
+  connection: Connection,
+  { queueName, tableName }: AddTableOptions,
+): Promise<{ readonly destTable: string; readonly attrs: string | null } | undefined> {
+  const [row] = await connection.query<{ destTable: string; attrs: string | null }>(
+    `select coalesce(dest_table, table_name) as "destTable", table_attrs as attrs
+       from londiste.table_info
+      where queue_name = $1
+        and table_name = $2
+        and local`,
+    [queueName, tableName],
+  );
+  return row;
 }
 
 export type AddTableOutcome =

@@ -1,6 +1,5 @@
-import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
-import { isTable, type Relation, readColumns, readRelation } from './relation.js';
+import { isTable, type Relation } from './relation.js';
 import type { ReplicatedTable } from './table-list.js';
 
 export interface TableToCheck {
@@ -15,29 +14,35 @@ export interface TableToCheck {
   readonly columnHere?: ((name: string) => string | undefined) | undefined;
 }
 
-export interface ProviderTable {
-  readonly connection: Connection;
+/** What there is in one database. */
+export interface RelationsThere {
+  /** Of its connection. */
+  readonly target: string;
+  readonly relations: ReadonlyMap<string, Relation>;
+}
+
+export interface ProviderTable extends RelationsThere {
   readonly nodeName: string;
-  /** The tables that the provider knows. */
-  readonly tables: readonly ReplicatedTable[];
+  /** The table as the provider knows it. */
+  readonly table: ReplicatedTable | undefined;
 }
 
 /** Whether a table can be added on a root. Throws PC406 when it is not there or is no table. */
-export async function checkRootTable(local: Connection, table: TableToCheck): Promise<void> {
-  await requireLocalTable(local, table);
+export function checkRootTable(local: RelationsThere, table: TableToCheck): void {
+  requireLocalTable(local, table);
 }
 
 /**
  * Whether a table can be added below a provider. Throws PC401 when the provider does not replicate it (never with
  * `expectSync`, whose rows come from elsewhere), PC406 when it is not here, PC403 naming the columns that it lacks here.
  */
-export async function checkSubscriberTable(
-  local: Connection,
+export function checkSubscriberTable(
+  local: RelationsThere,
   provider: ProviderTable,
   table: TableToCheck,
   expectSync: boolean,
-): Promise<void> {
-  const above = provider.tables.find(({ name }) => name === table.tableName);
+): void {
+  const above = provider.table;
   if (above?.isLocal !== true && !expectSync) {
     throw new ReplicateError(
       'PC401',
@@ -45,14 +50,14 @@ export async function checkSubscriberTable(
       { table: table.tableName },
     );
   }
-  const relation = await requireLocalTable(local, { ...table, allowPartition: true });
+  const relation = requireLocalTable(local, { ...table, allowPartition: true });
   if (above?.isLocal !== true) return;
-  const source = await readRelation(provider.connection, above.destTable);
+  const source = provider.relations.get(above.destTable);
   // A registered table that was dropped on the provider fails there, not here.
   if (source === undefined) return;
-  const sent = (await readColumns(provider.connection, source)).filter(({ isGenerated }) => !isGenerated);
+  const sent = source.columns.filter(({ isGenerated }) => !isGenerated);
   const writable = new Set(
-    (await readColumns(local, relation)).filter(({ isGenerated }) => !isGenerated).map(({ name }) => name),
+    relation.columns.filter(({ isGenerated }) => !isGenerated).map(({ name }) => name),
   );
   const missing = sent
     .map(({ name }) => name)
@@ -68,8 +73,8 @@ export async function checkSubscriberTable(
   );
 }
 
-async function requireLocalTable(local: Connection, table: TableToCheck): Promise<Relation> {
-  const relation = await readRelation(local, table.destTable);
+function requireLocalTable(local: RelationsThere, table: TableToCheck): Relation {
+  const relation = local.relations.get(table.destTable);
   if (relation === undefined) {
     throw new ReplicateError('PC406', `Table ${table.destTable} does not exist at ${local.target}.`, {
       table: table.destTable,

@@ -16,6 +16,7 @@ export interface Relation {
   readonly kind: RelationKind;
   /** For a partition the table that it is a part of. */
   readonly parent: string | null;
+  readonly columns: readonly Column[];
 }
 
 export interface Column {
@@ -26,43 +27,63 @@ export interface Column {
 
 /** Finds a relation by its Londiste name; undefined when the database has none of this name. */
 export async function readRelation(connection: Connection, fqname: string): Promise<Relation | undefined> {
-  const { schema, name } = splitName(fqname);
-  const [row] = await connection.query<{ oid: number; relkind: string; parent: string | null }>(
-    `select c.oid, c.relkind::text as relkind,
+  return (await readRelations(connection, [fqname])).get(fqname);
+}
+
+/** Finds relations by their Londiste names; those that the database does not have are left out. */
+export async function readRelations(
+  connection: Connection,
+  fqnames: readonly string[],
+): Promise<ReadonlyMap<string, Relation>> {
+  const parts = fqnames.map(splitName);
+  const rows = await connection.query<{
+    fqname: string;
+    oid: number;
+    relkind: string;
+    parent: string | null;
+    names: string[];
+    generated: boolean[];
+  }>(
+    `select asked.fqname, c.oid, c.relkind::text as relkind,
             case when c.relispartition
                  then (select pn.nspname || '.' || pc.relname
                          from pg_inherits as i
                          join pg_class as pc on pc.oid = i.inhparent
                          join pg_namespace as pn on pn.oid = pc.relnamespace
                         where i.inhrelid = c.oid)
-            end as parent
-       from pg_class as c
-       join pg_namespace as n on n.oid = c.relnamespace
-      where n.nspname = $1
-        and c.relname = $2`,
-    [schema, name],
+            end as parent,
+            cols.names, cols.generated
+       from unnest($1::text[], $2::text[], $3::text[]) as asked(fqname, schema_name, relation_name)
+       join pg_namespace as n on n.nspname = asked.schema_name
+       join pg_class as c on c.relnamespace = n.oid and c.relname = asked.relation_name
+      cross join lateral (
+                select coalesce(array_agg(a.attname::text order by a.attnum), '{}') as names,
+                       -- The catalogue of servers before version 12 has no attgenerated.
+                       coalesce(array_agg(coalesce(to_jsonb(a) ->> 'attgenerated', '') <> '' order by a.attnum), '{}')
+                           as generated
+                  from pg_attribute as a
+                 where a.attrelid = c.oid
+                   and a.attnum > 0
+                   and not a.attisdropped
+            ) as cols`,
+    [fqnames, parts.map(({ schema }) => schema), parts.map(({ name }) => name)],
   );
-  if (row === undefined) return undefined;
-  return { oid: row.oid, kind: relationKind(row.relkind, row.parent), parent: row.parent };
+  return new Map(
+    rows.map(({ fqname, oid, relkind, parent, names, generated }) => [
+      fqname,
+      {
+        oid,
+        kind: relationKind(relkind, parent),
+        parent,
+        columns: names.map((name, at) => ({ name, isGenerated: generated[at] === true })),
+      },
+    ]),
+  );
 }
 
 /** True for what holds rows that can be replicated. */
 export function isTable(relation: Relation): boolean {
   return ['table', 'partitioned table', 'partition'].includes(relation.kind);
-}
-
-export async function readColumns(connection: Connection, relation: Relation): Promise<Column[]> {
-  const rows = await connection.query<{ name: string; generated: boolean }>(
-    // The catalogue of servers before version 12 has no attgenerated.
-    `select a.attname::text as name, coalesce(to_jsonb(a) ->> 'attgenerated', '') <> '' as generated
-       from pg_attribute as a
-      where a.attrelid = $1
-        and a.attnum > 0
-        and not a.attisdropped
-      order by a.attnum`,
-    [relation.oid],
-  );
-  return rows.map((row) => ({ name: row.name, isGenerated: row.generated }));
 }
 
 function relationKind(relkind: string, parent: string | null): RelationKind {

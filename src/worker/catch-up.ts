@@ -8,7 +8,7 @@ import { copyConsumerName } from './copy-consumer-name.js';
 import { logLeftOut } from './log-parked.js';
 import { processBatch } from './process-batch.js';
 import { isWaiting, type TableRegistry } from './table-registry.js';
-import { lockTableState, setTableState } from './table-state.js';
+import { lockTableStates, setTableStates } from './table-state.js';
 import { readResumePoint } from './waiting-tables.js';
 import type { WorkerOptions } from './worker-options.js';
 
@@ -99,27 +99,35 @@ export async function catchUp(
 }
 
 /**
- * Makes the table the worker's own: state `ok`, the copy's consumer gone. The table must stand exactly at the tick
- * that the worker has completed. False when the table was reset or removed meanwhile: nothing is changed then. After a
- * crash half-way the provider's consumer is left; `dropStaleConsumers` finds it.
+ * Makes tables the worker's own: state `ok`, their copies' consumers gone. Each must stand exactly at the tick that the worker has
+ * completed. Returns those that were neither reset nor removed meanwhile; with the others nothing is done. After a
+ * crash half-way the provider's consumers are left; `dropStaleConsumers` finds them.
  */
-export async function handOver(ports: CatchUpPorts, tableName: string): Promise<boolean> {
-  const { queueName, consumerName } = ports.options;
-  const copyConsumer = copyConsumerName(consumerName, tableName);
-  const isHandedOver = await ports.subscriber.transaction(async (tx) => {
-    const state = await lockTableState(tx, queueName, tableName);
-    if (state === undefined || state === null) return false;
-    await setTableState(tx, queueName, tableName, 'ok');
-    await tx.query('select pgq_node.unregister_consumer($1, $2)', [queueName, copyConsumer]);
-    await tx.query('delete from pgcascade.waiting_table where queue_name = $1 and table_name = $2', [
+export async function handOver(
+  { options, provider, subscriber }: Pick<CatchUpPorts, 'options' | 'provider' | 'subscriber'>,
+  tableNames: readonly string[],
+): Promise<readonly string[]> {
+  const { queueName, consumerName } = options;
+  const consumersOf = (names: readonly string[]) => names.map((name) => copyConsumerName(consumerName, name));
+  const handedOver = await subscriber.transaction(async (tx) => {
+    const states = await lockTableStates(tx, queueName, tableNames);
+    const names = [...states].filter(([, state]) => state !== null).map(([name]) => name);
+    await setTableStates(tx, queueName, names, 'ok');
+    await tx.query('select pgq_node.unregister_consumer($1, c.name) from unnest($2::text[]) as c(name)', [
       queueName,
-      tableName,
+      consumersOf(names),
     ]);
-    return true;
+    await tx.query('delete from pgcascade.waiting_table where queue_name = $1 and table_name = any ($2)', [
+      queueName,
+      names,
+    ]);
+    return names;
   });
-  if (!isHandedOver) return false;
-  await ports.provider.query('select pgq.unregister_consumer($1, $2)', [queueName, copyConsumer]);
-  return true;
+  await provider.query('select pgq.unregister_consumer($1, c.name) from unnest($2::text[]) as c(name)', [
+    queueName,
+    consumersOf(handedOver),
+  ]);
+  return handedOver;
 }
 
 /**

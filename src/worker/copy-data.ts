@@ -4,18 +4,22 @@ import { markStale, readOtherRangedCopies, readRangedCopy, undoRangedCopy } from
 import type { Connection } from '../db/connection.js';
 import { quoteName } from '../db/identifier.js';
 import { ReplicateError } from '../errors/replicate-error.js';
-import { forgetDropped } from '../queue/dropped-consumer.js';
 import type { TickId } from '../queue/ids.js';
 import { beginReplication } from '../replica/begin-replication.js';
 import { failpoint } from '../runtime/failpoint.js';
-import { copyConsumerName } from './copy-consumer-name.js';
 import { copyInRanges } from './copy-in-ranges.js';
-import { type CopyDataPorts, finishCopy, LOCK_PATIENCE_MS, type ProviderSide } from './copy-job.js';
+import {
+  type CopyDataPorts,
+  finishCopy,
+  LOCK_PATIENCE_MS,
+  type ProviderSide,
+  registerCopies,
+} from './copy-job.js';
+import { withCopySessions } from './copy-sessions.js';
 import { findSource, takeCopySnapshot } from './copy-source.js';
 import { dropForeignKeys } from './foreign-keys.js';
 import { isUnprivileged, takeOff } from './keep-off.js';
 import { emptyMerged, isPartToAdd, skipsTruncate, takePart } from './merged-table.js';
-import { openSubscriber } from './open-subscriber.js';
 import type { RegisteredTable } from './table-registry.js';
 import { assertWaitsForCopy, lockTableState, setTableState } from './table-state.js';
 
@@ -27,26 +31,12 @@ import { assertWaitsForCopy, lockTableState, setTableState } from './table-state
  * emptied in a transaction before: see `emptyMerged`.
  */
 export async function copyData(ports: CopyDataPorts, table: RegisteredTable): Promise<TickId> {
-  const { options, signal } = ports;
-  const { connect, queueName } = options;
+  const { options } = ports;
+  const { queueName } = options;
   const { handler } = table;
   if (handler instanceof ReplicateError) throw handler;
-  const application = `copy/${options.consumerName}`;
-  const open: Connection[] = [];
-  const keep = async (opening: Promise<Connection>) => {
-    const connection = await opening;
-    open.push(connection);
-    return connection;
-  };
-  // A stop cuts the connections: the server rolls back, and no statement is waited for.
-  const cut = () => {
-    for (const connection of open) connection.destroy();
-  };
-  signal.addEventListener('abort', cut, { once: true });
-  try {
-    const anchor = await keep(connect(ports.providerLocation, { application, signal }));
-    const reader = await keep(connect(ports.providerLocation, { application, signal }));
-    const writer = await keep(openSubscriber(connect, options.conninfo, application, signal));
+  return withCopySessions(ports, async ({ openReader, openWriter }) => {
+    const [anchor, reader, writer] = await Promise.all([openReader(), openReader(), openWriter()]);
     await assertWaitsForCopy(writer, queueName, table.tableName);
     const sourceTable = await findSource(anchor, queueName, table.tableName);
     await enterCopy(writer, queueName, table.tableName);
@@ -54,8 +44,6 @@ export async function copyData(ports: CopyDataPorts, table: RegisteredTable): Pr
     if (await isUnprivileged(writer)) await takeOff(writer, queueName, [table.tableName], options.log);
 
     const sides = { anchor, reader, sourceTable };
-    const openReader = () => keep(connect(ports.providerLocation, { application, signal }));
-    const openWriter = () => keep(openSubscriber(connect, options.conninfo, application, signal));
     const job = { ports, table, handler, sides, writer, openReader, openWriter };
     await undoOthers(ports, table, writer);
     const isPart = await isPartToAdd(writer, queueName, table);
@@ -66,10 +54,7 @@ export async function copyData(ports: CopyDataPorts, table: RegisteredTable): Pr
     await failpoint('copy-committed');
     await writer.execute(`analyze ${quoteName(table.destTable)}`);
     return tick;
-  } finally {
-    signal.removeEventListener('abort', cut);
-    await Promise.all(open.map((connection) => connection.close()));
-  }
+  });
 }
 
 /** Replaces the rows of a table that this queue feeds alone; undefined when others do too: it is then ready to be added to. */
@@ -125,13 +110,15 @@ async function copyRows(
   skipTruncate: boolean,
 ): Promise<TickId> {
   const { anchor, reader, sourceTable } = sides;
-  const { queueName, consumerName } = ports.options;
+  const { queueName } = ports.options;
   const { handler } = table;
   if (handler instanceof ReplicateError) throw handler;
-  const snapshotTick = await takeCopySnapshot(ports, table, tx, sides);
-  const copyConsumer = copyConsumerName(consumerName, table.tableName);
-  await anchor.query('select pgq.register_consumer_at($1, $2, $3)', [queueName, copyConsumer, snapshotTick]);
-  await forgetDropped(anchor, queueName, copyConsumer);
+  const snapshotTick = await takeCopySnapshot(ports, tx, {
+    anchor,
+    reader,
+    tables: new Map([[table.tableName, sourceTable]]),
+  });
+  await registerCopies(ports, [table.tableName], anchor, snapshotTick);
   await failpoint('copy-snapshot-taken');
   await copyTable({
     reader,

@@ -17,13 +17,12 @@ import type { Connection } from '../db/connection.js';
 import { quoteName } from '../db/identifier.js';
 import { SQLSTATE, sqlstateOf } from '../db/sqlstate.js';
 import { ReplicateError } from '../errors/replicate-error.js';
-import { forgetDropped } from '../queue/dropped-consumer.js';
 import { type TickId, tickId } from '../queue/ids.js';
 import { beginReplication } from '../replica/begin-replication.js';
 import { failpoint } from '../runtime/failpoint.js';
 import { catchUp } from './catch-up.js';
 import { copyConsumerName } from './copy-consumer-name.js';
-import { finishCopy, LOCK_PATIENCE_MS } from './copy-job.js';
+import { finishCopy, LOCK_PATIENCE_MS, registerCopies } from './copy-job.js';
 import { copyRanges } from './copy-ranges.js';
 import { assertNoScriptSince, readScriptNames, takeCopySnapshot } from './copy-source.js';
 import { emptyMerged, otherQueues, skipsTruncate, takePart } from './merged-table.js';
@@ -144,8 +143,9 @@ async function undo({ ports, table, writer }: RangedJob): Promise<void> {
 
 async function takeSnapshot({ ports, table, handler, sides, writer }: RangedJob): Promise<RangedSnapshot> {
   const scriptsBefore = await readScriptNames(writer, ports.options.queueName);
-  const tick = await takeCopySnapshot(ports, table, writer, sides);
-  const { reader, sourceTable } = sides;
+  const { anchor, reader, sourceTable } = sides;
+  const tables = new Map([[table.tableName, sourceTable]]);
+  const tick = await takeCopySnapshot(ports, writer, { anchor, reader, tables });
   const paged = await readPagedTable(reader, sourceTable);
   if (paged === undefined) throw notAsItWas(table);
   const source = await readCopySide(reader, sourceTable);
@@ -170,8 +170,7 @@ async function begin(
   const { ports, table, sides, writer } = job;
   const { queueName, consumerName, copySplitBytes } = ports.options;
   const copyConsumer = copyConsumerName(consumerName, table.tableName);
-  await sides.anchor.query('select pgq.register_consumer_at($1, $2, $3)', [queueName, copyConsumer, tick]);
-  await forgetDropped(sides.anchor, queueName, copyConsumer);
+  await registerCopies(ports, [table.tableName], sides.anchor, tick);
   const locking = { tableName: table.destTable, lockTimeoutMs: LOCK_PATIENCE_MS };
   const begun = await withTableLock(writer, locking, async (tx) => {
     await beginReplication(tx);

@@ -1,13 +1,14 @@
 import type { CopyProgress } from '../copy/copy-table.js';
 import type { Throttle } from '../copy/stream-rows.js';
 import type { Connection } from '../db/connection.js';
+import { forgetDropped } from '../queue/dropped-consumer.js';
 import type { TickId } from '../queue/ids.js';
 import type { Lanes } from '../runtime/lanes.js';
 import { requestCopyAnew } from './combined-queue.js';
 import { copyConsumerName } from './copy-consumer-name.js';
 import { assertNothingActs, isUnprivileged } from './keep-off.js';
 import type { RegisteredTable, TableRegistry } from './table-registry.js';
-import { assertStillInCopy, setTableState } from './table-state.js';
+import { assertStillInCopy, setTableStates } from './table-state.js';
 import type { WorkerOptions } from './worker-options.js';
 
 /** How long a copy tries to have its table for itself. */
@@ -41,26 +42,54 @@ export interface ProviderSide {
 
 /** State and position, in the transaction of the rows. Throws PC502 when the rows are wanted anew. */
 export async function finishCopy(
-  { options, providerNode }: CopyDataPorts,
+  ports: CopyDataPorts,
   table: RegisteredTable,
   tx: Connection,
   tick: TickId,
 ): Promise<void> {
-  const { queueName, consumerName } = options;
+  const { queueName } = ports.options;
   await assertStillInCopy(tx, queueName, table.tableName);
   if (await isUnprivileged(tx)) await assertNothingActs(tx, queueName, [table]);
-  await setTableState(tx, queueName, table.tableName, 'catching-up');
-  await tellBelow(tx, queueName, table.tableName);
-  await tx.query('select pgq_node.register_consumer($1, $2, $3, $4)', [
+  await recordCopies(ports, [table.tableName], tx, tick);
+}
+
+/** The tables are here as of a tick, from which on their events are missing. */
+export async function recordCopies(
+  { options, providerNode }: Pick<CopyDataPorts, 'options' | 'providerNode'>,
+  tableNames: readonly string[],
+  tx: Connection,
+  tick: TickId,
+): Promise<void> {
+  const { queueName, consumerName } = options;
+  await setTableStates(tx, queueName, tableNames, 'catching-up');
+  await tellBelow(tx, queueName, tableNames);
+  await tx.query('select pgq_node.register_consumer($1, c.name, $3, $4) from unnest($2::text[]) as c(name)', [
     queueName,
-    copyConsumerName(consumerName, table.tableName),
+    tableNames.map((tableName) => copyConsumerName(consumerName, tableName)),
     providerNode,
     tick,
   ]);
 }
 
+/** Has the provider keep the tables' events from a tick on. */
+export async function registerCopies(
+  { options }: Pick<CopyDataPorts, 'options'>,
+  tableNames: readonly string[],
+  anchor: Connection,
+  tick: TickId,
+): Promise<void> {
+  const { queueName, consumerName } = options;
+  const consumers = tableNames.map((tableName) => copyConsumerName(consumerName, tableName));
+  await anchor.query('select pgq.register_consumer_at($1, c.name, $3) from unnest($2::text[]) as c(name)', [
+    queueName,
+    consumers,
+    tick,
+  ]);
+  await forgetDropped(anchor, queueName, ...consumers);
+}
+
 /** Nodes below the root of a combined queue hear of rows by events only, and these came without. */
-async function tellBelow(tx: Connection, queueName: string, tableName: string): Promise<void> {
+async function tellBelow(tx: Connection, queueName: string, tableNames: readonly string[]): Promise<void> {
   const [combined] = await tx.query<{ queue_name: string }>(
     `select c.queue_name
        from pgq_node.node_info as n
@@ -68,5 +97,6 @@ async function tellBelow(tx: Connection, queueName: string, tableName: string): 
       where n.queue_name = $1`,
     [queueName],
   );
-  if (combined !== undefined) await requestCopyAnew(tx, combined.queue_name, tableName);
+  if (combined === undefined) return;
+  for (const tableName of tableNames) await requestCopyAnew(tx, combined.queue_name, tableName);
 }

@@ -9,6 +9,8 @@ import { type CatchUpOutcome, type CatchUpPorts, catchUp, handOver } from './cat
 import { CopyBrake } from './copy-brake.js';
 import { copyConsumerName } from './copy-consumer-name.js';
 import { copyData } from './copy-data.js';
+import type { CopyDataPorts } from './copy-job.js';
+import { copySmallTables, mayBeCopiedTogether, TOGETHER } from './copy-small-tables.js';
 import { describeFailure, policyOf } from './failure.js';
 import { logParked } from './log-parked.js';
 import { openSubscriber } from './open-subscriber.js';
@@ -20,12 +22,14 @@ import type { WorkerState } from './worker-state.js';
 
 /** A table that is further behind than this catches up beside the worker, not while it waits. */
 const HAND_OVER_TICKS = 3n;
+/** How long the worker waits at the tick of small tables. */
+const HOLD_MS = 1_000;
 
 type CopyEntry =
   /** Waits for a lane, or copies. */
   | { readonly kind: 'data' }
-  /** The data is there, as of `position`. */
-  | { readonly kind: 'copied'; readonly position: TickId }
+  /** The data is there, as of `position`; `isOurs`: since a copy of this session, so that its events since have been seen to pass. */
+  | { readonly kind: 'copied'; readonly position: TickId; readonly isOurs?: true }
   /** Applies what came after the copy, beside the worker. */
   | { readonly kind: 'catching-up' }
   | { readonly kind: 'failed'; readonly failures: number; readonly notBefore: number };
@@ -52,6 +56,16 @@ export class CopyScheduler {
   readonly #progress: ProgressWriter;
   readonly #entries = new Map<string, CopyEntry>();
   readonly #failures = new Map<string, number>();
+  /** Tables that wait for a lane, in order. */
+  #waiting: RegisteredTable[] = [];
+  /** Copies of small tables whose ticks the worker is not to pass for a moment: their tables need not catch up then. */
+  readonly #holds = new Map<object, { readonly tick: TickId; readonly until: number }>();
+  /** How many lanes copy small tables together. */
+  #copyingTogether = 0;
+  /** Tables that are copied by themselves: with others it did not work. */
+  readonly #alone = new Set<string>();
+  /** The end of the last batch of the worker with an event of a table that is not its own yet. */
+  readonly #passed = new Map<string, TickId>();
   readonly #onChange: () => void;
   #completedTick = tickId(0n);
   /** A table beside the worker cannot take an event, and is to stop it then. */
@@ -84,14 +98,27 @@ export class CopyScheduler {
     if (this.#stopping !== undefined) throw this.#stopping;
     this.#completedTick = ports.state.completedTick;
     await this.#reconcile(ports);
-    let count = 0;
+    const ready: string[] = [];
     for (const [tableName, entry] of this.#entries) {
       if (entry.kind !== 'copied' || entry.position > ports.state.completedTick) continue;
-      if (ports.state.completedTick - entry.position > HAND_OVER_TICKS)
+      if (entry.isOurs && (this.#passed.get(tableName) ?? 0n) <= entry.position) ready.push(tableName);
+      else if (ports.state.completedTick - entry.position > HAND_OVER_TICKS)
         this.#catchUpBeside(tableName, entry.position, ports);
-      else if (await this.#finish(tableName, entry.position, ports)) count++;
+      else if (await this.#catchUp(tableName, entry.position, ports)) ready.push(tableName);
     }
-    return count;
+    return ready.length === 0 ? 0 : this.#handOver(ready, ports);
+  }
+
+  /** To be told of events of tables that are not the worker's own yet, in a batch with that end. */
+  notePassed(tableName: string, endTick: TickId): void {
+    this.#passed.set(tableName, endTick);
+  }
+
+  /** True while the worker, which has come to this tick, should stay there: tables that are being copied as of it are here in a moment. */
+  isHeldAt(completedTick: TickId): boolean {
+    return [...this.#holds.values()].some(
+      ({ tick, until }) => tick <= completedTick && performance.now() < until,
+    );
   }
 
   /** True while a task of the table runs or waits for a lane. */
@@ -122,6 +149,7 @@ export class CopyScheduler {
         this.#entries.delete(tableName);
       }
     }
+    const wanted: RegisteredTable[] = [];
     for (const table of this.#registry.tables) {
       if (!table.local || table.errorCode !== null || table.mergeState === 'ok') continue;
       if (this.#entries.has(table.tableName)) continue;
@@ -133,9 +161,10 @@ export class CopyScheduler {
       const position = isCopied(table)
         ? await this.#readPosition(ports.subscriber, table.tableName)
         : undefined;
-      if (position === undefined) this.#copyBeside(table, ports.state);
+      if (position === undefined) wanted.push(table);
       else this.#entries.set(table.tableName, { kind: 'copied', position });
     }
+    this.#queueCopies(wanted, ports.state);
   }
 
   async #readPosition(subscriber: Connection, tableName: string): Promise<TickId | undefined> {
@@ -146,41 +175,140 @@ export class CopyScheduler {
     return completed_tick === null ? undefined : tickId(completed_tick);
   }
 
-  #copyBeside(table: RegisteredTable, state: WorkerState): void {
-    const { tableName } = table;
-    this.#beside(tableName, { kind: 'data' }, async (signal) => {
-      const started = performance.now();
-      this.#log.info({ table: tableName }, 'Copy started');
-      const look = () =>
-        this.#options.connect(state.providerLocation, {
-          application: `copy-brake/${this.#options.consumerName}`,
-          signal,
-        });
-      const position = await this.#brake.during(look, () =>
-        copyData(
+  /** All wait before the first is begun, so that it may find others to go with. */
+  #queueCopies(tables: readonly RegisteredTable[], state: WorkerState): void {
+    for (const table of tables) this.#entries.set(table.tableName, { kind: 'data' });
+    this.#waiting.push(...tables);
+    for (const _ of tables) this.#inLane((signal) => this.#copyNext(state, signal));
+  }
+
+  /** Copies the table that has waited longest, with others that are small; nothing when all that wait are to go together later. */
+  async #copyNext(state: WorkerState, signal: AbortSignal): Promise<void> {
+    const together = this.#waiting.filter((table) => this.#mayGoTogether(table)).slice(0, TOGETHER);
+    // While small tables are copied more of them may come: the next are to be as many as may go together, or all.
+    const mayGo = this.#copyingTogether === 0 || together.length === TOGETHER;
+    const first = this.#waiting.find((table) => mayGo || !this.#mayGoTogether(table));
+    if (first === undefined) return;
+    const chosen = this.#mayGoTogether(first) ? together : [first];
+    this.#waiting = this.#waiting.filter((table) => !chosen.includes(table));
+    if (chosen.length > 1) {
+      this.#copyingTogether++;
+      await this.#copyTogether(chosen, state, signal);
+      this.#copyingTogether--;
+    } else {
+      await this.#settle(first.tableName, () => this.#copyOne(first, state, signal));
+    }
+    if (this.#waiting.length > 0) this.#inLane((laneSignal) => this.#copyNext(state, laneSignal));
+  }
+
+  #mayGoTogether(table: RegisteredTable): boolean {
+    return !this.#alone.has(table.tableName) && mayBeCopiedTogether(table);
+  }
+
+  async #copyTogether(
+    tables: readonly RegisteredTable[],
+    state: WorkerState,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const started = performance.now();
+    const left = new Set(tables.map(({ tableName }) => tableName));
+    const again = (names: readonly string[]) =>
+      this.#queueCopies(
+        tables.filter(({ tableName }) => names.includes(tableName)),
+        state,
+      );
+    const hold = {};
+    try {
+      const { alone, later } = await this.#braked(state, signal, () =>
+        copySmallTables(
           {
-            options: this.#options,
-            providerNode: state.providerNode,
-            providerLocation: state.providerLocation,
-            registry: this.#registry,
-            completedTick: () => this.#completedTick,
-            lanes: this.#lanes,
-            throttle: { take: (bytes, taking) => this.#take(bytes, taking) },
-            report: (progress) => this.#progress.report(tableName, progress),
-            reportPhase: (phase) => this.#progress.reportPhase(tableName, phase),
-            signal,
+            ...this.#copyPorts(state, signal),
+            report: (tableName, progress) => this.#progress.report(tableName, progress),
+            onTick: (tick) => this.#holds.set(hold, { tick, until: performance.now() + HOLD_MS }),
+            onCopied: (copied, tick) => {
+              for (const tableName of copied) {
+                left.delete(tableName);
+                this.#failures.delete(tableName);
+                this.#entries.set(tableName, { kind: 'copied', position: tick, isOurs: true });
+              }
+              this.#holds.delete(hold);
+              const ms = Math.round(performance.now() - started);
+              this.#log.info({ tables: copied, tick, ms }, 'Small tables copied');
+              this.#onChange();
+            },
           },
-          table,
+          tables,
         ),
       );
-      this.#progress.reportPhase(tableName, 'catching-up');
-      this.#failures.delete(tableName);
-      this.#log.info(
-        { table: tableName, tick: position, ms: Math.round(performance.now() - started) },
-        'Copy finished',
-      );
-      return position;
-    });
+      for (const tableName of alone) this.#alone.add(tableName);
+      again([...alone, ...later]);
+      for (const tableName of [...alone, ...later]) left.delete(tableName);
+      // Removed meanwhile, or in sync by another way.
+      for (const tableName of left) this.#entries.delete(tableName);
+    } catch (error) {
+      const failed = tables.filter(({ tableName }) => left.has(tableName));
+      if (signal.aborted || mayPass(error)) {
+        for (const { tableName } of failed) await this.#fail(tableName, error);
+        return;
+      }
+      this.#log.info({ err: error, tables: failed.length }, 'Small tables cannot be copied together');
+      if (failed.length <= 2) {
+        for (const { tableName } of failed) this.#alone.add(tableName);
+        again(failed.map(({ tableName }) => tableName));
+        return;
+      }
+      // It may be for one of them only.
+      const half = Math.ceil(failed.length / 2);
+      await this.#copyTogether(failed.slice(0, half), state, signal);
+      await this.#copyTogether(failed.slice(half), state, signal);
+    } finally {
+      this.#holds.delete(hold);
+    }
+  }
+
+  async #copyOne(table: RegisteredTable, state: WorkerState, signal: AbortSignal): Promise<TickId> {
+    const { tableName } = table;
+    const started = performance.now();
+    this.#log.info({ table: tableName }, 'Copy started');
+    const position = await this.#braked(state, signal, () =>
+      copyData(
+        {
+          ...this.#copyPorts(state, signal),
+          report: (progress) => this.#progress.report(tableName, progress),
+          reportPhase: (phase) => this.#progress.reportPhase(tableName, phase),
+        },
+        table,
+      ),
+    );
+    this.#progress.reportPhase(tableName, 'catching-up');
+    this.#failures.delete(tableName);
+    this.#alone.delete(tableName);
+    this.#log.info(
+      { table: tableName, tick: position, ms: Math.round(performance.now() - started) },
+      'Copy finished',
+    );
+    return position;
+  }
+
+  #copyPorts(state: WorkerState, signal: AbortSignal): Omit<CopyDataPorts, 'report' | 'reportPhase'> {
+    return {
+      options: this.#options,
+      providerNode: state.providerNode,
+      providerLocation: state.providerLocation,
+      registry: this.#registry,
+      completedTick: () => this.#completedTick,
+      lanes: this.#lanes,
+      throttle: { take: (bytes, taking) => this.#take(bytes, taking) },
+      signal,
+    };
+  }
+
+  async #braked<T>(state: WorkerState, signal: AbortSignal, body: () => Promise<T>): Promise<T> {
+    const application = `copy-brake/${this.#options.consumerName}`;
+    return this.#brake.during(
+      () => this.#options.connect(state.providerLocation, { application, signal }),
+      body,
+    );
   }
 
   async #take(bytes: number, signal: AbortSignal): Promise<void> {
@@ -190,47 +318,53 @@ export class CopyScheduler {
 
   #catchUpBeside(tableName: string, position: TickId, ports: BoundaryPorts): void {
     const { connect, conninfo, consumerName } = this.#options;
-    this.#beside(tableName, { kind: 'catching-up' }, async (signal) => {
-      const application = `catch-up/${consumerName}`;
-      await using provider = await connect(ports.state.providerLocation, { application, signal });
-      await using subscriber = await openSubscriber(connect, conninfo, application, signal);
-      const outcome = await catchUp(
-        this.#ports({ provider, subscriber, state: ports.state }),
-        tableName,
-        position,
-        () => this.#completedTick,
-      );
-      if (outcome.kind === 'reached') return outcome.tick;
-      logParked(this.#log, outcome.kind, outcome.conflict);
-      return undefined;
-    });
+    this.#entries.set(tableName, { kind: 'catching-up' });
+    this.#inLane((signal) =>
+      this.#settle(tableName, async () => {
+        const application = `catch-up/${consumerName}`;
+        await using provider = await connect(ports.state.providerLocation, { application, signal });
+        await using subscriber = await openSubscriber(connect, conninfo, application, signal);
+        const outcome = await catchUp(
+          this.#ports({ provider, subscriber, state: ports.state }),
+          tableName,
+          position,
+          () => this.#completedTick,
+        );
+        if (outcome.kind === 'reached') return outcome.tick;
+        logParked(this.#log, outcome.kind, outcome.conflict);
+        return undefined;
+      }),
+    );
   }
 
-  /** Runs a task for a table in a lane. The task's outcome is the table's new position, or nothing when it is parked. */
-  #beside(
-    tableName: string,
-    entry: CopyEntry,
-    task: (signal: AbortSignal) => Promise<TickId | undefined>,
-  ): void {
-    this.#entries.set(tableName, entry);
+  /** Runs a task in a lane. A task that is stopped before it begins leaves its tables as they are: nobody asks for them any more. */
+  #inLane(task: (signal: AbortSignal) => Promise<void>): void {
     const settle = async () => {
-      try {
-        const position = await this.#lanes.run(task);
-        if (position === undefined) this.#entries.delete(tableName);
-        else this.#entries.set(tableName, { kind: 'copied', position });
-      } catch (error) {
-        await this.#fail(tableName, error);
-      }
+      await this.#lanes.run(task).catch((error: unknown) => {
+        if (!this.#options.signal.aborted) this.#log.error({ err: error }, 'A copy ended unexpectedly');
+      });
       this.#onChange();
     };
     void settle();
   }
 
-  async #finish(tableName: string, position: TickId, ports: BoundaryPorts): Promise<boolean> {
-    const catching = this.#ports(ports);
+  /** The outcome of `work` for a table is its new position, or nothing when it is parked. Never throws. */
+  async #settle(tableName: string, work: () => Promise<TickId | undefined>): Promise<void> {
+    const isCopy = this.#entries.get(tableName)?.kind === 'data';
+    try {
+      const position = await work();
+      if (position === undefined) this.#entries.delete(tableName);
+      else this.#entries.set(tableName, { kind: 'copied', position, ...(isCopy ? { isOurs: true } : {}) });
+    } catch (error) {
+      await this.#fail(tableName, error);
+    }
+  }
+
+  /** True when the table stands where the worker is. */
+  async #catchUp(tableName: string, position: TickId, ports: BoundaryPorts): Promise<boolean> {
     let outcome: CatchUpOutcome;
     try {
-      outcome = await catchUp(catching, tableName, position, () => ports.state.completedTick);
+      outcome = await catchUp(this.#ports(ports), tableName, position, () => ports.state.completedTick);
     } catch (error) {
       // Only this table has lost events: the copy's consumer was dropped.
       if (!(error instanceof ReplicateError) || error.code !== 'PC606') throw error;
@@ -242,16 +376,23 @@ export class CopyScheduler {
       this.#entries.delete(tableName);
       return false;
     }
-    if (outcome.tick !== ports.state.completedTick) {
-      this.#entries.set(tableName, { kind: 'copied', position: outcome.tick });
-      return false;
+    if (outcome.tick === ports.state.completedTick) return true;
+    this.#entries.set(tableName, { kind: 'copied', position: outcome.tick });
+    return false;
+  }
+
+  /** Returns how many of the tables are the worker's own now. */
+  async #handOver(tableNames: readonly string[], ports: BoundaryPorts): Promise<number> {
+    const handedOver = await handOver({ options: this.#options, ...ports }, tableNames);
+    for (const tableName of tableNames) {
+      this.#entries.delete(tableName);
+      this.#passed.delete(tableName);
     }
-    const isHandedOver = await handOver(catching, tableName);
-    this.#entries.delete(tableName);
-    if (!isHandedOver) return false;
-    this.#progress.reportPhase(tableName, 'done');
-    this.#log.info({ table: tableName, tick: outcome.tick }, 'Table in sync');
-    return true;
+    for (const tableName of handedOver) {
+      this.#progress.reportPhase(tableName, 'done');
+      this.#log.info({ table: tableName, tick: ports.state.completedTick }, 'Table in sync');
+    }
+    return handedOver.length;
   }
 
   #ports({ provider, subscriber, state }: BoundaryPorts): CatchUpPorts {

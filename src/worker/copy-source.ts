@@ -2,8 +2,7 @@ import { openTickSnapshot } from '../copy/tick-snapshot.js';
 import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import type { TickId } from '../queue/ids.js';
-import type { CopyDataPorts, ProviderSide } from './copy-job.js';
-import type { RegisteredTable } from './table-registry.js';
+import type { CopyDataPorts } from './copy-job.js';
 import type { WorkerOptions } from './worker-options.js';
 
 /**
@@ -43,17 +42,17 @@ async function assertNoScriptAhead(
   throw new ReplicateError('PC409', `The copy waits until the worker has come to these scripts: ${names}.`);
 }
 
-/** A part of a table on the root of a combined queue that does not have there what its events say. */
-const PART_OUT_OF_SYNC = `
-    select t.queue_name
+/** Parts of tables on the root of a combined queue that do not have there what their events say. */
+const PARTS_OUT_OF_SYNC = `
+    select distinct on (1) coalesce(t.dest_table, t.table_name) as dest, t.queue_name
       from pgq_node.node_info as c
       join pgq_node.node_info as n on n.combined_queue = c.queue_name
       join londiste.table_info as t on t.queue_name = n.queue_name and t.local
      where c.queue_name = $1
        and c.node_type = 'root'
-       and coalesce(t.dest_table, t.table_name) = $2
+       and coalesce(t.dest_table, t.table_name) = any ($2)
        and (t.merge_state is distinct from 'ok' or t.table_name = any ($3))
-     limit 1`;
+     order by 1`;
 
 /** Tables of any queue that are parked on the provider; a node of the original parks none. */
 async function readParked(provider: Connection): Promise<string[]> {
@@ -65,60 +64,90 @@ async function readParked(provider: Connection): Promise<string[]> {
   return rows.map((row) => row.table_name);
 }
 
+/** What tables are called on the provider; for one that is not whole there, why: PC401 or PC502. */
+export async function findSources(
+  provider: Connection,
+  queueName: string,
+  tableNames: readonly string[],
+): Promise<ReadonlyMap<string, string | ReplicateError>> {
+  const rows = await provider.query<{
+    name: string;
+    dest: string;
+    local: boolean;
+    merge_state: string | null;
+  }>(
+    `select table_name as name, coalesce(dest_table, table_name) as dest, local, merge_state
+       from londiste.get_table_list($1)
+      where table_name = any ($2)`,
+    [queueName, tableNames],
+  );
+  const found = new Map(rows.map((row) => [row.name, row]));
+  const parts = await provider.query<{ dest: string; queue_name: string }>(PARTS_OUT_OF_SYNC, [
+    queueName,
+    rows.map(({ dest }) => dest),
+    await readParked(provider),
+  ]);
+  const queueOut = new Map(parts.map((part) => [part.dest, part.queue_name]));
+  return new Map<string, string | ReplicateError>(
+    tableNames.map((tableName) => {
+      const source = found.get(tableName);
+      const part = source && queueOut.get(source.dest);
+      const refused = (code: 'PC401' | 'PC502', message: string) =>
+        [tableName, new ReplicateError(code, `Table ${tableName} is ${message}.`)] as const;
+      if (source?.local !== true)
+        return refused('PC401', `not replicated by the provider at ${provider.target}`);
+      if (source.merge_state !== 'ok') return refused('PC502', 'itself being copied on the provider');
+      if (part !== undefined) return refused('PC502', `not in sync with queue "${part}" on the provider`);
+      return [tableName, source.dest] as const;
+    }),
+  );
+}
+
 /** The table's name on the provider, where it must be whole. Throws PC401 or PC502. */
 export async function findSource(
   provider: Connection,
   queueName: string,
   tableName: string,
 ): Promise<string> {
-  const [source] = await provider.query<{ dest: string; local: boolean; merge_state: string | null }>(
-    `select coalesce(dest_table, table_name) as dest, local, merge_state
-       from londiste.get_table_list($1)
-      where table_name = $2`,
-    [queueName, tableName],
-  );
-  if (!source?.local) {
-    throw new ReplicateError(
-      'PC401',
-      `Table ${tableName} is not replicated by the provider at ${provider.target}.`,
-    );
-  }
-  if (source.merge_state !== 'ok') {
-    throw new ReplicateError('PC502', `Table ${tableName} is itself being copied on the provider.`);
-  }
-  const [part] = await provider.query<{ queue_name: string }>(PART_OUT_OF_SYNC, [
-    queueName,
-    source.dest,
-    await readParked(provider),
-  ]);
-  if (part !== undefined) {
-    throw new ReplicateError(
-      'PC502',
-      `Table ${tableName} is not in sync with queue "${part.queue_name}" on the provider.`,
-    );
-  }
-  return source.dest;
+  const source = (await findSources(provider, queueName, [tableName])).get(tableName);
+  if (typeof source !== 'string') throw source;
+  return source;
+}
+
+/** Where a copy reads from. */
+export interface SnapshotSource {
+  /** Makes the tick. */
+  readonly anchor: Connection;
+  readonly reader: Connection;
+  /** Names on the provider, by names in the queue. */
+  readonly tables: ReadonlyMap<string, string>;
+  /** How long locks may take. */
+  readonly deadlineMs?: number;
+  /** Told of the tick before others can see it: on a root the worker has not come to it then. */
+  readonly onTick?: (tick: TickId) => void;
 }
 
 /**
- * Gives the reader the snapshot of a tick and returns that. Throws PC401 and PC502 when the provider's table is not whole in it, PC409 when the
- * worker has not come to all scripts that are in it.
+ * Gives the reader the snapshot of a tick and returns that. Throws PC401 and PC502 when one of the provider's tables is not whole in it, PC409
+ * when the worker has not come to all scripts that are in it.
  */
 export async function takeCopySnapshot(
-  { options, signal }: CopyDataPorts,
-  { tableName }: RegisteredTable,
+  { options, signal }: Pick<CopyDataPorts, 'options' | 'signal'>,
   subscriber: Connection,
-  { anchor, reader, sourceTable }: ProviderSide,
+  { anchor, reader, tables, deadlineMs, onTick }: SnapshotSource,
 ): Promise<TickId> {
   const { queueName } = options;
   const tick = await openTickSnapshot(anchor, {
     queueName,
     readers: [reader],
-    tables: [sourceTable],
+    tables: [...tables.values()],
     signal,
+    beforeCommit: async (made) => onTick?.(made),
+    ...(deadlineMs === undefined ? {} : { deadlineMs }),
   });
   // A resync of the provider's own may have begun since the first look.
-  await findSource(reader, queueName, tableName);
+  for (const source of (await findSources(reader, queueName, [...tables.keys()])).values())
+    if (typeof source !== 'string') throw source;
   await assertNoScriptAhead(reader, subscriber, options);
   return tick;
 }

@@ -38,6 +38,8 @@ export interface ProcessBatchPorts {
   /** False when a block is sent only when the one before is done. */
   readonly overlaps?: false;
   readonly isApplied: (tableName: string) => boolean;
+  /** Called when there is an event of a table that is not applied. */
+  readonly notePassed?: (tableName: string) => void;
   readonly controlEvents: boolean;
   /** Of the one table that catches up some rows are still to be copied. Throws PC502 then where it would be parked. */
   readonly isHalfCopied?: true | undefined;
@@ -193,7 +195,11 @@ async function tryBatch(
   /** Tables whose further events are left out: parked, or to be copied anew. */
   const leftOut = new Set<string>();
   const isApplied = (tableName: string) => {
-    if (leftOut.has(tableName) || !ports.isApplied(tableName)) return false;
+    if (leftOut.has(tableName)) return false;
+    if (!ports.isApplied(tableName)) {
+      ports.notePassed?.(tableName);
+      return false;
+    }
     written.add(tableName);
     return true;
   };

@@ -29,8 +29,13 @@ export class ProgressWriter {
     this.#waiting.set(tableName, progress);
     const isNewPhase = this.#phases.get(tableName) !== progress.phase;
     this.#phases.set(tableName, progress.phase);
-    if (isNewPhase) this.#flush();
-    else this.#timer ??= setTimeout(() => this.#flush(), PERIOD_MS);
+    if (isNewPhase) {
+      clearTimeout(this.#timer);
+      // Tables that are copied together report together.
+      this.#timer = setTimeout(() => this.#flush(), 0);
+    } else {
+      this.#timer ??= setTimeout(() => this.#flush(), PERIOD_MS);
+    }
   }
 
   /** Notes that a copy has reached a phase whose counts are known already. */
@@ -59,17 +64,21 @@ export class ProgressWriter {
   async #write(entries: readonly [string, CopyProgress][]): Promise<void> {
     try {
       if (this.#connection?.isOpen !== true) this.#connection = await this.#connect();
-      for (const [tableName, progress] of entries) {
-        await this.#connection.query('select pgcascade.report_copy($1, $2, $3, $4, $5, $6, $7)', [
+      const column = (of: (entry: CopyProgress) => unknown) => entries.map(([, progress]) => of(progress));
+      await this.#connection.query(
+        `select pgcascade.report_copy($1, t.name, t.phase, t.bytes, t.rows, t.all_rows, t.all_bytes)
+           from unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
+                as t(name, phase, bytes, rows, all_rows, all_bytes)`,
+        [
           this.#queueName,
-          tableName,
-          progress.phase,
-          progress.bytesDone,
-          progress.rowsDone,
-          progress.rowsExpected,
-          progress.bytesExpected,
-        ]);
-      }
+          entries.map(([tableName]) => tableName),
+          column(({ phase }) => phase),
+          column(({ bytesDone }) => bytesDone),
+          column(({ rowsDone }) => rowsDone),
+          column(({ rowsExpected }) => rowsExpected),
+          column(({ bytesExpected }) => bytesExpected),
+        ],
+      );
     } catch (error) {
       this.#log.debug({ err: error }, 'Progress of copies cannot be written');
     }

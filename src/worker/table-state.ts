@@ -8,16 +8,25 @@ export async function setTableState(
   tableName: string,
   state: string | null,
 ): Promise<void> {
-  const { ret_code } = await tx.one<{ ret_code: number }>(
-    'select ret_code from londiste.local_set_table_state($1, $2, null, $3)',
-    [queueName, tableName, state],
+  await setTableStates(tx, queueName, [tableName], state);
+}
+
+/** Sets the state of several tables. Throws PC400 when one was removed meanwhile. */
+export async function setTableStates(
+  tx: Connection,
+  queueName: string,
+  tableNames: readonly string[],
+  state: string | null,
+): Promise<void> {
+  const [gone] = await tx.query<{ name: string }>(
+    `select n.name
+       from unnest($2::text[]) as n(name)
+      cross join lateral londiste.local_set_table_state($1, n.name, null, $3) as s
+      where s.ret_code <> 200`,
+    [queueName, tableNames, state],
   );
-  if (ret_code !== 200) {
-    throw new ReplicateError(
-      'PC400',
-      `Table ${tableName} is not registered on queue "${queueName}" any more.`,
-    );
-  }
+  if (gone === undefined) return;
+  throw new ReplicateError('PC400', `Table ${gone.name} is not registered on queue "${queueName}" any more.`);
 }
 
 /** A resync that came while the rows were read wants them read again. Throws PC502; the call is then repeated. */
@@ -32,11 +41,26 @@ export async function lockTableState(
   queueName: string,
   tableName: string,
 ): Promise<string | null | undefined> {
-  const [row] = await tx.query<{ merge_state: string | null }>(
-    'select merge_state from londiste.table_info where queue_name = $1 and table_name = $2 and local for update',
-    [queueName, tableName],
+  return (await lockTableStates(tx, queueName, [tableName])).get(tableName);
+}
+
+/** The states of those of the tables that are replicated here, locked against a change until the transaction ends. */
+export async function lockTableStates(
+  tx: Connection,
+  queueName: string,
+  tableNames: readonly string[],
+): Promise<ReadonlyMap<string, string | null>> {
+  const rows = await tx.query<{ table_name: string; merge_state: string | null }>(
+    `select table_name, merge_state
+       from londiste.table_info
+      where queue_name = $1
+        and table_name = any ($2)
+        and local
+      order by table_name
+        for update`,
+    [queueName, tableNames],
   );
-  return row?.merge_state;
+  return new Map(rows.map((row) => [row.table_name, row.merge_state]));
 }
 
 /** The table may have waited long for its turn. Throws PC400 when it was removed, or is in sync, meanwhile. */

@@ -245,7 +245,7 @@ export class WorkerSession implements AsyncDisposable {
     }
     await this.#dropStaleConsumers(provider);
     const mayGoOn = await this.#snapshots.serve(state.completedTick);
-    if (!mayGoOn) {
+    if (!mayGoOn || this.#copies.isHeldAt(state.completedTick)) {
       await sleep(HOLD_POLL_MS, this.#options.signal);
       return true;
     }
@@ -305,6 +305,7 @@ export class WorkerSession implements AsyncDisposable {
         reading,
         bulkRows,
         isApplied: (tableName) => this.#registry.isApplied(tableName),
+        notePassed: (tableName) => this.#copies.notePassed(tableName, batch.endTick),
         controlEvents: true,
         isLeftOut: (event) => this.#resurrectedKeys.has(event, batch.endTick),
         openQueue: this.#queueToFill(combined),

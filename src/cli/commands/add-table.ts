@@ -4,31 +4,22 @@ import type { NodeInfo } from '../../cascade/node-info.js';
 import type { Connection } from '../../db/connection.js';
 import { ReplicateError } from '../../errors/replicate-error.js';
 import { checkSelection } from '../../handlers/check-selection.js';
-import { ELSEWHERE } from '../../handlers/contract.js';
-import { type HandlerText, withHandlerText } from '../../handlers/handler-text.js';
-import { findHandler, NO_HANDLER, tryToBindHandler } from '../../handlers/registry.js';
-import { addTable } from '../../replica/add-table.js';
-import { checkRootTable, checkSubscriberTable } from '../../replica/check-table.js';
-import { checkTriggerArguments } from '../../replica/check-trigger-arguments.js';
+import type { HandlerText } from '../../handlers/handler-text.js';
+import { findHandler } from '../../handlers/registry.js';
+import { checkRootTable, checkSubscriberTable, type RelationsThere } from '../../replica/check-table.js';
 import { syncNames } from '../../replica/copy-names.js';
 import { isPattern, literalName } from '../../replica/expand-names.js';
 import { readMissing } from '../../replica/missing.js';
-import { readRelation } from '../../replica/relation.js';
-import { type ReplicatedTable, readTables } from '../../replica/table-list.js';
-import type { TriggerOptions } from '../../replica/table-triggers.js';
+import { readRelation, readRelations } from '../../replica/relation.js';
+import { readTables } from '../../replica/table-list.js';
+import { type AddTableSwitches, addChosenTables } from '../add-chosen-tables.js';
 import { chooseNames } from '../choose-names.js';
 import type { CommandContext, CommandSpec } from '../command.js';
-import {
-  CONFLICT_OPTION,
-  checkConflictOption,
-  conflictOption,
-  refuseConflictOnRoot,
-} from '../conflict-option.js';
+import { CONFLICT_OPTION, conflictOption, refuseConflictOnRoot } from '../conflict-option.js';
 import { createMissingTables } from '../create-missing-tables.js';
 import {
   type ChosenHandler,
   chooseHandler,
-  chooseTriggers,
   HANDLER_OPTIONS,
   type HandlerChoice,
   handlerOption,
@@ -37,27 +28,7 @@ import { handlerSettings } from '../handler-settings.js';
 import { withLocalNode, withProvider } from '../local-node.js';
 import { keepsAll, OWNER_OPTION } from '../owner-option.js';
 import { showWaitSync } from '../show-wait-sync.js';
-import { tableLock } from '../table-lock.js';
-import { noteTriggerArguments, TRIGGER_OPTIONS, triggerArguments } from '../trigger-options.js';
-
-interface AddTableSwitches {
-  readonly all: boolean;
-  readonly expectSync: boolean;
-  readonly skipTruncate: boolean;
-  readonly skipNonExisting: boolean;
-  readonly force: boolean;
-  readonly destTable: string | undefined;
-  readonly merge: 'all' | 'this' | undefined;
-  readonly handler: HandlerText | undefined;
-  readonly triggerArguments: TriggerOptions['triggerArguments'];
-  /** The tables are made first, from the provider's: with what belongs to them, or columns and keys only. */
-  readonly create: 'full' | 'plain' | undefined;
-  readonly dryRun: boolean;
-  /** Tables that are made belong to our role. */
-  readonly keepsAll: boolean;
-  /** `default` is what a table that is added has anyway. */
-  readonly conflict: ReturnType<typeof conflictOption>;
-}
+import { TRIGGER_OPTIONS, triggerArguments } from '../trigger-options.js';
 
 /** `replicate INI add-table NAME…` */
 export const command: CommandSpec = {
@@ -189,14 +160,24 @@ async function addOnRoot(
     acceptUnknown: switches.force || switches.destTable !== undefined || isForRoot(switches.handler),
     skipUnknown: switches.skipNonExisting,
   });
-  await addAll(context, connection, node, names, switches, async (tableName, destTable) => {
+  const local = await relationsHere(connection, names, switches);
+  await addChosenTables(context, connection, node, names, switches, async (tableName, destTable) => {
     const handler = await choose(context, connection, node, tableName, destTable, switches);
     const { needsNoTable, triggers } = handler.bound;
     if (needsNoTable !== true || triggers === 'inserts only') {
-      await checkRootTable(connection, { tableName, destTable, allowPartition: switches.force });
+      checkRootTable(local, { tableName, destTable, allowPartition: switches.force });
     }
     return handler;
   });
+}
+
+async function relationsHere(
+  connection: Connection,
+  names: readonly string[],
+  { destTable }: AddTableSwitches,
+): Promise<RelationsThere> {
+  const wanted = destTable === undefined ? names : [literalName(destTable)];
+  return { target: connection.target, relations: await readRelations(connection, wanted) };
 }
 
 async function choose(
@@ -253,10 +234,10 @@ async function addOnSubscriber(
     skipUnknown: switches.skipNonExisting,
   });
   await refuseBesideCombined(connection, node, names);
-  const above = { connection: provider, nodeName: node.providerNode, tables: providerTables };
+  const sources = new Map(providerTables.map((table) => [table.name, table]));
   const chosen = (tableName: string, destTable: string): Promise<ChosenHandler> => {
-    const source = providerTables.find(({ name, isLocal }) => name === tableName && isLocal);
-    const attributes = source?.attrs ?? null;
+    const source = sources.get(tableName);
+    const attributes = source?.isLocal === true ? source.attrs : null;
     return choose(context, connection, node, tableName, destTable, switches, {
       nodeType: upstream.nodeType,
       attributes,
@@ -269,21 +250,27 @@ async function addOnSubscriber(
       keepsAll: switches.keepsAll,
       destTable: switches.destTable,
     };
+    const above = { connection: provider, nodeName: node.providerNode, tables: providerTables };
     await createMissingTables(context, connection, above, names, create, chosen);
     if (switches.dryRun) return;
   }
-  await addAll(context, connection, node, names, switches, async (tableName, destTable) => {
-    const source = providerTables.find(({ name, isLocal }) => name === tableName && isLocal);
+  const local = await relationsHere(connection, names, switches);
+  const there = await readRelations(
+    provider,
+    names.flatMap((name) => sources.get(name)?.destTable ?? []),
+  );
+  await addChosenTables(context, connection, node, names, switches, async (tableName, destTable) => {
+    const source = sources.get(tableName);
     const handler = await chosen(tableName, destTable);
     const { needsNoTable, needsNoCopy, selection, columnHere } = handler.bound;
     if (needsNoTable === true) return handler;
-    await checkSubscriberTable(
-      connection,
-      above,
+    checkSubscriberTable(
+      local,
+      { target: provider.target, relations: there, nodeName: node.providerNode, table: source },
       { tableName, destTable, allowPartition: true, columns: selection.columns, columnHere },
       switches.expectSync || needsNoCopy === true,
     );
-    if (source !== undefined) {
+    if (source?.isLocal === true) {
       const sides = { queueName, tableName, sourceTable: source.destTable, destTable };
       await checkSelection(provider, connection, { ...sides, selection });
     }
@@ -310,101 +297,5 @@ async function refuseBesideCombined(
     'PC303',
     `Node "${node.nodeName}" follows the branch "${combined.nodeName}" of the queue "${combined.queueName}", which lacks ` +
       `${missing.join(', ')} or has not copied it yet: add it there first, and wait until it is in sync.`,
-  );
-}
-
-/** Checks all tables before the first is added, so that a wrong one is told before anything is done. */
-async function addAll(
-  context: CommandContext,
-  connection: Connection,
-  node: NodeInfo,
-  names: readonly string[],
-  switches: AddTableSwitches,
-  check: (tableName: string, destTable: string) => Promise<ChosenHandler>,
-): Promise<void> {
-  const { config, output } = context;
-  const { queueName } = config;
-  if (names.length > 1 && switches.destTable !== undefined) {
-    throw new ReplicateError('PC100', '--dest-table goes with one table only.');
-  }
-  const destTable = switches.destTable === undefined ? undefined : literalName(switches.destTable);
-  const present = new Map(
-    (await readTables(connection, queueName))
-      .filter(({ isLocal }) => isLocal)
-      .map((table) => [table.name, table]),
-  );
-  const accepted = new Map<string, ChosenHandler>();
-  const refused = new Map<string, ReplicateError>();
-  for (const tableName of names) {
-    try {
-      const before = switches.handler === undefined ? present.get(tableName) : undefined;
-      if (before !== undefined) {
-        const chosen = unchanged(before);
-        checkConflictOption(tableName, switches.conflict, chosen.bound);
-        accepted.set(tableName, chosen);
-        continue;
-      }
-      const chosen = await check(tableName, destTable ?? tableName);
-      checkConflictOption(tableName, switches.conflict, chosen.bound);
-      if (node.nodeType !== 'leaf') {
-        await checkTriggerArguments(connection, destTable ?? tableName, switches.triggerArguments ?? []);
-      }
-      accepted.set(tableName, chosen);
-    } catch (error) {
-      if (!(error instanceof ReplicateError) || error.entry.policy === 'retry') throw error;
-      refused.set(tableName, error);
-    }
-  }
-  if (!switches.skipNonExisting) refuseAll(context, [...refused.values()], names.length);
-  for (const [tableName, error] of refused) output.print(`skipped ${tableName}: ${error.message}`);
-
-  const withTableLock = tableLock(connection, config.lockTimeoutMs);
-  for (const [tableName, handler] of accepted) {
-    context.signal.throwIfAborted();
-    for (const note of handler.notes) output.print(note);
-    const { purpose, isVirtual } = await chooseTriggers(
-      connection,
-      node.nodeType,
-      destTable ?? tableName,
-      handler.bound,
-    );
-    for (const note of noteTriggerArguments(tableName, node.nodeType, purpose, switches.triggerArguments)) {
-      output.print(note);
-    }
-    const table = {
-      queueName,
-      tableName,
-      destTable,
-      purpose,
-      triggerArguments: switches.triggerArguments,
-      withTableLock,
-      merge: switches.merge,
-      expectSync: switches.expectSync || handler.bound.needsNoCopy === true,
-      isVirtual,
-      conflictPolicy: switches.conflict === 'default' ? undefined : switches.conflict,
-      attributes: withHandlerText(switches.skipTruncate ? 'skip_truncate=1' : null, handler.text),
-    } as const;
-    const outcome = await addTable(connection, table);
-    if (outcome.kind === 'exists') output.print(`${tableName} is replicated already`);
-    else if (outcome.otherQueues.length === 0) output.print(`added ${tableName}`);
-    else output.print(`added ${tableName}, fed by queues ${[queueName, ...outcome.otherQueues].join(', ')}`);
-  }
-  if (accepted.size === 0) output.print('No table to add.');
-}
-
-/** What is added already stays as it is. */
-function unchanged({ name, attrs }: ReplicatedTable): ChosenHandler {
-  const handler = tryToBindHandler(name, attrs, ELSEWHERE);
-  return { text: undefined, bound: handler instanceof ReplicateError ? NO_HANDLER : handler, notes: [] };
-}
-
-function refuseAll(context: CommandContext, errors: readonly ReplicateError[], total: number): void {
-  const [first, ...others] = errors;
-  if (first === undefined) return;
-  if (others.length === 0) throw first;
-  for (const error of errors) context.output.print(error.message);
-  throw new ReplicateError(
-    first.code,
-    `${errors.length} of ${total} tables cannot be added, so none was; --skip-non-existing adds the others.`,
   );
 }

@@ -9,6 +9,7 @@ import { readCapturedWrites } from '../../replica/captured-writes.js';
 import { changeHandler } from '../../replica/change-handler.js';
 import { checkSubscriberTable } from '../../replica/check-table.js';
 import { readNodesWithTable } from '../../replica/nodes-with-table.js';
+import { readRelations } from '../../replica/relation.js';
 import { type ReplicatedTable, readTables } from '../../replica/table-list.js';
 import type { TriggerOptions } from '../../replica/table-triggers.js';
 import { chooseNames } from '../choose-names.js';
@@ -100,9 +101,14 @@ async function chooseBelow(
     if (source === undefined || needsNoTable === true) return chosen;
     const { name: tableName, destTable } = table;
     const { columns } = selection;
-    await checkSubscriberTable(
-      local,
-      { connection: provider, nodeName: node.providerNode, tables },
+    checkSubscriberTable(
+      { target: local.target, relations: await readRelations(local, [destTable]) },
+      {
+        target: provider.target,
+        relations: await readRelations(provider, [source.destTable]),
+        nodeName: node.providerNode,
+        table: source,
+      },
       { tableName, destTable, allowPartition: true, columns, columnHere },
       false,
     );
