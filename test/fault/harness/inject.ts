@@ -16,6 +16,8 @@ export interface InjectPorts {
   readonly signal: AbortSignal;
 }
 
+const FAILPOINT_LIMIT_MS = 6_000;
+
 /** A command that answers neither within its own limits nor this has hung. */
 const COMMAND_LIMIT_MS = 90_000;
 
@@ -56,9 +58,7 @@ async function doFault(ports: InjectPorts, fault: Fault): Promise<void> {
     case 'second':
       return runSecond(ports, fault);
     case 'failpoint':
-      return tree
-        .program(fault.node, 'worker')
-        .replace({ PGCASCADE_FAILPOINTS: `${fault.name}=exit@${fault.time}` });
+      return dieAtFailpoint(ports, fault);
     case 'kill-server':
       return ports.oneAtATime(fault.node, async () => {
         await tree.node(fault.node).cluster.kill();
@@ -97,6 +97,21 @@ async function doFault(ports: InjectPorts, fault: Fault): Promise<void> {
     default:
       return disturbLink(ports, fault);
   }
+}
+
+/** Starts the worker anew and gives it time to come to its failpoint: some are on the way of every batch, others of a copy only. */
+async function dieAtFailpoint(
+  ports: InjectPorts,
+  { node, name, time }: Extract<Fault, { kind: 'failpoint' }>,
+): Promise<void> {
+  const worker = ports.tree.program(node, 'worker');
+  worker.replace({ PGCASCADE_FAILPOINTS: `${name}=exit@${time}` });
+  const before = worker.startCount;
+  const deadline = performance.now() + FAILPOINT_LIMIT_MS;
+  // The start that has the failpoint, and the one after it has died there.
+  while (worker.startCount < before + 2 && performance.now() < deadline && !ports.signal.aborted)
+    await last(ports, 50);
+  ports.note(`${node} worker ${worker.startCount < before + 2 ? 'did not come to' : 'died at'} ${name}`);
 }
 
 type LinkFault = Extract<Fault, { to: NodeName }>;

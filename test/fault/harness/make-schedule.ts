@@ -87,7 +87,7 @@ const MAKERS: readonly [weight: number, make: (dice: Dice) => Fault][] = [
   [3, (dice) => ({ kind: 'freeze', ...program(dice), ms: dice.between(200, 2_500) })],
   [2, (dice) => ({ kind: 'absent', ...program(dice), ms: dice.between(500, 3_000) })],
   [2, (dice) => ({ kind: 'second', ...program(dice), ms: dice.between(500, 3_000) })],
-  [6, makeFailpoint],
+  [9, makeFailpoint],
   [3, (dice) => ({ kind: 'kill-server', node: dice.of(NODE_NAMES), ms: dice.of([0, 0, 500, 1_500]) })],
   [2, (dice) => ({ kind: 'restart-server', node: dice.of(NODE_NAMES) })],
   [5, (dice) => ({ kind: 'backends', node: dice.of(NODE_NAMES), all: dice.chance(0.3) })],

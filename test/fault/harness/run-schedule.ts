@@ -20,6 +20,8 @@ import { WORKLOAD_RESET } from './workload-tables.js';
 const APPLICATIONS = 3;
 /** A condition that does not come is not waited for longer: the fault happens then all the same. */
 const MOMENT_LIMIT_MS = 1_500;
+/** After the last step, for faults that still go on. */
+const LAST_FAULTS_LIMIT_MS = 5_000;
 const POLL_MS = 20;
 const MOST_VIOLATIONS = 30;
 /** Marks of one application in one schedule. */
@@ -105,7 +107,7 @@ export async function runSchedule(
     faults.push(inject({ tree, note, violate, oneAtATime, signal: ending.signal }, step.fault));
   }
   await until(tree, { kind: 'transactions', count: 30 }, acknowledged);
-  await Promise.race([Promise.all(faults), sleep(MOMENT_LIMIT_MS)]);
+  await Promise.race([Promise.all(faults), sleep(LAST_FAULTS_LIMIT_MS)]);
   ending.abort();
   await Promise.all(applications.map((application) => application.stop()));
   for (const link of tree.links.values()) link.become({ kind: 'open' });

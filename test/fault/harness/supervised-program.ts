@@ -27,6 +27,8 @@ export class SupervisedProgram {
   #environment: Readonly<Record<string, string>> = {};
   #loop: Promise<void> | undefined;
   #wasAsked = false;
+  /** How often it was started. */
+  startCount = 0;
   /** Told of each end. */
   onEnd: ((end: ProgramEnd) => void) | undefined;
 
@@ -83,6 +85,7 @@ export class SupervisedProgram {
     const { program, words, folder, bin, onOutput } = this.#options;
     const environment = this.#environment;
     this.#environment = {};
+    this.startCount++;
     onOutput(`--- started ${JSON.stringify(environment)}\n`);
     const path = bin === undefined ? programPath(program) : `${bin}/${program}`;
     return new Program({ path: process.execPath }, [path, ...words], { folder, environment, onOutput });
