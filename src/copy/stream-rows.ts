@@ -21,21 +21,20 @@ export interface StreamRowsOptions {
   readonly signal: AbortSignal;
 }
 
-const NEWLINE = 10;
-
 /** Reads rows from one server into another, in the text format of COPY; no more than the sockets' buffers are held. */
 export async function streamRows(options: StreamRowsOptions): Promise<void> {
   const { reader, copyOut, writer, copyIn, count, throttle, signal } = options;
-  const counted = new Transform({
+  const rows = reader.copyFramesTo(copyOut);
+  let counted = 0;
+  const throttled = new Transform({
     transform(chunk: Buffer, _encoding, done) {
-      let rows = 0;
-      for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, at + 1)) rows++;
-      count(rows, chunk.length);
+      count(rows.rowCount - counted, chunk.length);
+      counted = rows.rowCount;
       throttle.take(chunk.length, signal).then(
         () => done(null, chunk),
         (error: Error) => done(error),
       );
     },
   });
-  await pipeline(reader.copyTo(copyOut), counted, writer.copyFrom(copyIn), { signal });
+  await pipeline(rows, throttled, writer.copyFramesFrom(copyIn), { signal });
 }

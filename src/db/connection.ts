@@ -2,6 +2,7 @@ import type { Duplex, Readable, Writable } from 'node:stream';
 import type pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { ReplicateError } from '../errors/replicate-error.js';
+import { CopyFramesIn, CopyFramesOut } from './copy-frames.js';
 import { isConnectionLoss } from './sqlstate.js';
 import { type BatchOutcome, type BatchStatement, StatementBatch, type Wire } from './statement-batch.js';
 
@@ -147,6 +148,22 @@ export class Connection implements AsyncDisposable {
     this.#assertOpen();
     this.#lastBatch = undefined;
     return this.#client.query(copyTo(text)) as unknown as Readable;
+  }
+
+  /** Like `copyTo`, in the messages that `copyFramesFrom` takes: for rows that go on to another server unseen. */
+  copyFramesTo(text: string): CopyFramesOut {
+    this.#assertOpen();
+    this.#lastBatch = undefined;
+    return this.#client.query(
+      new CopyFramesOut(text) as unknown as pg.Submittable,
+    ) as unknown as CopyFramesOut;
+  }
+
+  /** The stream into `copy … from stdin` of what `copyFramesTo` gives: end it, then wait for 'finish'. */
+  copyFramesFrom(text: string): Writable {
+    this.#assertOpen();
+    this.#lastBatch = undefined;
+    return this.#client.query(new CopyFramesIn(text) as unknown as pg.Submittable) as unknown as CopyFramesIn;
   }
 
   /** Listens on a channel; `listener` is called for each notification until the connection ends. */
