@@ -82,11 +82,11 @@ test(
       await chain.leaf.killedAt('repair-before-commit', 'repair', '--apply');
       const before = traffic.writes;
       await waitUntil('replication goes on', () => traffic.writes > before + 20);
-      const found = await chain.leaf.run('compare', '--differences', 'differences.jsonl');
+      const found = await chain.leaf.runProgram('compare', '--differences', 'differences.jsonl');
       expect(found.exitCode).toBe(2);
       const lines = (await readFile(join(chain.folder, 'differences.jsonl'), 'utf8')).trim().split('\n');
       expect(lines).toHaveLength(TABLES * 3 * Math.ceil(DIFFERENCES / TABLES / 3));
-      const repaired = await chain.leaf.run('repair', '--apply', '--differences', 'differences.jsonl');
+      const repaired = await chain.leaf.runProgram('repair', '--apply', '--differences', 'differences.jsonl');
       expect(repaired.stdout).toMatch(/20 tables compared at tick \d+: all equal/);
       expect(repaired.exitCode).toBe(0);
     } finally {
@@ -94,7 +94,7 @@ test(
     }
     await chain.caughtUp();
     expect(await chain.differences()).toEqual([]);
-    expect((await chain.leaf.must('compare')).stdout).toContain('all equal');
+    expect((await chain.leaf.mustProgram('compare')).stdout).toContain('all equal');
   },
   TIMEOUT_MS,
 );
@@ -133,22 +133,22 @@ test('repair shows statements that make the tables equal when a person runs them
   await chain.leaf.query("alter table public.local_extra add note text default 'kept'");
   await chain.leaf.query("alter table public.local_extra alter note set default 'lost'");
   await chain.leaf.query(AWKWARD_DAMAGE);
-  const shown = await chain.leaf.run('repair');
+  const shown = await chain.leaf.runProgram('repair');
   expect(shown.exitCode).toBe(2);
   // Two rows swap a unique value: for a person that is two statements more, see the other test.
   const script = shown.stdout.split('\n').filter((line) => !line.includes('"swapped"'));
   await chain.leaf.query(script.join('\n'));
-  expect((await chain.leaf.run('compare')).stdout).toMatch(/public\.swapped: DIFFERENT/);
-  const left = await chain.leaf.run('repair', 'words', 'bag', 'always', 'local_extra', 'Odd*');
+  expect((await chain.leaf.runProgram('compare')).stdout).toMatch(/public\.swapped: DIFFERENT/);
+  const left = await chain.leaf.runProgram('repair', 'words', 'bag', 'always', 'local_extra', 'Odd*');
   expect(left.stdout.trim()).toBe('-- Nothing to repair.');
   expect(left.exitCode).toBe(0);
 
   // A file that compare has not written is refused.
   await writeFile(join(chain.folder, 'odd.jsonl'), '{"table": "public.bag", "kind": "gone", "key": ["1"]}\n');
-  const refused = await chain.leaf.run('repair', '--differences', 'odd.jsonl');
+  const refused = await chain.leaf.runProgram('repair', '--differences', 'odd.jsonl');
   expect(refused.exitCode).toBe(1);
   expect(refused.stderr).toContain('Line 1 of odd.jsonl');
-  expect((await chain.leaf.run('repair', '--differences', 'none.jsonl')).exitCode).toBe(3);
+  expect((await chain.leaf.runProgram('repair', '--differences', 'none.jsonl')).exitCode).toBe(3);
 });
 
 test('repair writes awkward rows, those that swap a unique value and those with columns of this node', async () => {
@@ -157,8 +157,8 @@ test('repair writes awkward rows, those that swap a unique value and those with 
   await chain.leaf.query("alter table public.local_extra alter note set default 'lost'");
   await chain.leaf.query(AWKWARD_DAMAGE);
   await chain.root.query("select setval('public.always_id_seq', 500)");
-  await chain.root.must('add-seq', 'always_id_seq');
-  await chain.leaf.must('add-seq', 'always_id_seq');
+  await chain.root.mustProgram('add-seq', 'always_id_seq');
+  await chain.leaf.mustProgram('add-seq', 'always_id_seq');
   await waitUntil('the sequence has its value', async () => {
     const [row] = await chain.leaf.query<{ value: bigint }>(
       'select last_value as value from public.always_id_seq',
@@ -166,10 +166,10 @@ test('repair writes awkward rows, those that swap a unique value and those with 
     return row !== undefined && row.value >= 500n;
   });
   await chain.leaf.query("select setval('public.always_id_seq', 1)");
-  const shown = await chain.leaf.run('repair', 'always_id_seq');
+  const shown = await chain.leaf.runProgram('repair', 'always_id_seq');
   expect(shown.stdout).toMatch(/^select londiste\._advance_seq\('public\.always_id_seq', \d+\);\n$/);
   expect(shown.exitCode).toBe(2);
-  const repaired = await chain.leaf.run('repair', '--apply');
+  const repaired = await chain.leaf.runProgram('repair', '--apply');
   expect(repaired.stdout).toContain('all equal');
   expect(repaired.exitCode).toBe(0);
   expect(await chain.leaf.query('select note from public.local_extra')).toEqual([
@@ -191,7 +191,7 @@ test('a parked table is repaired and taken up again while traffic runs', async (
   );
   await chain.root.query('update public.p set v = 1 where id = 5');
   await waitUntil('the table is parked', async () =>
-    (await chain.leaf.run('tables')).stdout.includes('parked'),
+    (await chain.leaf.runProgram('tables')).stdout.includes('parked'),
   );
   let isStopped = false;
   let writes = 0;
@@ -208,8 +208,8 @@ test('a parked table is repaired and taken up again while traffic runs', async (
     await waitUntil('there is traffic', () => writes > 20);
     // A kill before the commit leaves it parked, with a consumer on the provider that the next repair takes over.
     await chain.leaf.killedAt('repair-parked-written', 'repair', '--apply', 'p');
-    expect((await chain.leaf.run('tables')).stdout).toContain('parked');
-    const repaired = await chain.leaf.run('repair', '--apply', 'p');
+    expect((await chain.leaf.runProgram('tables')).stdout).toContain('parked');
+    const repaired = await chain.leaf.runProgram('repair', '--apply', 'p');
     expect(repaired.stdout).toMatch(/public\.p: \d+ inserted, \d+ updated, \d+ deleted; goes on/);
     expect(repaired.stdout).toMatch(/1 table compared at tick \d+: all equal/);
     expect(repaired.exitCode).toBe(0);
@@ -248,11 +248,11 @@ test('no batch is begun while a repair has the position, and a key-less table is
   });
   await chain.caughtUp();
   await chain.leaf.query('set session_replication_role = replica; delete from public.loose');
-  await chain.leaf.run('compare', 'loose', '--recheck', '--differences', 'loose.jsonl');
+  await chain.leaf.runProgram('compare', 'loose', '--recheck', '--differences', 'loose.jsonl');
   const lines = (await readFile(join(chain.folder, 'loose.jsonl'), 'utf8')).trim().split('\n');
   expect(lines).toHaveLength(1);
   await writeFile(join(chain.folder, 'loose.jsonl'), `${lines[0]}\n${lines[0]}\n`);
-  const repaired = await chain.leaf.run('repair', '--apply', '--differences', 'loose.jsonl');
+  const repaired = await chain.leaf.runProgram('repair', '--apply', '--differences', 'loose.jsonl');
   expect(repaired.stdout).toContain('public.loose: 3 inserted, 0 updated, 0 deleted');
   expect(repaired.exitCode).toBe(0);
 
