@@ -11,6 +11,7 @@ import type {
   TableColumn,
   TableObject,
 } from '../../../src/schema/database-object.js';
+import { tableObject } from '../../support/table-object.js';
 
 const NAME = { schema: 's', name: 't' };
 const PAIR: TablePair = {
@@ -41,27 +42,7 @@ function column(name: string, changes: Partial<TableColumn> = {}): TableColumn {
 }
 
 function table(columns: readonly TableColumn[], changes: Partial<TableObject> = {}): TableObject {
-  return {
-    kind: 'table',
-    key: 'table s.t',
-    address: 'pg_class:1',
-    name: NAME,
-    owner: 'me',
-    comment: null,
-    privileges: [],
-    columns,
-    isUnlogged: false,
-    partitionKey: null,
-    isPartition: false,
-    parents: [],
-    ofType: null,
-    options: [],
-    accessMethod: null,
-    tablespace: null,
-    rowSecurity: false,
-    forceRowSecurity: false,
-    ...changes,
-  };
+  return tableObject({ columns, ...changes });
 }
 
 function check(name: string, definition: string): ConstraintObject {

@@ -11,6 +11,7 @@ import type {
 import { objectStatements } from '../../../src/schema/object-statements.js';
 import { allStatements } from '../../../src/schema/statements.js';
 import type { Target } from '../../../src/schema/target.js';
+import { tableObject } from '../../support/table-object.js';
 
 const TARGET: Target = {
   version: 180_000,
@@ -43,24 +44,7 @@ function routine(isSecurityDefiner: boolean, owner = 'gone'): RoutineObject {
 }
 
 function table(privileges: readonly Privilege[], owner: string | null = 'ours'): TableObject {
-  return {
-    ...BASE,
-    owner,
-    privileges,
-    kind: 'table',
-    name: NAME,
-    columns: [],
-    isUnlogged: false,
-    partitionKey: null,
-    isPartition: false,
-    parents: [],
-    ofType: null,
-    options: [],
-    accessMethod: null,
-    tablespace: null,
-    rowSecurity: false,
-    forceRowSecurity: false,
-  };
+  return tableObject({ ...BASE, owner, privileges });
 }
 
 function right(action: Privilege['action'], grantee: string, privilege = 'SELECT'): Privilege {
