@@ -39,9 +39,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'a batch applied in part',
     replaces: EVENTS,
-    by: `const isSecond = applier.blocks > 0; applier.blocks = (applier.blocks ?? 0) + 1;
-         if (isSecond) { await applier.settle(); await tx.execute('commit'); await tx.execute('begin'); }
-         ${EVENTS}`,
+    by: `applier.blocks = (applier.blocks ?? 0) + 1; if (applier.blocks > 1 && batch.endTick % 3n === 0n) return; ${EVENTS}`,
   },
 ];
 

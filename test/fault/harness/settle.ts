@@ -56,8 +56,10 @@ async function caughtUp(tree: FaultTree, hasFailed: () => boolean): Promise<void
       }),
     );
     if (positions.every(({ tick, notReady }) => tick !== null && tick >= wanted && notReady === null)) return;
-    // An error comes and goes while a worker tries in vain.
-    const now = positions.map(({ tick, notReady }) => `${tick} ${notReady}`).join();
+    // Errors come and go while a worker tries in vain, and a node that has all goes on with watermarks.
+    const now = positions
+      .map(({ tick, notReady }) => `${tick !== null && tick < wanted ? tick : 'there'} ${notReady}`)
+      .join();
     if (now !== last) movedAt = performance.now();
     last = now;
     const limitMs = hasFailed() ? SHORT_STALL_LIMIT_MS : STALL_LIMIT_MS;
