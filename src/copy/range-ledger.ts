@@ -128,6 +128,8 @@ export async function endRangedCopy(tx: Connection, { copyId }: RangedCopy): Pro
     copyId,
   ]);
   if (ended === 0) await assertGoesOn(tx, copyId);
+  // A session of a replica does not cascade.
+  await tx.execute('delete from pgcascade.copied_range where copy_id = $1', [copyId]);
 }
 
 /** Empties the table and builds what was taken off, so that a copy of any kind may begin. Nothing happens when there is no such copy. */

@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 /** What the operator's signals mean to a program. The only place that listens to signals. */
 export interface Lifecycle {
   /** Aborted by SIGINT and SIGTERM: end in good order. */
@@ -20,6 +22,8 @@ const SECOND_SIGNAL_MS = 1000;
 /** Starts to listen to SIGINT, SIGTERM and SIGHUP. */
 export function listenToSignals(options: LifecycleOptions): Lifecycle {
   const controller = new AbortController();
+  // Every session, copy and pause listens; Node.js would warn of a leak from the eleventh on.
+  setMaxListeners(0, controller.signal);
   let lastSignalAt = Number.NEGATIVE_INFINITY;
   const onStop = (signalName: string): void => {
     const now = performance.now();

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Connection } from '../db/connection.js';
 import { checkInstalled } from '../install/check-installed.js';
 import type { BatchLimits } from '../queue/batch-limits.js';
@@ -91,7 +92,10 @@ export class WorkerSession implements AsyncDisposable {
     this.#nodeType = nodeType;
     this.#isReplica = isReplica;
     this.#combinedType = combinedType;
-    this.#options = { ...options, signal: AbortSignal.any([options.signal, this.#ending.signal]) };
+    const signal = AbortSignal.any([options.signal, this.#ending.signal]);
+    // Each session of a copy listens; Node.js would warn of a leak from the eleventh on.
+    setMaxListeners(0, signal);
+    this.#options = { ...options, signal };
     this.#subscriber = subscriber;
     this.#registry = new TableRegistry(options.queueName, options.handlers, {
       isMerged: combinedType !== undefined,

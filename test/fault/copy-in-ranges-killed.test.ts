@@ -85,6 +85,7 @@ test.each([
     expect(await chain.differences()).toEqual([]);
     expect(await chain.leaf.query(INDEXES)).toEqual(before);
     expect(await chain.leaf.query('select * from pgcascade.ranged_copy')).toEqual([]);
+    expect(await chain.leaf.query('select * from pgcascade.copied_range')).toEqual([]);
     expect(await chain.leaf.query('select * from pgcascade.table_error')).toEqual([]);
   },
 );

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { Connection } from '../../src/db/connection.js';
 import { type Chain, openChain } from '../support/chain.js';
+import { runInProcess } from '../support/in-process.js';
 import { waitUntil } from '../support/wait-until.js';
 
 const TABLES = 20;
@@ -224,8 +225,9 @@ test('no batch is begun while a repair has the position, and a key-less table is
   await using chain = await openChain({
     from: 18,
     to: 10,
-    tables: 'create table public.kept (id integer primary key); create table public.loose (v integer);',
-    rows: 'insert into public.loose select 7 from generate_series(1, 3)',
+    tables: `create table public.kept (id integer primary key); create table public.loose (v integer);
+      create table public.lacking (id integer primary key, v text); create table public.vanished (id integer primary key);`,
+    rows: "insert into public.loose select 7 from generate_series(1, 3); insert into public.lacking select g, 'x' from generate_series(1, 3) as g",
   });
   await chain.caughtUp();
   await using holder = await chain.leaf.connect();
@@ -253,4 +255,47 @@ test('no batch is begun while a repair has the position, and a key-less table is
   const repaired = await chain.leaf.runProgram('repair', '--apply', '--differences', 'loose.jsonl');
   expect(repaired.stdout).toContain('public.loose: 3 inserted, 0 updated, 0 deleted');
   expect(repaired.exitCode).toBe(0);
+
+  await refusals(chain);
 });
+
+/** What cannot be repaired is named, and the exit code is then never that of equal tables. */
+async function refusals({ root, leaf }: Chain): Promise<void> {
+  await leaf.query(`set session_replication_role = replica; alter table public.lacking drop column v;
+    delete from public.lacking where id = 1; insert into public.kept values (2); drop table public.vanished`);
+  const repair = (...words: string[]) => runInProcess(leaf, 'repair', ...words);
+  const lacking = "The provider's columns v are missing on this node: add them, then resync it.";
+
+  const shown = await repair();
+  expect(shown.exitCode).toBe(2);
+  expect(shown.text).toContain('-- public.vanished: NOT CHECKED: There is no such table on this node');
+  expect(shown.text).toContain(`-- public.lacking: ${lacking}`);
+  expect(shown.text).toContain(`delete from only "public"."kept"`);
+  expect(await repair('kept', 'vanished', '--apply')).toMatchObject({ exitCode: 3 });
+  expect(await repair('vanished')).toMatchObject({
+    exitCode: 3,
+    text: expect.stringContaining('-- Nothing to repair.'),
+  });
+  const applied = await repair('--apply');
+  expect(applied.exitCode).toBe(2);
+  expect(applied.text).toContain(`public.lacking: 0 inserted, 0 updated, 0 deleted. ${lacking}`);
+  expect(applied.text).toMatch(
+    /4 tables compared at tick \d+: 1 different, 1 not checked \(public\.vanished\)/,
+  );
+
+  expect(await repair('nobody')).toMatchObject({ exitCode: 1 });
+  expect(await repair('--max-differences', '0')).toMatchObject({ exitCode: 1 });
+  expect(await runInProcess(root, 'repair', '--apply')).toMatchObject({
+    exitCode: 1,
+    text: expect.stringContaining('is the root: it has no provider'),
+  });
+  // A table whose copy has begun has a position of its own: nothing is written.
+  await leaf.stopWorker();
+  await leaf.query("update londiste.table_info set merge_state = 'in-copy' where table_name = 'public.kept'");
+  await leaf.query('set session_replication_role = replica; insert into public.kept values (3)');
+  expect(await repair('kept', '--timeout', '1')).toMatchObject({
+    exitCode: 3,
+    text: expect.stringContaining('The worker of this node did not move'),
+  });
+  expect(await leaf.query('select id from public.kept where id > 1')).toEqual([{ id: 3 }]);
+}

@@ -33,6 +33,9 @@ begin
     if not found then
         return;
     end if;
+    -- A session of a replica does not cascade.
+    delete from pgcascade.copied_range as r
+     where r.copy_id = v_copy.copy_id;
     delete from pgq_node.local_state as s
      using pgq_node.node_info as n
      where n.queue_name = p_queue_name

@@ -1,0 +1,93 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Program, type ProgramOutcome, programPath } from '../../../src/demo/program.js';
+
+const RESTART_PAUSE_MS = 200;
+const STOP_DEADLINE_MS = 15_000;
+
+export interface SupervisedOptions {
+  readonly program: 'replicate' | 'ticker';
+  readonly words: readonly string[];
+  readonly folder: string;
+  /** Another build's `bin` folder; without it this package's. */
+  readonly bin?: string | undefined;
+  readonly onOutput: (text: string) => void;
+}
+
+/** How a program ended; `wasAsked`: by a signal of ours. */
+export interface ProgramEnd {
+  readonly outcome: ProgramOutcome;
+  readonly wasAsked: boolean;
+}
+
+/** A program that is started again whenever it ends, as systemd does it. */
+export class SupervisedProgram {
+  readonly #options: SupervisedOptions;
+  #running: Program | undefined;
+  #isWanted = false;
+  #environment: Readonly<Record<string, string>> = {};
+  #loop: Promise<void> | undefined;
+  #wasAsked = false;
+  /** How often it was started. */
+  startCount = 0;
+  /** Told of each end. */
+  onEnd: ((end: ProgramEnd) => void) | undefined;
+
+  constructor(options: SupervisedOptions) {
+    this.#options = options;
+  }
+
+  get processId(): number | undefined {
+    return this.#running?.pid;
+  }
+
+  /** Starts it; nothing happens when it is running. */
+  start(): void {
+    this.#isWanted = true;
+    this.#loop ??= this.#supervise();
+  }
+
+  /** Sends a signal to the process that runs now; one that ends is started anew. */
+  signal(signal: NodeJS.Signals): void {
+    if (signal === 'SIGTERM' || signal === 'SIGKILL') this.#wasAsked = true;
+    this.#running?.signal(signal);
+  }
+
+  /** SIGKILL; the next process has the variables, and those after it do not. */
+  replace(environment: Readonly<Record<string, string>>): void {
+    this.#environment = environment;
+    this.signal('SIGKILL');
+  }
+
+  /** Ends it for good, SIGTERM first; undefined when nothing ran. */
+  async stop(): Promise<ProgramOutcome | undefined> {
+    this.#isWanted = false;
+    this.#wasAsked = true;
+    const running = this.#running;
+    const outcome = await running?.stop(STOP_DEADLINE_MS);
+    await this.#loop;
+    return outcome;
+  }
+
+  async #supervise(): Promise<void> {
+    while (this.#isWanted) {
+      this.#wasAsked = false;
+      const running = this.#open();
+      this.#running = running;
+      const outcome = await running.ended;
+      this.#running = undefined;
+      this.onEnd?.({ outcome, wasAsked: this.#wasAsked });
+      if (this.#isWanted) await sleep(RESTART_PAUSE_MS);
+    }
+    this.#loop = undefined;
+  }
+
+  #open(): Program {
+    const { program, words, folder, bin, onOutput } = this.#options;
+    const environment = this.#environment;
+    this.#environment = {};
+    this.startCount++;
+    onOutput(`--- started ${JSON.stringify(environment)}\n`);
+    const path = bin === undefined ? programPath(program) : `${bin}/${program}`;
+    return new Program({ path: process.execPath }, [path, ...words], { folder, environment, onOutput });
+  }
+}
