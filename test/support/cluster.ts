@@ -68,9 +68,11 @@ export class Cluster implements AsyncDisposable {
 
   /** Makes a database, empty or as a copy of `template`, which nobody may be connected to. */
   async createDatabase(name: string, encoding = 'UTF8', template = 'template0'): Promise<void> {
+    // Logging each page takes the newer servers two to three times as long.
+    const strategy = this.major >= 15 ? ' strategy file_copy' : '';
     await this.query(
       'postgres',
-      `create database ${quoteIdentifier(name)} template ${quoteIdentifier(template)} encoding '${encoding}'`,
+      `create database ${quoteIdentifier(name)} template ${quoteIdentifier(template)} encoding '${encoding}'${strategy}`,
     );
   }
 
