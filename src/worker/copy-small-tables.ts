@@ -19,7 +19,7 @@ import { lockTableStates } from './table-state.js';
 
 /** How many tables are copied together at most: all of them are locked here until the last one's rows are in. */
 export const TOGETHER = 50;
-/** A table that is larger is copied by itself. */
+/** A table that is larger, or large enough for ranges, is copied by itself. */
 const SMALL_BYTES = 4 * 1024 * 1024;
 const TOGETHER_BYTES = 16 * 1024 * 1024;
 /** How long a busy table may hold up the others; it is then copied by itself, which is more patient. */
@@ -117,7 +117,7 @@ async function choose(
     const isSmall =
       side?.relkind === 'r' &&
       here.get(destTable)?.relkind === 'r' &&
-      side.bytes <= SMALL_BYTES &&
+      side.bytes <= Math.min(SMALL_BYTES, options.copySplitBytes) &&
       side.rowsExpected < INDEXES_AFTER_ROWS;
     if (typeof sourceTable !== 'string' || !isSmall || special.has(tableName)) {
       alone.push(tableName);
