@@ -4,22 +4,17 @@ import type { TableColumn, TableObject } from '../schema/database-object.js';
 import { nameOf } from '../schema/objects-by-name.js';
 import { sqlName } from '../schema/statements.js';
 import { sequenceText } from '../schema/table-statements.js';
+import { storageFacets } from './column-storage.js';
+import { generatedText, identityText, isNotNull, isValid, storedText } from './column-text.js';
 import { type CompareContext, isOtherwise, type TablePair } from './compare-context.js';
 import { compareRights } from './compare-rights.js';
 import type { Candidate, Severity } from './finding.js';
 import { shown } from './finding.js';
+import type { TableSide } from './table-side.js';
 import { fits } from './type-fit.js';
-
-/** A table with what its columns take when nothing is said. */
-export interface TableSide {
-  readonly table: TableObject;
-  /** By column. */
-  readonly defaults: ReadonlyMap<string, string>;
-}
 
 const GENERATED_SINCE = 120_000;
 const NOT_NULL_CONSTRAINTS_SINCE = 180_000;
-const COMPRESSION_SINCE = 140_000;
 /** The types of what a handler makes. */
 const TYPE_OF_KIND = { integer: 'bigint', uuid: 'uuid', text: 'text' } as const;
 
@@ -168,7 +163,21 @@ class ColumnComparison {
       ...this.#notNull(column, other),
       ...this.#generated(column, other),
       ...this.#identity(column, other),
-      ...this.#storage(column, other),
+      ...storageFacets(
+        column,
+        other,
+        this.#context,
+        `ALTER TABLE ${this.#sql} ALTER COLUMN ${quoteIdentifier(other.name)}`,
+      ).map(({ what, there, here, statement }) =>
+        this.#finding(
+          'differs',
+          what,
+          'different',
+          other.name,
+          `the ${what} of column ${other.name}: ${there} on "${this.#context.there}", ${here} on "${this.#context.here}"`,
+          [statement],
+        ),
+      ),
       ...this.#ignoredHere(column, other),
     ];
   }
@@ -319,52 +328,6 @@ class ColumnComparison {
     );
   }
 
-  /** What only changes how values are kept. */
-  #storage(column: TableColumn, other: TableColumn): Candidate[] {
-    const { there, here, target, versionThere } = this.#context;
-    const facets: [string, string, string, string][] = [];
-    const alter = `ALTER TABLE ${this.#sql} ALTER COLUMN ${quoteIdentifier(other.name)}`;
-    const add = (what: string, from: string | null, to: string | null, statement: string) => {
-      if (from !== to) facets.push([what, from ?? 'as usual', to ?? 'as usual', statement]);
-    };
-    if (column.type === other.type) {
-      add('storage', column.storage, other.storage, `${alter} SET STORAGE ${column.storage ?? 'DEFAULT'}`);
-      if (Math.min(target.version, versionThere) >= COMPRESSION_SINCE) {
-        add(
-          'compression',
-          column.compression,
-          other.compression,
-          `${alter} SET COMPRESSION ${column.compression ?? 'default'}`,
-        );
-      }
-    }
-    const number = (value: number | null) => (value === null ? null : String(value));
-    add(
-      'statistics target',
-      number(column.statistics),
-      number(other.statistics),
-      `${alter} SET STATISTICS ${column.statistics ?? -1}`,
-    );
-    const list = (options: readonly string[]) =>
-      options.length === 0 ? null : options.toSorted().join(', ');
-    add(
-      'planner options',
-      list(column.options),
-      list(other.options),
-      `${alter} ${column.options.length === 0 ? 'RESET (n_distinct, n_distinct_inherited)' : `SET (${column.options.join(', ')})`}`,
-    );
-    return facets.map(([what, from, to, statement]) =>
-      this.#finding(
-        'differs',
-        what,
-        'different',
-        other.name,
-        `the ${what} of column ${other.name}: ${from} on "${there}", ${to} on "${here}"`,
-        [statement],
-      ),
-    );
-  }
-
   /** Events are without it, so an insert takes the default. */
   #ignoredHere(column: TableColumn, other: TableColumn): Candidate[] {
     const hasValue =
@@ -392,72 +355,4 @@ class ColumnComparison {
     const message = `the columns stand in another order on "${this.#context.here}", from ${here[at]} on: replication goes by names, an INSERT without them does not`;
     return [this.#finding('hint', 'column order', 'different', here[at] ?? '', message)];
   }
-}
-
-export function isNotNull({
-  notNull,
-  isNotNullAbove,
-}: Pick<TableColumn, 'notNull' | 'isNotNullAbove'>): boolean {
-  return notNull !== null || isNotNullAbove;
-}
-
-function isValid({ notNull }: TableColumn): boolean {
-  return notNull?.isValid !== false;
-}
-
-function storedText(stored: boolean): string {
-  return stored ? '' : ', virtual';
-}
-
-function generatedText({ expression, stored }: NonNullable<TableColumn['generated']>): string {
-  return `GENERATED ALWAYS AS (${expression}) ${stored ? 'STORED' : 'VIRTUAL'}`;
-}
-
-function identityText({ always, options }: NonNullable<TableColumn['identity']>): string {
-  return `GENERATED ${always ? 'ALWAYS' : 'BY DEFAULT'} AS IDENTITY (${sequenceText(options)})`;
-}
-
-/** Compares what columns take when nothing is said. Pure. */
-export function compareDefaults(
-  pair: TablePair,
-  there: TableSide,
-  here: TableSide,
-  context: CompareContext,
-): Candidate[] {
-  const { selection, columnHere } = pair.handler;
-  // A handler that renames columns or makes values says nothing of their defaults.
-  if (columnHere !== undefined) return [];
-  const sql = sqlName(here.table.name);
-  const columnsHere = new Set(here.table.columns.map(({ name }) => name));
-  const common = here.table.columns.filter(
-    ({ name }) =>
-      there.table.columns.some((column) => column.name === name) &&
-      hasColumn(selection, name) &&
-      !selection.values.has(name),
-  );
-  return common.flatMap(({ name }) => {
-    const [from, to] = [there.defaults.get(name), here.defaults.get(name)];
-    if (from === to || !columnsHere.has(name)) return [];
-    const alter = `ALTER TABLE ${sql} ALTER COLUMN ${quoteIdentifier(name)}`;
-    const text = (expression: string | undefined) => (expression === undefined ? 'none' : shown(expression));
-    return [
-      {
-        severity: 'differs',
-        what: 'default',
-        difference: to === undefined ? 'missing' : from === undefined ? 'extra' : 'different',
-        table: pair.tableName,
-        object: `column ${name}`,
-        node: context.here,
-        message: `the default of column ${name}: ${text(from)} on "${context.there}", ${text(to)} on "${context.here}"`,
-        mend: {
-          node: context.here,
-          statements: [from === undefined ? `${alter} DROP DEFAULT` : `${alter} SET DEFAULT ${from}`],
-        },
-        doubt:
-          from === undefined || to === undefined
-            ? undefined
-            : { kind: 'expressions', table: null, there: [from], here: [to] },
-      } satisfies Candidate,
-    ];
-  });
 }

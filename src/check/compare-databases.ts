@@ -1,6 +1,7 @@
 import type { QualifiedName } from '../db/identifier.js';
 import { NO_HANDLER } from '../handlers/registry.js';
 import type { DatabaseObject, DatabaseSchema } from '../schema/database-object.js';
+import { NEEDED_BY_TABLES } from '../schema/needed-by-tables.js';
 import { nameOf, ObjectsByName } from '../schema/objects-by-name.js';
 import type { CompareContext, TablePair } from './compare-context.js';
 import {
@@ -10,10 +11,11 @@ import {
   missingObject,
   type Standalone,
 } from './compare-object.js';
-import { compareParts, type Part } from './compare-parts.js';
+import { compareParts } from './compare-parts.js';
 import { compareSequence } from './compare-sequence.js';
 import { compareTable, type SequenceHere } from './compare-table.js';
 import type { Candidate } from './finding.js';
+import type { Part } from './part.js';
 import { type TableTree, tableTree } from './table-tree.js';
 
 export interface Compared {
@@ -23,22 +25,6 @@ export interface Compared {
   /** All objects of both databases, not only those of replicated tables and what these need. */
   readonly everything: boolean;
 }
-
-/** What a table can need, and is compared with it. */
-const NEEDED = new Set<DatabaseObject['kind']>([
-  'schema',
-  'extension',
-  'collation',
-  'enum',
-  'composite',
-  'range',
-  'domain',
-  'domain constraint',
-  'function',
-  'procedure',
-  'aggregate',
-  'sequence',
-]);
 
 /** Compares what two databases have: the first is the provider's, the second this node's. Pure. */
 export function compareDatabases(
@@ -175,7 +161,7 @@ function closure(source: ObjectsByName, keys: ReadonlySet<string>): Standalone[]
       const object = source.byKey.get(need);
       if (seen.has(need) || object === undefined) continue;
       seen.add(need);
-      if (!NEEDED.has(object.kind)) continue;
+      if (!NEEDED_BY_TABLES.has(object.kind)) continue;
       found.push(object as Standalone);
       open.push(need);
     }

@@ -46,6 +46,13 @@ export type Doubt =
       readonly there: string;
       readonly here: string;
     }
+  | {
+      /** The statement that makes it, on `PLACE` instead of the table and called `NAME`. */
+      readonly kind: 'trigger' | 'rule' | 'statistics';
+      readonly table: string;
+      readonly there: string;
+      readonly here: string;
+    }
   | { readonly kind: 'view'; readonly there: string; readonly here: string };
 
 /** A finding that is none when its doubt turns out to be about words only. */

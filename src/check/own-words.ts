@@ -1,6 +1,6 @@
 import type { Connection } from '../db/connection.js';
 import { canonicalView } from '../schema/plan-objects.js';
-import type { Candidate, Doubt, Finding } from './finding.js';
+import { type Candidate, type Doubt, type Finding, isAlike } from './finding.js';
 import { plainSpelling } from './spelling.js';
 
 /**
@@ -29,6 +29,9 @@ async function saysTheSame(connection: Connection, doubt: Doubt): Promise<boolea
           await inOwnWords(connection, doubt, [doubt.there]),
           await inOwnWords(connection, doubt, [doubt.here]),
         ];
+  // A trigger's function, or what a rule writes to, may be nothing that our role may use: then the texts are all there is.
+  const isActing = doubt.kind === 'trigger' || doubt.kind === 'rule' || doubt.kind === 'statistics';
+  if (there === undefined && here === undefined && isActing) return isAlike(doubt.there, doubt.here);
   if (there === undefined || here === undefined) return false;
   return there === here || plainSpelling(there) === plainSpelling(here);
 }
@@ -48,14 +51,8 @@ async function inOwnWords(
       `select ${list}${doubt.table === null ? '' : ` from only ${doubt.table}`}`,
     );
   }
-  const make =
-    doubt.kind === 'index'
-      ? `create index pgcascade_part on pg_temp.pgcascade_table ${text}`
-      : `alter table pg_temp.pgcascade_table add constraint pgcascade_part ${text}`;
-  const read =
-    doubt.kind === 'index'
-      ? `pg_get_indexdef('pg_temp.pgcascade_part'::regclass)`
-      : `(select pg_get_constraintdef(k.oid) from pg_constraint as k where k.conrelid = 'pg_temp.pgcascade_table'::regclass and k.conname = 'pgcascade_part')`;
+  const make = makeSql(doubt.kind, text, connection.serverVersion);
+  const read = READ[doubt.kind];
   await connection.execute('begin');
   try {
     await connection.execute(`create temporary table pgcascade_table (like ${doubt.table})`);
@@ -70,3 +67,32 @@ async function inOwnWords(
     if (connection.isOpen) await connection.execute('rollback');
   }
 }
+
+const TABLE = 'pg_temp.pgcascade_table';
+const FUNCTION_SINCE = 110_000;
+
+type TablePart = Exclude<Doubt['kind'], 'view' | 'expressions'>;
+
+function makeSql(kind: TablePart, text: string, serverVersion: number): string {
+  switch (kind) {
+    case 'index':
+      return `create index pgcascade_part on ${TABLE} ${text}`;
+    case 'constraint':
+      return `alter table ${TABLE} add constraint pgcascade_part ${text}`;
+    default: {
+      // The first of these words are ours: what stands before them is no name of the user's.
+      const made = text.replace('NAME', 'pgcascade_part').replace('PLACE', () => TABLE);
+      return kind === 'trigger' && serverVersion < FUNCTION_SINCE
+        ? made.replace(/ EXECUTE FUNCTION (?!.* EXECUTE FUNCTION )/s, ' EXECUTE PROCEDURE ')
+        : made;
+    }
+  }
+}
+
+const READ: Readonly<Record<TablePart, string>> = {
+  index: `pg_get_indexdef('pg_temp.pgcascade_part'::regclass)`,
+  constraint: `(select pg_get_constraintdef(k.oid) from pg_constraint as k where k.conrelid = '${TABLE}'::regclass and k.conname = 'pgcascade_part')`,
+  trigger: `(select pg_get_triggerdef(t.oid) from pg_trigger as t where t.tgrelid = '${TABLE}'::regclass and t.tgname = 'pgcascade_part')`,
+  rule: `(select pg_get_ruledef(r.oid) from pg_rewrite as r where r.ev_class = '${TABLE}'::regclass and r.rulename = 'pgcascade_part')`,
+  statistics: `(select pg_get_statisticsobjdef(e.oid) from pg_statistic_ext as e where e.stxrelid = '${TABLE}'::regclass)`,
+};

@@ -9,8 +9,8 @@ import type {
 } from '../schema/database-object.js';
 import { nameOf, type ObjectsByName } from '../schema/objects-by-name.js';
 import { renameTable } from '../schema/rename-table.js';
-import type { TableSide } from './compare-columns.js';
-import { type Part, referringTo } from './compare-parts.js';
+import { type Part, referringTo } from './part.js';
+import type { TableSide } from './table-side.js';
 
 /** One table with what belongs to it. */
 export interface TreeTable extends TableSide {

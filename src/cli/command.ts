@@ -1,6 +1,7 @@
 import type { ReplicateConfig } from '../config/replicate-config.js';
 import type { Connect } from '../db/connect.js';
 import type { ExitCode } from '../errors/catalogue.js';
+import type { installSchemas } from '../install/install-schemas.js';
 import type { Logger } from '../runtime/log.js';
 import type { Output } from './output.js';
 
@@ -12,6 +13,8 @@ export interface CommandContext {
   /** Aborted on SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
   readonly output: Output;
+  /** What a command that makes a node installs the schemas with; without it `installSchemas`. */
+  readonly install?: typeof installSchemas;
   /**
    * Only for a command with `daemon`: to be called once when its start checks have passed. With -d the program that
    * was typed waits for it, or prints what is thrown before it.

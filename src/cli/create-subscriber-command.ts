@@ -33,7 +33,7 @@ export function createSubscriberCommand(nodeType: 'leaf' | 'branch', summary: st
       { flags: '--nocheck', summary: 'Do not check that the connect string leads to the database of "db".' },
     ],
     async run(context, args, options) {
-      const { config, signal, output, log } = context;
+      const { config, signal, output, log, install = installSchemas } = context;
       const node = newNode(config, args);
       const providerLocation = (options['provider'] as string | undefined) ?? config.initialProviderLocation;
       if (providerLocation === undefined) {
@@ -44,7 +44,7 @@ export function createSubscriberCommand(nodeType: 'leaf' | 'branch', summary: st
       }
       const { queueName } = config;
       await using local = await openLocal(context, name);
-      await installSchemas(local, { log });
+      await install(local, { log });
       const outcome = await createSubscriber(local, {
         ...node,
         nodeType,

@@ -16,14 +16,16 @@ import {
 } from './buckets.js';
 import type { Sides } from './canonical-value.js';
 import { type CustomQuery, runCustomQuery } from './custom-query.js';
+import type { KeyBound } from './key-order.js';
 import { narrow, type WantedDifferences } from './narrow.js';
 import { PIECE_PAGES } from './pieces.js';
 import type { ReadPace } from './read-pace.js';
 import type { ReaderPool } from './reader-pool.js';
+import { cutAt } from './restrict-plan.js';
 import type { RowDifferences } from './row-differences.js';
 import { countAllRows, readAllKeyBounds, readSizes, type ScanParts, scanAllBuckets } from './scan-parts.js';
 import { positionOf } from './scan-sql.js';
-import type { ScanSide } from './scan-table.js';
+import { readBounds, readSize, type ScanSide } from './scan-table.js';
 import type { KeyRange, SidePlan, TablePlan } from './table-plan.js';
 import type { TableSize } from './table-shape.js';
 
@@ -91,7 +93,7 @@ export async function compareTable(plan: TablePlan, options: CompareTableOptions
     ignoredColumns: plan.ignoredColumns,
     verdict,
   });
-  const sides = scanSides(plan, options);
+  let sides = scanSides(plan, options);
   try {
     if (options.customQuery !== undefined) {
       const customResults = await runCustomQuery(plan, options.readers, options.customQuery);
@@ -108,19 +110,36 @@ export async function compareTable(plan: TablePlan, options: CompareTableOptions
       readSizes(sides.subscriber),
     ]);
     const sizes = { provider, subscriber };
+    if (!options.countOnly) sides = scanSides(await cutIntoRegions(plan, options, sides, sizes), options);
     const scanned = options.countOnly
       ? await countBoth(sides, sizes)
       : await checksumBoth(sides, sizes, options.chunkRows, plan.range);
     const { totals, different } = scanned;
-    const isSame = isSameChecksum(totals.provider, totals.subscriber) && different.length === 0;
-    if (isSame && plan.missingColumns.length === 0) return done(totals, { kind: 'equal' });
-    const differences =
-      different.length === 0 ? undefined : await narrow(sides, different, options.differences);
+    const equal = plan.missingColumns.length === 0;
+    const haveSameRows = isSameChecksum(totals.provider, totals.subscriber);
+    // Rows that are in other regions here than there are no difference, where servers may order keys in their own ways.
+    const isSame = haveSameRows && (different.length === 0 || !isOrderShared(sides));
+    if (isSame && equal) return done(totals, { kind: 'equal' });
+    const differences = isSame ? undefined : await narrowed(sides, different, options);
+    const isNone = differences?.isComplete === true && countOf(differences) === 0n && !isOrderShared(sides);
+    if (isNone && equal) return done(totals, { kind: 'equal' });
     return done(totals, { kind: 'different', missingColumns: plan.missingColumns, differences });
   } catch (error) {
     options.signal?.throwIfAborted();
     return done(undefined, notChecked(error));
   }
+}
+
+async function narrowed(
+  sides: Sides<ScanParts>,
+  different: Scanned['different'],
+  options: CompareTableOptions,
+): Promise<RowDifferences | undefined> {
+  return different.length === 0 ? undefined : narrow(sides, different, options.differences);
+}
+
+function countOf({ changed, missing, extra }: RowDifferences): bigint {
+  return changed.count + missing.count + extra.count;
 }
 
 /** The verdict for a table that a server refused to read, or that changed meanwhile. Throws what is a bug on. */
@@ -189,12 +208,14 @@ async function checksumBoth(
   chunkRows: number,
   range: KeyRange | undefined,
 ): Promise<Scanned> {
-  const isKeyed = sides.provider[0]?.position === 'integer key';
-  const keys = isKeyed ? (range?.interval ?? (await findKeys(sides))) : undefined;
-  const interval = keys ?? HASH_INTERVAL;
+  const { position, plan } = sides.provider[0] as ScanSide;
+  const keys = position === 'integer key' ? (range?.interval ?? (await findKeys(sides))) : undefined;
+  const interval =
+    position === 'key region' ? { low: 0n, high: BigInt(plan.bounds.length) } : (keys ?? HASH_INTERVAL);
   const rows = Math.max(rowsOf(sizes.provider), rowsOf(sizes.subscriber)) * (range?.part ?? 1);
   const most = keys === undefined ? MOST_HASH_BUCKETS : MOST_KEY_BUCKETS;
-  const shift = shiftFor(interval, Math.max(1, Math.min(most, Math.ceil(rows / chunkRows))));
+  const chunks = Math.max(1, Math.min(most, Math.ceil(rows / chunkRows)));
+  const shift = position === 'key region' ? 0 : shiftFor(interval, chunks);
   const [provider, subscriber] = await Promise.all([
     scanAllBuckets(sides.provider, sizes.provider, shift, keys),
     scanAllBuckets(sides.subscriber, sizes.subscriber, shift, keys),
@@ -203,6 +224,47 @@ async function checksumBoth(
     totals: { provider: totalOf(provider), subscriber: totalOf(subscriber) },
     different: differentBuckets(provider, subscriber, shift, interval),
   };
+}
+
+/** Regions of keys: each time that their number doubles each row costs one more comparison, dear where a collation decides. */
+const MOST_REGIONS = 1_024;
+const MOST_REGIONS_BY_COLLATION = 128;
+/** A smaller table is narrowed by two reads of all of it. */
+const LEAST_REGIONS = 8;
+/** Regions of a group of keys, at least. */
+const REGIONS_IN_GROUP = 16;
+/** More are not read at once. */
+const MOST_BOUNDS = 8_192;
+
+/** Where keys are no integers but have an order, rows are cut by it: those that differ are then found by the index. */
+async function cutIntoRegions(
+  plan: TablePlan,
+  { chunkRows, otherSources }: CompareTableOptions,
+  sides: Sides<ScanParts>,
+  sizes: Sides<readonly TableSize[]>,
+): Promise<TablePlan> {
+  const isCheap = plan.sides.provider.keyOrder?.isShared;
+  const most = isCheap ? MOST_REGIONS : MOST_REGIONS_BY_COLLATION;
+  const regions = Math.min(most, Math.floor(rowsOf(sizes.provider) / chunkRows));
+  // A group of keys has its bounds.
+  if (plan.range !== undefined || regions < LEAST_REGIONS || !hasRegions(plan, otherSources)) return plan;
+  return cutAt(
+    plan,
+    await readBounds(sides.provider[0] as ScanSide, sizes.provider[0] as TableSize, regions),
+  );
+}
+
+/** The rows of several sources are ordered by several servers. */
+function hasRegions(plan: TablePlan, otherSources: CompareTableOptions['otherSources']): boolean {
+  return (
+    !plan.hasIntegerKey && plan.sides.provider.keyOrder !== undefined && (otherSources?.length ?? 0) === 0
+  );
+}
+
+/** True unless the two sides may find one key in different regions. */
+function isOrderShared({ provider: [side] }: Sides<ScanParts>): boolean {
+  const { bounds, keyFilters, keyOrder } = side?.plan ?? {};
+  return keyOrder?.isShared !== false || (bounds?.length === 0 && keyFilters?.length === 0);
 }
 
 function rowsOf(sizes: readonly TableSize[]): number {
@@ -215,6 +277,17 @@ export async function readKeyInterval(
   options: CompareTableOptions,
 ): Promise<Interval | undefined> {
   return plan.hasIntegerKey ? findKeys(scanSides(plan, options)) : undefined;
+}
+
+/** Keys at which a table can be cut into so many groups; none when they are integers or have no order. */
+export async function readKeyBounds(
+  plan: TablePlan,
+  options: CompareTableOptions,
+  groups: number,
+): Promise<KeyBound[]> {
+  if (!hasRegions(plan, options.otherSources)) return [];
+  const [side] = scanSides(plan, options).provider as [ScanSide];
+  return readBounds(side, await readSize(side), Math.min(MOST_BOUNDS, groups * REGIONS_IN_GROUP));
 }
 
 /** The keys of both sides together; a row without a key counts as key 0. */

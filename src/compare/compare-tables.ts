@@ -2,10 +2,12 @@ import type { HandlerSettings } from '../handlers/contract.js';
 import type { TickId } from '../queue/ids.js';
 import type { MergedPart } from '../replica/merged-parts.js';
 import { runInLanes } from '../runtime/lanes.js';
+import type { Interval } from './buckets.js';
 import { compareSequences, type SequenceComparison } from './compare-sequences.js';
 import {
   type CompareTableOptions,
   compareTable,
+  readKeyBounds,
   readKeyInterval,
   type TableComparison,
 } from './compare-table.js';
@@ -13,10 +15,17 @@ import type { CustomQuery } from './custom-query.js';
 import { joinComparisons } from './join-comparisons.js';
 import { planTables, type UnionPlan } from './plan-tables.js';
 import { ReadPace } from './read-pace.js';
-import { chooseKeys, choosePart, cutInterval, type RowChoice } from './restrict-plan.js';
+import {
+  type BoundGroup,
+  chooseBounds,
+  chooseKeys,
+  choosePart,
+  cutBounds,
+  cutInterval,
+  type RowChoice,
+} from './restrict-plan.js';
 import type { RowDifference } from './row-differences.js';
 import { openSnapshotPair, type SnapshotPair, type SnapshotPorts } from './snapshot-pair.js';
-import type { KeyRange } from './table-plan.js';
 
 export interface CompareOptions {
   readonly queueName: string;
@@ -87,8 +96,14 @@ const LEAST_GROUP_ROWS = 100_000;
 /** A table, or some of the keys of a large one: what is compared at one tick. */
 interface Unit {
   readonly tableName: string;
-  readonly keys?: (KeyRange & { readonly all: KeyRange['interval'] }) | undefined;
+  readonly keys?: KeyGroup | undefined;
 }
+
+/** Some of the keys of a table, which are about that part of all: integers, or keys between bounds. */
+type KeyGroup = { readonly part: number } & (
+  | { readonly interval: Interval; readonly all: Interval }
+  | { readonly group: BoundGroup }
+);
 
 /**
  * Compares tables of this node with its provider's, at one tick while both go on being written, and sequences. A table that other
@@ -210,16 +225,14 @@ class CompareRun {
         cut.push(unit);
         continue;
       }
-      const all = await readKeyInterval(plan, this.#tableOptions(plan, pair, this.#options.signal));
-      const intervals = all === undefined ? [] : cutInterval(all, Math.ceil(rows / most));
-      if (all === undefined || intervals.length < 2) {
+      const tableOptions = this.#tableOptions(plan, pair, this.#options.signal);
+      const groups = await cutTable(plan, tableOptions, Math.ceil(rows / most));
+      if (groups.length < 2) {
         cut.push(unit);
         continue;
       }
-      this.#open.set(unit.tableName, intervals.length);
-      for (const interval of intervals) {
-        cut.push({ ...unit, keys: { interval, all, part: 1 / intervals.length } });
-      }
+      this.#open.set(unit.tableName, groups.length);
+      cut.push(...groups.map((keys) => ({ ...unit, keys })));
     }
     return cut;
   }
@@ -254,7 +267,24 @@ class CompareRun {
 }
 
 function planOf({ keys }: Unit, plan: UnionPlan): UnionPlan {
-  return keys === undefined ? plan : chooseKeys(plan, keys.interval, keys.all, keys.part);
+  if (keys === undefined) return plan;
+  return 'group' in keys
+    ? chooseBounds(plan, keys.group, keys.part)
+    : chooseKeys(plan, keys.interval, keys.all, keys.part);
+}
+
+/** So many groups of about the same size, at most; none when the keys have no order that both sides have. */
+async function cutTable(plan: UnionPlan, options: CompareTableOptions, count: number): Promise<KeyGroup[]> {
+  if (plan.hasIntegerKey) {
+    const all = await readKeyInterval(plan, options);
+    if (all === undefined) return [];
+    const intervals = cutInterval(all, count);
+    return intervals.map((interval) => ({ interval, all, part: 1 / intervals.length }));
+  }
+  const bounds = await readKeyBounds(plan, options, count);
+  if (bounds.length === 0) return [];
+  const groups = cutBounds(bounds, count);
+  return groups.map((group) => ({ group, part: 1 / groups.length }));
 }
 
 /** Rows on both sides together, an estimate: what a table has to do with the time that all take. */

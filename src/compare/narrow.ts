@@ -1,13 +1,19 @@
-import { type DifferentBucket, differentBuckets, shiftFor } from './buckets.js';
+import { type DifferentBucket, differentBuckets, HASH_INTERVAL, shiftFor } from './buckets.js';
 import type { Sides } from './canonical-value.js';
+import { findElsewhere } from './find-elsewhere.js';
+import { inRegion } from './key-regions.js';
 import { type DifferenceSink, RowDifferenceCollector, type RowDifferences } from './row-differences.js';
 import { readAllRows, type ScanParts, scanAllIntervals } from './scan-parts.js';
+import type { ScanSide } from './scan-table.js';
 
 /** Rows of one side that are fetched at a time. */
 const FETCHED_ROWS = 20_000;
 const FETCHED_INTERVALS = 50;
 /** A larger bucket is cut into so many before rows are fetched. */
 const PARTS = 64;
+/** Of few buckets, rows that are rather cut than fetched: checksums are cheaper than rows. */
+const FEW_ROWS = 2_000n;
+const FEW_BUCKETS = 4;
 
 /** Where rows are found by an index, so many reads are done. */
 const MOST_READS_BY_KEY = 16;
@@ -19,6 +25,12 @@ export interface WantedDifferences {
   readonly sink: DifferenceSink;
   /** Keys that are taken; the rest is not looked for. */
   readonly most: number;
+}
+
+/** A bucket, and the sides as they are read for it: all of the table or one region of keys. */
+interface OpenBucket extends DifferentBucket {
+  readonly sides: Sides<ScanParts>;
+  readonly wasCut: boolean;
 }
 
 /**
@@ -35,30 +47,33 @@ export async function narrow(
   const collector = new RowDifferenceCollector();
   let readsLeft = wanted === undefined ? mostReads(sides) : Number.POSITIVE_INFINITY;
   let keysLeft = wanted?.most ?? Number.POSITIVE_INFINITY;
-  let open = [...different];
+  let open = different.map((bucket) => openBucket(sides, bucket));
   let isComplete = true;
   while (open.length > 0) {
     const isEnough = wanted === undefined ? collector.isFull : keysLeft <= 0;
     if (readsLeft === 0 || isEnough) return collector.toDifferences(false);
     readsLeft--;
-    const [first, ...rest] = open as [DifferentBucket, ...DifferentBucket[]];
-    if (first.rows > FETCHED_ROWS && first.interval.high > first.interval.low) {
-      open = [...(await split(sides, first)), ...rest];
+    const [first, ...rest] = open as [OpenBucket, ...OpenBucket[]];
+    if (isToBeCut(first, open.length)) {
+      open = [...(await cut(first)), ...rest];
       continue;
     }
     const taken = takeTogether(open);
     open = open.slice(taken.length);
     const intervals = taken.map((bucket) => bucket.interval);
     const [provider, subscriber] = await Promise.all([
-      readAllRows(sides.provider, intervals, FETCHED_ROWS + 1),
-      readAllRows(sides.subscriber, intervals, FETCHED_ROWS + 1),
+      readAllRows(first.sides.provider, intervals, FETCHED_ROWS + 1),
+      readAllRows(first.sides.subscriber, intervals, FETCHED_ROWS + 1),
     ]);
     if (provider.length > FETCHED_ROWS || subscriber.length > FETCHED_ROWS) {
       // More different rows at one position than fit: the two lists may end at different rows.
       isComplete = false;
       continue;
     }
-    const found = collector.add(provider, subscriber);
+    const rows = await findElsewhere(first.sides, { provider, subscriber });
+    const found = collector.add(rows.provider, rows.subscriber);
+    // Rows that were only ordered in another way: that must not keep those that differ from being found.
+    if (found.length === 0) readsLeft++;
     if (wanted === undefined) continue;
     if (found.length > keysLeft) isComplete = false;
     await wanted.sink(found.slice(0, Math.max(0, keysLeft)));
@@ -68,25 +83,56 @@ export async function narrow(
 }
 
 function mostReads(sides: Sides<ScanParts>): number {
-  return sides.provider[0]?.position === 'integer key' ? MOST_READS_BY_KEY : MOST_READS_BY_HASH;
+  const position = sides.provider[0]?.position;
+  return position === 'integer key' || position === 'key region' ? MOST_READS_BY_KEY : MOST_READS_BY_HASH;
 }
 
-async function split(sides: Sides<ScanParts>, bucket: DifferentBucket): Promise<DifferentBucket[]> {
-  const shift = shiftFor(bucket.interval, PARTS);
+/** Within a region of keys rows are told apart by the hash of their key, so that none is too large. */
+function openBucket(sides: Sides<ScanParts>, bucket: DifferentBucket): OpenBucket {
+  if (sides.provider[0]?.position !== 'key region') return { ...bucket, sides, wasCut: false };
+  const region = Number(bucket.interval.low);
+  const restrict = (side: ScanSide): ScanSide => ({
+    ...side,
+    position: 'hash of key',
+    plan: { ...side.plan, keyFilters: [...side.plan.keyFilters, inRegion(side.plan, region)] },
+  });
+  return {
+    interval: HASH_INTERVAL,
+    rows: bucket.rows,
+    wasCut: false,
+    sides: { provider: sides.provider.map(restrict), subscriber: sides.subscriber.map(restrict) },
+  };
+}
+
+function isToBeCut({ interval, rows, sides, wasCut }: OpenBucket, openBuckets: number): boolean {
+  if (interval.high <= interval.low) return false;
+  if (rows > FETCHED_ROWS) return true;
+  // A range of hashes of a whole table is found by reading it.
+  const isCheap = sides.provider[0]?.position === 'integer key' || interval === HASH_INTERVAL;
+  return isCheap && !wasCut && openBuckets <= FEW_BUCKETS && rows > FEW_ROWS;
+}
+
+async function cut({ interval, sides }: OpenBucket): Promise<OpenBucket[]> {
+  const shift = shiftFor(interval, PARTS);
   const [provider, subscriber] = await Promise.all([
-    scanAllIntervals(sides.provider, shift, bucket.interval),
-    scanAllIntervals(sides.subscriber, shift, bucket.interval),
+    scanAllIntervals(sides.provider, shift, interval),
+    scanAllIntervals(sides.subscriber, shift, interval),
   ]);
-  return differentBuckets(provider, subscriber, shift, bucket.interval);
+  return differentBuckets(provider, subscriber, shift, interval).map((bucket) => ({
+    ...bucket,
+    sides,
+    wasCut: true,
+  }));
 }
 
 /** As many of the first buckets as one fetch may hold, at least one. */
-function takeTogether(buckets: readonly DifferentBucket[]): DifferentBucket[] {
-  const taken: DifferentBucket[] = [];
+function takeTogether(buckets: readonly OpenBucket[]): OpenBucket[] {
+  const taken: OpenBucket[] = [];
   let rows = 0n;
   for (const bucket of buckets) {
     rows += bucket.rows;
-    if (taken.length > 0 && (rows > FETCHED_ROWS || taken.length >= FETCHED_INTERVALS)) break;
+    const isTooMuch = rows > FETCHED_ROWS || taken.length >= FETCHED_INTERVALS;
+    if (taken.length > 0 && (isTooMuch || bucket.sides !== taken[0]?.sides)) break;
     taken.push(bucket);
   }
   return taken;

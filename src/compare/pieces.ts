@@ -1,4 +1,5 @@
 import type { Interval } from './buckets.js';
+import { regionPieces } from './key-regions.js';
 import type { Piece, Position } from './scan-sql.js';
 import type { SidePlan } from './table-plan.js';
 
@@ -27,6 +28,7 @@ export function cutIntoPieces(
   // The rows of a range of keys are found by the index, wherever they are.
   if (isRange && keys !== undefined)
     return pieces(side.keyReferences[0] as string, keyBounds(keys, RANGE_PIECES), true);
+  if (isRange && position === 'key region') return regionPieces(side, RANGE_PIECES);
   const { isPartitioned } = side.shape;
   const { pageCount, piecePages } = size;
   const count = Math.min(MOST_PIECES, Math.ceil(pageCount / piecePages));
@@ -34,8 +36,9 @@ export function cutIntoPieces(
   if (serverVersion >= RANGE_OF_PAGES_SINCE) {
     return pieces('t.ctid', pageBounds(pageCount, count), false);
   }
-  if (position !== 'integer key' || keys === undefined || isPartitioned) return [undefined];
-  if (Math.abs(side.keyCorrelation) < LEAST_CORRELATION) return [undefined];
+  if (isPartitioned || Math.abs(side.keyCorrelation) < LEAST_CORRELATION) return [undefined];
+  if (position === 'key region') return regionPieces(side, count);
+  if (position !== 'integer key' || keys === undefined) return [undefined];
   return pieces(side.keyReferences[0] as string, keyBounds(keys, count), true);
 }
 

@@ -6,15 +6,19 @@ import { bindHandler } from '../handlers/registry.js';
 import { isWholeTable } from '../handlers/row-selection.js';
 import type { QueueEvent } from '../queue/event.js';
 import type { TickId } from '../queue/ids.js';
+import { cutBySize } from './cut-by-size.js';
 import type { UnionPlan } from './plan-tables.js';
 import type { ReaderPool } from './reader-pool.js';
 import { planRepairs, type RowRepair, repairEvents, withoutUpdates } from './repair-events.js';
 import { keyText } from './report.js';
-import { type NamedRow, type RowName, readNamedRows } from './rows-by-key.js';
+import { type RowName, readNamedRows, readNamedSizes } from './rows-by-key.js';
 import type { SnapshotPair } from './snapshot-pair.js';
+import type { SidePlan } from './table-plan.js';
 
 /** Names that are read at a time; those without a key all at once, for each look is one at the whole table. */
 const CHUNK = 500;
+/** Texts of rows that are read at a time, on both sides together; one row is read whatever its size. */
+const CHUNK_BYTES = 16 * 1024 * 1024;
 /** Rows without a key that are written at a time: one name may stand for any number of them. */
 const ALIKE = 1_000;
 
@@ -60,7 +64,10 @@ export interface ReadRepairs {
   readonly names: number;
 }
 
-/** Reads what some names of one table stand for, on both sides, in chunks; the plan's tick is that of the pair. */
+/**
+ * Reads what some names of one table stand for, on both sides, in chunks of a number of rows and of bytes; the plan's tick
+ * is that of the pair.
+ */
 export async function* readRepairs(
   plan: UnionPlan,
   { readers }: Pick<SnapshotPair, 'readers'>,
@@ -69,28 +76,37 @@ export async function* readRepairs(
 ): AsyncGenerator<ReadRepairs> {
   const chunk = plan.keyColumns.length > 0 ? CHUNK : Math.max(1, items.length);
   for (let from = 0; from < items.length; from += chunk) {
-    const names = items.slice(from, from + chunk);
-    const [provider, subscriber] = await Promise.all([
-      readProvider(plan, readers.provider, names),
-      readers.subscriber.use((reader) => readNamedRows(reader, plan, plan.sides.subscriber, names)),
-    ]);
-    const { repairs, unclear } = planRepairs(plan.tableName, names, { provider, subscriber }, seen);
-    yield { repairs, unclear: unclear.map((key) => keyText(key)), names: names.length };
+    const candidates = items.slice(from, from + chunk);
+    const sizes = await onAllSides(plan, readers, (reader, side) =>
+      readNamedSizes(reader, plan, side, candidates),
+    );
+    const bytes = candidates.map((_, at) =>
+      [...sizes.provider, sizes.subscriber].reduce((sum, side) => sum + (side[at] ?? 0), 0),
+    );
+    for (const names of cutBySize(candidates, bytes, CHUNK_BYTES)) {
+      const rows = await onAllSides(plan, readers, (reader, side) =>
+        readNamedRows(reader, plan, side, names),
+      );
+      const sides = { provider: rows.provider.flat(), subscriber: rows.subscriber };
+      const { repairs, unclear } = planRepairs(plan.tableName, names, sides, seen);
+      yield { repairs, unclear: unclear.map((key) => keyText(key)), names: names.length };
+    }
   }
 }
 
-async function readProvider(
+/** Asks all sources and the subscriber at once. */
+async function onAllSides<T>(
   plan: UnionPlan,
-  own: ReaderPool,
-  names: readonly RowName[],
-): Promise<NamedRow[]> {
-  const sources = [{ plan: plan.sides.provider, readers: own }, ...(plan.otherSources ?? [])];
-  const rows = await Promise.all(
-    sources.map(({ plan: side, readers }) =>
-      readers.use((reader) => readNamedRows(reader, plan, side, names)),
-    ),
-  );
-  return rows.flat();
+  readers: SnapshotPair['readers'],
+  read: (reader: Connection, side: SidePlan) => Promise<T>,
+): Promise<{ readonly provider: T[]; readonly subscriber: T }> {
+  const ask = (pool: ReaderPool, side: SidePlan) => pool.use((reader) => read(reader, side));
+  const sources = [{ plan: plan.sides.provider, readers: readers.provider }, ...(plan.otherSources ?? [])];
+  const [provider, subscriber] = await Promise.all([
+    Promise.all(sources.map((source) => ask(source.readers, source.plan))),
+    ask(readers.subscriber, plan.sides.subscriber),
+  ]);
+  return { provider, subscriber };
 }
 
 /** `applyToTable` of src/apply. */
@@ -139,7 +155,10 @@ export class RepairWriter {
   async write(repairs: readonly RowRepair[]): Promise<void> {
     const portion = this.#plan.keyColumns.length > 0 ? repairs.length : ALIKE;
     for (let from = 0; from < repairs.length; from += portion) {
-      await this.#writePortion(repairs.slice(from, from + portion));
+      const next = repairs.slice(from, from + portion);
+      // Copies of one row share its texts, but what is written of them does not.
+      const runs = cutBySize(next, next.map(bytesWritten), CHUNK_BYTES);
+      for (const run of runs) await this.#writePortion(run);
     }
   }
 
@@ -196,6 +215,11 @@ export class RepairWriter {
     const known = new Set(columns.map(({ name }) => name));
     return sides.subscriber.shape.columns.every(({ name, isGenerated }) => isGenerated || known.has(name));
   }
+}
+
+function bytesWritten(repair: RowRepair): number {
+  const { texts } = repair.kind === 'delete' ? repair.old : repair.row;
+  return texts.reduce((sum, text) => sum + (text?.length ?? 0), 0);
 }
 
 /** Why the constraints do not hold; the transaction is in error then. */

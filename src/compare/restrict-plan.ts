@@ -1,5 +1,7 @@
 import { type Interval, largerOf, smallerOf } from './buckets.js';
 import { rowBytes, type Sides } from './canonical-value.js';
+import type { KeyBound } from './key-order.js';
+import { between } from './key-regions.js';
 import type { KeyRange, SidePlan, TablePlan } from './table-plan.js';
 
 /** Positions by which rows of integer keys are taken into a sample. */
@@ -53,6 +55,42 @@ export function chooseKeys<P extends TablePlan>(plan: P, interval: Interval, all
   return { ...filtered, range };
 }
 
+/** A plan whose rows are cut into regions by keys. */
+export function cutAt<P extends TablePlan>(plan: P, bounds: readonly KeyBound[]): P {
+  return onSides(plan, (side) => ({ ...side, bounds }));
+}
+
+/** Some of the keys of a table that is not one of integer keys. */
+export interface BoundGroup {
+  /** The first key of the group, and the one that is the first behind it; undefined: all on that side. */
+  readonly from: KeyBound | undefined;
+  readonly to: KeyBound | undefined;
+  /** Where its rows are cut into regions. */
+  readonly bounds: readonly KeyBound[];
+}
+
+/** Cuts a table into so many groups of about as many regions each, at most. */
+export function cutBounds(bounds: readonly KeyBound[], count: number): BoundGroup[] {
+  const regions = bounds.length + 1;
+  const groups = Math.min(count, regions);
+  const firstOf = (group: number) => Math.floor((group * regions) / groups);
+  return Array.from({ length: groups }, (_, group) => ({
+    from: bounds[firstOf(group) - 1],
+    to: bounds[firstOf(group + 1) - 1],
+    bounds: bounds.slice(firstOf(group), firstOf(group + 1) - 1),
+  }));
+}
+
+/** A plan for the keys of a group. */
+export function chooseBounds<P extends TablePlan>(
+  plan: P,
+  { from, to, bounds }: BoundGroup,
+  part: number,
+): P {
+  const chosen = onSides(plan, (side) => ({ ...side, bounds, keyFilters: [between(side, from, to)] }));
+  return { ...chosen, range: { interval: undefined, part } };
+}
+
 /** Cuts an interval into so many of the same width, at most. */
 export function cutInterval({ low, high }: Interval, count: number): Interval[] {
   const width = (high - low) / BigInt(count) + 1n;
@@ -64,10 +102,10 @@ export function cutInterval({ low, high }: Interval, count: number): Interval[] 
 }
 
 function withFilters<P extends TablePlan>(plan: P, filtersOf: (side: SidePlan) => readonly string[]): P {
-  const restrict = (side: SidePlan): SidePlan => ({
-    ...side,
-    filters: [...side.filters, ...filtersOf(side)],
-  });
+  return onSides(plan, (side) => ({ ...side, filters: [...side.filters, ...filtersOf(side)] }));
+}
+
+function onSides<P extends TablePlan>(plan: P, restrict: (side: SidePlan) => SidePlan): P {
   const sides: Sides<SidePlan> = {
     provider: restrict(plan.sides.provider),
     subscriber: restrict(plan.sides.subscriber),

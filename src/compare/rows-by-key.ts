@@ -38,10 +38,7 @@ export async function readNamedRows(
 ): Promise<NamedRow[]> {
   await useSettings(reader, side.selection);
   const isKeyed = plan.keyColumns.length > 0;
-  const parameters = isKeyed
-    ? plan.keyColumns.map((_, column) => names.map(({ key }) => key?.[column] ?? null))
-    : [names.map(({ rowHash }) => rowHash)];
-  const rows = await reader.query<NamedRowRow>(namedRowsSql(side, isKeyed), parameters);
+  const rows = await reader.query<NamedRowRow>(namedRowsSql(side, isKeyed), namesAsParameters(plan, names));
   return rows.map((row) => ({
     at: Number(row.at) - 1,
     rowHash: row.row_hash,
@@ -50,6 +47,33 @@ export async function readNamedRows(
     valueHashes: row.value_hashes,
     rows: row.rows,
   }));
+}
+
+/**
+ * About how many bytes the texts of the rows are that have each name, by the places of the names: what `readNamedRows` would
+ * hold. The server makes the texts and keeps them.
+ */
+export async function readNamedSizes(
+  reader: Connection,
+  plan: TablePlan,
+  side: SidePlan,
+  names: readonly RowName[],
+): Promise<number[]> {
+  await useSettings(reader, side.selection);
+  const isKeyed = plan.keyColumns.length > 0;
+  const rows = await reader.query<{ at: bigint; bytes: bigint }>(
+    `select r.at, max(r.bytes) as bytes from (${namedSizesSql(side, isKeyed)}) as r group by r.at`,
+    namesAsParameters(plan, names),
+  );
+  const sizes = names.map(() => 0);
+  for (const { at, bytes } of rows) sizes[Number(at) - 1] = Number(bytes);
+  return sizes;
+}
+
+function namesAsParameters({ keyColumns }: TablePlan, names: readonly RowName[]): unknown[] {
+  return keyColumns.length > 0
+    ? keyColumns.map((_, column) => names.map(({ key }) => key?.[column] ?? null))
+    : [names.map(({ rowHash }) => rowHash)];
 }
 
 interface NamedRowRow extends Row {
@@ -70,22 +94,30 @@ function namedRowsSql(side: SidePlan, isKeyed: boolean): string {
     `${textArray(side.references.map(outputText))} as texts`,
     `${textArray(side.values.map(valueHash))} as value_hashes`,
   ].join(', ');
-  const count = side.keyReferences.length;
-  if (isKeyed) {
-    const names = Array.from({ length: count }, (_, i) => `k${i}`);
-    const isSame = side.keyReferences.map((key, i) => `${key} = (n.k${i})::${side.keyTypes[i]}`);
-    return `
-      select ${columns}, 1::int8 as rows
-        from unnest(${names.map((_, i) => `$${i + 1}::text[]`).join(', ')}) with ordinality as n(${names.join(', ')}, at)
-        join ${source(side)} on ${isSame.join(' and ')}`;
-  }
+  if (isKeyed) return `select ${columns}, 1::int8 as rows ${namedSql(side, isKeyed)}`;
+  // Of rows that are alike one is as good as another, and one is enough to hold.
   return `
-    select r.at, r.row_hash, null::text[] as key, (array_agg(r.texts::text))[1]::text[] as texts,
-           (array_agg(r.value_hashes::text))[1]::text[] as value_hashes, count(*) as rows
-      from (select ${columns}
-              from ${source(side)}
-              join unnest($1::text[]) with ordinality as n(hash, at) on n.hash = ${rowHash}) as r
+    select r.at, r.row_hash, null::text[] as key, min(r.texts::text collate "C")::text[] as texts,
+           min(r.value_hashes::text collate "C")::text[] as value_hashes, count(*) as rows
+      from (select ${columns} ${namedSql(side, isKeyed)}) as r
      group by r.at, r.row_hash`;
+}
+
+function namedSizesSql(side: SidePlan, isKeyed: boolean): string {
+  const sizes = side.references.map((value) => `coalesce(octet_length(${outputText(value)}), 0)::int8`);
+  return `select n.at, ${['0::int8', ...sizes].join(' + ')} as bytes ${namedSql(side, isKeyed)}`;
+}
+
+/** The rows that have one of the names, as `t`, and the names as `n`. */
+function namedSql(side: SidePlan, isKeyed: boolean): string {
+  if (!isKeyed) {
+    return `from ${source(side)}
+            join unnest($1::text[]) with ordinality as n(hash, at) on n.hash = md5(${rowBytes(side.values)})`;
+  }
+  const names = side.keyReferences.map((_, i) => `k${i}`);
+  const isSame = side.keyReferences.map((key, i) => `${key} = (n.k${i})::${side.keyTypes[i]}`);
+  return `from unnest(${names.map((_, i) => `$${i + 1}::text[]`).join(', ')}) with ordinality as n(${names.join(', ')}, at)
+          join ${source(side)} on ${isSame.join(' and ')}`;
 }
 
 function valueHash(value: string): string {

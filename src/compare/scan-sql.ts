@@ -1,15 +1,17 @@
 import { quoteName } from '../db/identifier.js';
 import { isWholeTable, selectedSql } from '../handlers/row-selection.js';
-import type { Interval } from './buckets.js';
+import { HASH_INTERVAL, type Interval } from './buckets.js';
 import { outputText, rowBytes } from './canonical-value.js';
+import { regionSql } from './key-regions.js';
 import type { SidePlan, TablePlan } from './table-plan.js';
 import { kindOfValue } from './value-type.js';
 
 /** How the rows of a table get their position: see buckets.ts. */
-export type Position = 'integer key' | 'hash of key' | 'hash of row';
+export type Position = 'integer key' | 'key region' | 'hash of key' | 'hash of row';
 
 export function positionOf(plan: TablePlan): Position {
   if (plan.hasIntegerKey) return 'integer key';
+  if (plan.sides.provider.bounds.length > 0) return 'key region';
   return plan.keyColumns.length > 0 ? 'hash of key' : 'hash of row';
 }
 
@@ -35,7 +37,7 @@ export function bucketSql(
 }
 
 export function countSql(side: SidePlan, piece: Piece): string {
-  return `select count(*) as rows from ${source(side)}${conditions([...side.filters, piece])}`;
+  return `select count(*) as rows from ${source(side)}${conditions([...side.filters, ...side.keyFilters, piece])}`;
 }
 
 /**
@@ -61,6 +63,33 @@ export function rowsSql(
      limit ${limit}`;
 }
 
+/** As `rowsSql`, of the rows with some keys, wherever they are: $1, $2, … are the texts of the key's columns. */
+export function rowsOfKeysSql(side: SidePlan): string {
+  const names = side.keyTypes.map((_, i) => `k${i}`);
+  const isSame = side.keyReferences.map((key, i) => `${key} = (n.k${i})::${side.keyTypes[i]}`);
+  return `
+    select md5(${rowBytes(side.keyValues)}) as id, md5(${rowBytes(side.values)}) as row_hash,
+           array[${side.keyReferences.map(outputText).join(', ')}] as key, 1::int8 as rows
+      from unnest(${names.map((_, i) => `$${i + 1}::text[]`).join(', ')}) as n(${names.join(', ')})
+      join ${source(side)} on ${isSame.join(' and ')}${conditions(side.filters)}`;
+}
+
+/**
+ * Keys at which the table falls into so many regions of about the same size, in their order, from a part of its pages:
+ * arrays of texts.
+ */
+export function boundsSql(side: SidePlan, regions: number, percent: number): string {
+  const { shape, keyReferences } = side;
+  const table = `${shape.isPartitioned ? '' : 'only '}${quoteName(shape.destTable)}`;
+  return `
+    select k.key
+      from (select array[${keyReferences.map(outputText).join(', ')}] as key,
+                   row_number() over (order by ${keyReferences.join(', ')}) as number, count(*) over () as keys
+              from ${table} as t tablesample system (${percent})) as k
+     where k.number > 1 and (k.number - 1) * ${regions} / k.keys <> (k.number - 2) * ${regions} / k.keys
+     order by k.number`;
+}
+
 /** The lowest and highest integer key; an index gives them. */
 export function keyBoundsSql(side: SidePlan): string {
   const [key] = side.keyReferences;
@@ -79,7 +108,7 @@ function positionedRows(
   if (extra.length > 0) names.push('h.key', 'h.id');
   // "offset 0" keeps the server from computing an md5 once for each place where it is used.
   return `select ${names.join(', ')}
-            from (select ${columns.join(', ')} from ${source(side)}${conditions([...side.filters, ...where])} offset 0) as h`;
+            from (select ${columns.join(', ')} from ${source(side)}${conditions([...side.filters, ...side.keyFilters, ...where])} offset 0) as h`;
 }
 
 /** What the position is made of, so that nothing is computed twice. */
@@ -87,6 +116,8 @@ function rawPosition(side: SidePlan, position: Position): string {
   switch (position) {
     case 'integer key':
       return side.keyValues[0] as string;
+    case 'key region':
+      return regionSql(side);
     case 'hash of key':
       return `md5(${rowBytes(side.keyValues)})`;
     case 'hash of row':
@@ -99,6 +130,8 @@ function positionExpression(position: Position): string {
     case 'integer key':
       // The subscriber's column may allow nulls: those rows get a place with the zeros.
       return 'coalesce(h.raw_position, 0)';
+    case 'key region':
+      return 'h.raw_position';
     case 'hash of key':
       return hashPosition('h.raw_position');
     case 'hash of row':
@@ -110,9 +143,14 @@ function hashPosition(hash: string): string {
   return `('x' || left(${hash}, 8))::bit(32)::int8`;
 }
 
-/** Lets the server use the index of an integer key. */
+/** Lets the server use the index of an integer key, and spares it the hashes of rows that are in no interval. */
 function intervalPiece(side: SidePlan, position: Position, intervals: readonly Interval[]): Piece[] {
-  if (position !== 'integer key' || intervals.length === 0) return [];
+  if (intervals.length === 0) return [];
+  if (position === 'hash of key') {
+    const isWhole = intervals.some(({ low, high }) => low <= HASH_INTERVAL.low && high >= HASH_INTERVAL.high);
+    return isWhole ? [] : [`(${anyOf(hashPosition(`md5(${rowBytes(side.keyValues)})`), intervals)})`];
+  }
+  if (position !== 'integer key') return [];
   const [column] = side.keyReferences;
   const parts = intervals.map(({ low, high }) => `${column} between ${low} and ${high}`);
   if (intervals.some(({ low, high }) => low <= 0n && high >= 0n)) parts.push(`${column} is null`);
@@ -121,8 +159,11 @@ function intervalPiece(side: SidePlan, position: Position, intervals: readonly I
 
 function within(intervals: readonly Interval[]): string {
   if (intervals.length === 0) return '';
-  const parts = intervals.map(({ low, high }) => `r.position between ${low} and ${high}`);
-  return ` where ${parts.join(' or ')}`;
+  return ` where ${anyOf('r.position', intervals)}`;
+}
+
+function anyOf(position: string, intervals: readonly Interval[]): string {
+  return intervals.map(({ low, high }) => `${position} between ${low} and ${high}`).join(' or ');
 }
 
 /** What is read of the table, as `t`. */

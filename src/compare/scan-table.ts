@@ -2,11 +2,21 @@ import type { Connection, Row } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import { useSettings } from '../handlers/selection-settings.js';
 import { type BucketSums, type Checksum, type Interval, mergeBuckets } from './buckets.js';
+import type { KeyBound } from './key-order.js';
 import { cutIntoPieces } from './pieces.js';
 import type { ReadPace } from './read-pace.js';
 import type { ReaderPool } from './reader-pool.js';
 import type { RowKey } from './row-key.js';
-import { bucketSql, countSql, keyBoundsSql, type Piece, type Position, rowsSql } from './scan-sql.js';
+import {
+  boundsSql,
+  bucketSql,
+  countSql,
+  keyBoundsSql,
+  type Piece,
+  type Position,
+  rowsOfKeysSql,
+  rowsSql,
+} from './scan-sql.js';
 import type { KeyRange, SidePlan } from './table-plan.js';
 import { hasItsFiles, readTableSize, type TableSize } from './table-shape.js';
 
@@ -56,9 +66,15 @@ export async function scanBuckets(
 
 /** The checksums of the rows in an interval. */
 export async function scanInterval(side: ScanSide, shift: number, interval: Interval): Promise<BucketSums> {
-  return read(side, (reader) =>
-    readBuckets(reader, bucketSql(side.plan, side.position, shift, { interval })),
-  );
+  return read(side, async (reader) => {
+    await goByIndex(reader, side);
+    return readBuckets(reader, bucketSql(side.plan, side.position, shift, { interval }));
+  });
+}
+
+/** The planner does not know how few rows are between two keys of several columns. Ends with the loan of the reader. */
+async function goByIndex(reader: Connection, { plan }: ScanSide): Promise<void> {
+  if (plan.keyFilters.length > 0) await reader.execute('set local enable_seqscan = off');
 }
 
 /** The number of rows of the whole table. */
@@ -76,9 +92,35 @@ export async function readRows(
   limit: number,
 ): Promise<FoundRow[]> {
   return read(side, async (reader) => {
+    await goByIndex(reader, side);
     const rows = await reader.query<FoundRowRow>(rowsSql(side.plan, side.position, intervals, limit));
-    return rows.map((row) => ({ id: row.id, rowHash: row.row_hash, key: row.key, rows: row.rows }));
+    return rows.map(toFoundRow);
   });
+}
+
+/** The rows that have one of the keys, found by the index of the key. */
+export async function readRowsOfKeys(side: ScanSide, keys: readonly RowKey[]): Promise<FoundRow[]> {
+  if (keys.length === 0) return [];
+  const parameters = side.plan.keyTypes.map((_, column) => keys.map((key) => key[column] ?? null));
+  return read(side, async (reader) => {
+    return (await reader.query<FoundRowRow>(rowsOfKeysSql(side.plan), parameters)).map(toFoundRow);
+  });
+}
+
+/** Pages of a table that are looked at for bounds, at most. */
+const SAMPLED_PAGES = 4_000;
+/** So many keys make a bound. */
+const SAMPLED_KEYS = 100;
+
+/** Keys at which the table falls into about so many regions of about the same size; fewer in a table of few pages. */
+export async function readBounds(side: ScanSide, size: TableSize, regions: number): Promise<KeyBound[]> {
+  const ofRows = (regions * SAMPLED_KEYS) / Math.max(1, size.rowCount);
+  const ofPages = SAMPLED_PAGES / Math.max(1, size.pageCount);
+  const percent = Math.min(100, 100 * ofRows, 100 * ofPages);
+  const rows = await read(side, (reader) =>
+    reader.query<{ key: KeyBound }>(boundsSql(side.plan, regions, percent)),
+  );
+  return rows.map(({ key }) => key);
 }
 
 /** The lowest and the highest key; undefined when the table is empty. For an integer key. */
@@ -130,6 +172,10 @@ async function read<T>(side: ScanSide, task: (reader: Connection) => Promise<T>)
     }
     return result;
   });
+}
+
+function toFoundRow(row: FoundRowRow): FoundRow {
+  return { id: row.id, rowHash: row.row_hash, key: row.key, rows: row.rows };
 }
 
 async function readBuckets(reader: Connection, sql: string): Promise<BucketSums> {

@@ -2,6 +2,7 @@ import { quoteIdentifier } from '../db/identifier.js';
 import { hasColumn, type RowSelection, WHOLE_TABLE } from '../handlers/row-selection.js';
 import type { Interval } from './buckets.js';
 import { canonicalValues, isInteger, type Sides } from './canonical-value.js';
+import { type KeyBound, type KeyOrder, keyOrderOf } from './key-order.js';
 import type { ColumnShape, TableShape } from './table-shape.js';
 import { kindOfValue, typeOfKind } from './value-type.js';
 
@@ -12,6 +13,8 @@ export interface SidePlan {
   readonly selection: RowSelection;
   /** Conditions over `t` without which a row is not looked at. */
   readonly filters: readonly string[];
+  /** Conditions for the keys of the part of the table that is looked at, where that is not all of it. */
+  readonly keyFilters: readonly string[];
   /** Canonical values of the compared columns. */
   readonly values: readonly string[];
   /** The compared columns themselves. */
@@ -24,6 +27,10 @@ export interface SidePlan {
   readonly keyTypes: readonly string[];
   /** How far the order of the key's first column follows the order on disk, -1 to 1. */
   readonly keyCorrelation: number;
+  /** Undefined where the rows cannot be cut by their keys. */
+  readonly keyOrder: KeyOrder | undefined;
+  /** Keys at which the rows are cut into regions, in their order; empty: they are not. */
+  readonly bounds: readonly KeyBound[];
 }
 
 /** A column that is compared, as the subscriber has it. */
@@ -51,9 +58,10 @@ export interface TablePlan {
   readonly range?: KeyRange | undefined;
 }
 
-/** Some of the integer keys of a table. */
+/** Some of the keys of a table. */
 export interface KeyRange {
-  readonly interval: Interval;
+  /** Of integer keys; undefined for other ones. */
+  readonly interval: Interval | undefined;
   /** About what part of the rows have them, 0 to 1. */
   readonly part: number;
 }
@@ -85,11 +93,12 @@ export function planTable(
     }
   }
   const keyPairs = findKey(shapes.provider.keyColumns, pairs);
+  const keyOrder = keyOrderOf(keyPairs, selection);
   return {
     tableName,
     sides: {
-      provider: planSide(shapes.provider, selection, pairs, keyPairs, 'provider'),
-      subscriber: planSide(shapes.subscriber, WHOLE_TABLE, pairs, keyPairs, 'subscriber'),
+      provider: { ...planSide(shapes.provider, selection, pairs, keyPairs, 'provider'), keyOrder },
+      subscriber: { ...planSide(shapes.subscriber, WHOLE_TABLE, pairs, keyPairs, 'subscriber'), keyOrder },
     },
     columns: pairs.map(({ subscriber: { name, isGenerated, isIdentityAlways } }) => ({
       name,
@@ -133,11 +142,13 @@ function planSide(
   pairs: readonly Sides<ColumnShape>[],
   keyPairs: readonly Sides<ColumnShape>[],
   side: keyof Sides<unknown>,
-): SidePlan {
+): Omit<SidePlan, 'keyOrder'> {
   return {
     shape,
     selection,
     filters: [],
+    keyFilters: [],
+    bounds: [],
     values: pairs.map((pair) => canonicalColumn(pair, side)),
     references: pairs.map((pair) => columnReference(pair.provider.name)),
     keyValues: keyPairs.map((pair) => canonicalColumn(pair, side)),

@@ -25,8 +25,19 @@ export interface ColumnShape {
   readonly isIdentityAlways: boolean;
   /** Computed by the server. */
   readonly isGenerated: boolean;
+  readonly isNotNull: boolean;
+  /** How the column's texts are ordered; undefined for types that are not ordered by a collation. */
+  readonly textOrder: TextOrder | undefined;
   /** How far the order of the values follows the order on disk, -1 to 1; 0 when it is not known. */
   readonly correlation: number;
+}
+
+/** The order of texts: a collation of an encoding. */
+export interface TextOrder {
+  /** The same on two servers when they mean the same, be it in other versions. */
+  readonly name: string;
+  /** By the bytes of the texts, as every server does it. */
+  readonly isOfBytes: boolean;
 }
 
 export interface Storage {
@@ -131,6 +142,8 @@ function toColumn(row: ColumnRow, types: ReadonlyMap<number, ValueType>): Column
     typeSql: row.type_sql,
     isIdentityAlways: row.identity_always,
     isGenerated: row.generated,
+    isNotNull: row.not_null,
+    textOrder: row.text_order === null ? undefined : { name: row.text_order, isOfBytes: row.order_of_bytes },
     correlation: row.correlation,
   };
 }
@@ -174,20 +187,42 @@ interface ColumnRow extends Row {
   readonly type_sql: string;
   readonly identity_always: boolean;
   readonly generated: boolean;
+  readonly not_null: boolean;
+  readonly text_order: string | null;
+  readonly order_of_bytes: boolean;
   readonly correlation: number;
 }
 
-/** The catalogue of servers before version 12 has no attgenerated. */
+/**
+ * The catalogue of servers before version 12 has no attgenerated. What a collation is called has moved from column to
+ * column with the versions; the default one is the database's.
+ */
 const COLUMN_SQL = `
     select a.attrelid as table_oid, a.attname::text as name, a.atttypid as type,
            format_type(a.atttypid, a.atttypmod) as type_sql, a.attidentity = 'a' as identity_always,
            coalesce(to_jsonb(a) ->> 'attgenerated', '') <> '' as generated,
+           a.attnotnull as not_null,
+           getdatabaseencoding() || ' ' || o.kind || ' ' || replace(lower(o.name), '-', '') as text_order,
+           coalesce(o.kind = 'b' or o.name in ('C', 'POSIX'), false) as order_of_bytes,
            coalesce(s.correlation, 0)::float8 as correlation
       from pg_attribute as a
       join pg_class as c on c.oid = a.attrelid
       join pg_namespace as n on n.oid = c.relnamespace
       left join pg_stats as s
         on s.schemaname = n.nspname and s.tablename = c.relname and s.attname = a.attname and not s.inherited
+      left join lateral (
+            select case when l.is_default then coalesce(l.database ->> 'datlocprovider', 'c')
+                        else l.own ->> 'collprovider' end as kind,
+                   case when l.is_default and coalesce(l.database ->> 'datlocprovider', 'c') = 'c' then l.database ->> 'datcollate'
+                        when l.is_default then coalesce(l.database ->> 'datlocale', l.database ->> 'daticulocale')
+                        when l.own ->> 'collprovider' = 'c' then l.own ->> 'collcollate'
+                        else coalesce(l.own ->> 'colllocale', l.own ->> 'colliculocale', l.own ->> 'collcollate')
+                   end || coalesce(l.database ->> 'daticurules', '') || coalesce(l.own ->> 'collicurules', '') as name
+              from (select to_jsonb(k) as own, to_jsonb(d) as database, k.collname = 'default' and k.collprovider = 'd' as is_default
+                      from pg_collation as k
+                      join pg_database as d on d.datname = current_database()
+                     where k.oid = a.attcollation) as l
+           ) as o on true
      where a.attrelid = any ($1::int8[]::oid[])
        and a.attnum > 0
        and not a.attisdropped

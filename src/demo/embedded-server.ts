@@ -75,6 +75,11 @@ export class EmbeddedServer implements AsyncDisposable {
     return join(this.#installation.folder, 'server.log');
   }
 
+  /** Where it has its data: to be copied or moved only after `end`. */
+  get dataFolder(): string {
+    return join(this.#installation.folder, 'data');
+  }
+
   /** Starts the server on its port, or on a free one the first time. Returns when it takes connections. */
   async start(): Promise<void> {
     if (this.#process !== undefined) return;
@@ -98,18 +103,23 @@ export class EmbeddedServer implements AsyncDisposable {
     // Stopped first, so that it starts nothing new while its children are listed.
     signalProcess(child.pid, 'SIGSTOP');
     for (const processId of childrenOf(child.pid)) signalProcess(processId, 'SIGKILL');
-    await this.#end('SIGKILL');
+    await this.#endBy('SIGKILL');
   }
 
   /** Ends the server (sessions are cut, data is kept) and starts it again on the same port. */
   async restart(): Promise<void> {
-    await this.#end('SIGINT');
+    await this.end();
     await this.start();
+  }
+
+  /** Ends the server: sessions are cut, data is kept for `start`. Safe to repeat. */
+  async end(): Promise<void> {
+    await this.#endBy('SIGINT');
   }
 
   /** Ends the server and removes its folder. Safe to repeat. */
   async stop(): Promise<void> {
-    await this.#end('SIGINT');
+    await this.end();
     await rm(this.#installation.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
 
@@ -144,17 +154,17 @@ export class EmbeddedServer implements AsyncDisposable {
         const { folder } = await connection.one<{ folder: string }>(
           "select current_setting('data_directory') as folder",
         );
-        if (folder === join(this.#installation.folder, 'data')) return true;
+        if (folder === this.dataFolder) return true;
       } catch {
         // Not yet: the deadline and the process's end are checked above.
       }
       await sleep(25);
     }
-    await this.#end('SIGKILL');
+    await this.#endBy('SIGKILL');
     return false;
   }
 
-  async #end(signal: NodeJS.Signals): Promise<void> {
+  async #endBy(signal: NodeJS.Signals): Promise<void> {
     const child = this.#process;
     if (child === undefined) return;
     if (child.pid !== undefined && !hasEnded(child)) {

@@ -143,7 +143,9 @@ async function readColumns(reader: CatalogReader): Promise<Map<number, ReadColum
                      where i.inhrelid = c.attrelid and p.attname = c.attname and p.attnotnull) as parent_not_null,
             case when c.attstorage <> t.typstorage then c.attstorage::text end as storage,
             coalesce(to_jsonb(c) ->> 'attcompression', '') as compression,
-            nullif(c.attstattarget, -1)::int4 as statistics, c.attoptions as options
+            nullif(c.attstattarget, -1)::int4 as statistics, 
+            -- Those that PostgreSQL knows: a vendor's server may have options of its own, which no other takes.
+            array(select o from unnest(c.attoptions) as o where o like 'n\\_distinct%' order by o) as options
        from pg_attribute as c
        join pg_type as t on t.oid = c.atttypid
        join pg_class as o on o.oid = c.attrelid

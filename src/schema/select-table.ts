@@ -1,6 +1,7 @@
 import type { QualifiedName } from '../db/identifier.js';
 import type { ConstraintObject, DatabaseObject, TableObject } from './database-object.js';
 import { fittingName } from './fitting-name.js';
+import { NEEDED_BY_TABLES } from './needed-by-tables.js';
 import { nameOf, type ObjectsByName } from './objects-by-name.js';
 
 /** A table that is to be made in another database. */
@@ -33,22 +34,8 @@ export interface SelectedTable {
   readonly notes: readonly string[];
 }
 
-/** What a table can need and is made with it. */
-const MADE_WITH_IT = new Set<DatabaseObject['kind']>([
-  'schema',
-  'extension',
-  'collation',
-  'enum',
-  'composite',
-  'range',
-  'domain',
-  'domain constraint',
-  'function',
-  'procedure',
-  'aggregate',
-  'sequence',
-  'member rights',
-]);
+/** Rights of members come with the extension. */
+const MADE_WITH_IT = new Set<DatabaseObject['kind']>([...NEEDED_BY_TABLES, 'member rights']);
 
 /**
  * Chooses the objects of the source that make one table somewhere else. Undefined when the source has no such table. Pure.

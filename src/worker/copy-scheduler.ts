@@ -4,14 +4,10 @@ import { type TickId, tickId } from '../queue/ids.js';
 import { backoffMs } from '../runtime/backoff.js';
 import { Lanes } from '../runtime/lanes.js';
 import type { Logger } from '../runtime/log.js';
-import { Pace } from '../runtime/pace.js';
 import { type CatchUpOutcome, type CatchUpPorts, catchUp, handOver } from './catch-up.js';
-import { CopyBrake } from './copy-brake.js';
 import { copyConsumerName } from './copy-consumer-name.js';
-import { copyData } from './copy-data.js';
-import type { CopyDataPorts } from './copy-job.js';
-import { copySmallTables, mayBeCopiedTogether, TOGETHER } from './copy-small-tables.js';
-import { describeFailure, policyOf } from './failure.js';
+import { CopyQueue } from './copy-queue.js';
+import { describeFailure, mayPass } from './failure.js';
 import { logParked } from './log-parked.js';
 import { openSubscriber } from './open-subscriber.js';
 import { ProgressWriter } from './progress-writer.js';
@@ -22,8 +18,6 @@ import type { WorkerState } from './worker-state.js';
 
 /** A table that is further behind than this catches up beside the worker, not while it waits. */
 const HAND_OVER_TICKS = 3n;
-/** How long the worker waits at the tick of small tables. */
-const HOLD_MS = 1_000;
 
 type CopyEntry =
   /** Waits for a lane, or copies. */
@@ -51,19 +45,10 @@ export class CopyScheduler {
   readonly #registry: TableRegistry;
   readonly #log: Logger;
   readonly #lanes: Lanes;
-  readonly #pace: Pace | undefined;
-  readonly #brake: CopyBrake;
   readonly #progress: ProgressWriter;
   readonly #entries = new Map<string, CopyEntry>();
   readonly #failures = new Map<string, number>();
-  /** Tables that wait for a lane, in order. */
-  #waiting: RegisteredTable[] = [];
-  /** Copies of small tables whose ticks the worker is not to pass for a moment: their tables need not catch up then. */
-  readonly #holds = new Map<object, { readonly tick: TickId; readonly until: number }>();
-  /** How many lanes copy small tables together. */
-  #copyingTogether = 0;
-  /** Tables that are copied by themselves: with others it did not work. */
-  readonly #alone = new Set<string>();
+  readonly #copies: CopyQueue;
   /** The end of the last batch of the worker with an event of a table that is not its own yet. */
   readonly #passed = new Map<string, TickId>();
   readonly #onChange: () => void;
@@ -76,11 +61,6 @@ export class CopyScheduler {
     this.#registry = registry;
     this.#log = options.log.child({ component: 'copy' });
     this.#lanes = new Lanes(options.parallelCopies, options.signal);
-    this.#pace = options.copyBytesPerSecond > 0 ? new Pace(options.copyBytesPerSecond) : undefined;
-    this.#brake = new CopyBrake(
-      { lagMs: options.copyLagLimitMs, latencyMs: options.copyLatencyLimitMs },
-      this.#log,
-    );
     this.#onChange = onChange;
     const open = () =>
       options.connect(options.conninfo, {
@@ -88,6 +68,24 @@ export class CopyScheduler {
         signal: options.signal,
       });
     this.#progress = new ProgressWriter(options.queueName, open, this.#log);
+    this.#copies = new CopyQueue({
+      options,
+      registry,
+      log: this.#log,
+      lanes: this.#lanes,
+      completedTick: () => this.#completedTick,
+      report: (tableName, progress) => this.#progress.report(tableName, progress),
+      reportPhase: (tableName, phase) => this.#progress.reportPhase(tableName, phase),
+      onCopied: (tableNames, position) => {
+        for (const tableName of tableNames) {
+          this.#failures.delete(tableName);
+          this.#entries.set(tableName, { kind: 'copied', position, isOurs: true });
+        }
+      },
+      onGone: (tableName) => this.#entries.delete(tableName),
+      onFailed: (tableName, error) => this.#fail(tableName, error),
+      onChange,
+    });
   }
 
   /**
@@ -114,11 +112,9 @@ export class CopyScheduler {
     this.#passed.set(tableName, endTick);
   }
 
-  /** True while the worker, which has come to this tick, should stay there: tables that are being copied as of it are here in a moment. */
+  /** True while the worker, which has come to this tick, should wait there for a moment. */
   isHeldAt(completedTick: TickId): boolean {
-    return [...this.#holds.values()].some(
-      ({ tick, until }) => tick <= completedTick && performance.now() < until,
-    );
+    return this.#copies.isHeldAt(completedTick);
   }
 
   /** True while a task of the table runs or waits for a lane. */
@@ -164,7 +160,8 @@ export class CopyScheduler {
       if (position === undefined) wanted.push(table);
       else this.#entries.set(table.tableName, { kind: 'copied', position });
     }
-    this.#queueCopies(wanted, ports.state);
+    for (const { tableName } of wanted) this.#entries.set(tableName, { kind: 'data' });
+    this.#copies.add(wanted, ports.state);
   }
 
   async #readPosition(subscriber: Connection, tableName: string): Promise<TickId | undefined> {
@@ -175,189 +172,29 @@ export class CopyScheduler {
     return completed_tick === null ? undefined : tickId(completed_tick);
   }
 
-  /** All wait before the first is begun, so that it may find others to go with. */
-  #queueCopies(tables: readonly RegisteredTable[], state: WorkerState): void {
-    for (const table of tables) this.#entries.set(table.tableName, { kind: 'data' });
-    this.#waiting.push(...tables);
-    for (const _ of tables) this.#inLane((signal) => this.#copyNext(state, signal));
-  }
-
-  /** Copies the table that has waited longest, with others that are small; nothing when all that wait are to go together later. */
-  async #copyNext(state: WorkerState, signal: AbortSignal): Promise<void> {
-    const together = this.#waiting.filter((table) => this.#mayGoTogether(table)).slice(0, TOGETHER);
-    // While small tables are copied more of them may come: the next are to be as many as may go together, or all.
-    const mayGo = this.#copyingTogether === 0 || together.length === TOGETHER;
-    const first = this.#waiting.find((table) => mayGo || !this.#mayGoTogether(table));
-    if (first === undefined) return;
-    const chosen = this.#mayGoTogether(first) ? together : [first];
-    this.#waiting = this.#waiting.filter((table) => !chosen.includes(table));
-    if (chosen.length > 1) {
-      this.#copyingTogether++;
-      await this.#copyTogether(chosen, state, signal);
-      this.#copyingTogether--;
-    } else {
-      await this.#settle(first.tableName, () => this.#copyOne(first, state, signal));
-    }
-    if (this.#waiting.length > 0) this.#inLane((laneSignal) => this.#copyNext(state, laneSignal));
-  }
-
-  #mayGoTogether(table: RegisteredTable): boolean {
-    return !this.#alone.has(table.tableName) && mayBeCopiedTogether(table);
-  }
-
-  async #copyTogether(
-    tables: readonly RegisteredTable[],
-    state: WorkerState,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const started = performance.now();
-    const left = new Set(tables.map(({ tableName }) => tableName));
-    const again = (names: readonly string[]) =>
-      this.#queueCopies(
-        tables.filter(({ tableName }) => names.includes(tableName)),
-        state,
-      );
-    const hold = {};
-    try {
-      const { alone, later } = await this.#braked(state, signal, () =>
-        copySmallTables(
-          {
-            ...this.#copyPorts(state, signal),
-            report: (tableName, progress) => this.#progress.report(tableName, progress),
-            onTick: (tick) => this.#holds.set(hold, { tick, until: performance.now() + HOLD_MS }),
-            onCopied: (copied, tick) => {
-              for (const tableName of copied) {
-                left.delete(tableName);
-                this.#failures.delete(tableName);
-                this.#entries.set(tableName, { kind: 'copied', position: tick, isOurs: true });
-              }
-              this.#holds.delete(hold);
-              const ms = Math.round(performance.now() - started);
-              this.#log.info({ tables: copied, tick, ms }, 'Small tables copied');
-              this.#onChange();
-            },
-          },
-          tables,
-        ),
-      );
-      for (const tableName of alone) this.#alone.add(tableName);
-      again([...alone, ...later]);
-      for (const tableName of [...alone, ...later]) left.delete(tableName);
-      // Removed meanwhile, or in sync by another way.
-      for (const tableName of left) this.#entries.delete(tableName);
-    } catch (error) {
-      const failed = tables.filter(({ tableName }) => left.has(tableName));
-      if (signal.aborted || mayPass(error)) {
-        for (const { tableName } of failed) await this.#fail(tableName, error);
-        return;
-      }
-      this.#log.info({ err: error, tables: failed.length }, 'Small tables cannot be copied together');
-      if (failed.length <= 2) {
-        for (const { tableName } of failed) this.#alone.add(tableName);
-        again(failed.map(({ tableName }) => tableName));
-        return;
-      }
-      // It may be for one of them only.
-      const half = Math.ceil(failed.length / 2);
-      await this.#copyTogether(failed.slice(0, half), state, signal);
-      await this.#copyTogether(failed.slice(half), state, signal);
-    } finally {
-      this.#holds.delete(hold);
-    }
-  }
-
-  async #copyOne(table: RegisteredTable, state: WorkerState, signal: AbortSignal): Promise<TickId> {
-    const { tableName } = table;
-    const started = performance.now();
-    this.#log.info({ table: tableName }, 'Copy started');
-    const position = await this.#braked(state, signal, () =>
-      copyData(
-        {
-          ...this.#copyPorts(state, signal),
-          report: (progress) => this.#progress.report(tableName, progress),
-          reportPhase: (phase) => this.#progress.reportPhase(tableName, phase),
-        },
-        table,
-      ),
-    );
-    this.#progress.reportPhase(tableName, 'catching-up');
-    this.#failures.delete(tableName);
-    this.#alone.delete(tableName);
-    this.#log.info(
-      { table: tableName, tick: position, ms: Math.round(performance.now() - started) },
-      'Copy finished',
-    );
-    return position;
-  }
-
-  #copyPorts(state: WorkerState, signal: AbortSignal): Omit<CopyDataPorts, 'report' | 'reportPhase'> {
-    return {
-      options: this.#options,
-      providerNode: state.providerNode,
-      providerLocation: state.providerLocation,
-      registry: this.#registry,
-      completedTick: () => this.#completedTick,
-      lanes: this.#lanes,
-      throttle: { take: (bytes, taking) => this.#take(bytes, taking) },
-      signal,
-    };
-  }
-
-  async #braked<T>(state: WorkerState, signal: AbortSignal, body: () => Promise<T>): Promise<T> {
-    const application = `copy-brake/${this.#options.consumerName}`;
-    return this.#brake.during(
-      () => this.#options.connect(state.providerLocation, { application, signal }),
-      body,
-    );
-  }
-
-  async #take(bytes: number, signal: AbortSignal): Promise<void> {
-    await this.#pace?.take(bytes, signal);
-    await this.#brake.take(bytes, signal);
-  }
-
-  #catchUpBeside(tableName: string, position: TickId, ports: BoundaryPorts): void {
+  #catchUpBeside(tableName: string, from: TickId, ports: BoundaryPorts): void {
     const { connect, conninfo, consumerName } = this.#options;
     this.#entries.set(tableName, { kind: 'catching-up' });
-    this.#inLane((signal) =>
-      this.#settle(tableName, async () => {
-        const application = `catch-up/${consumerName}`;
-        await using provider = await connect(ports.state.providerLocation, { application, signal });
-        await using subscriber = await openSubscriber(connect, conninfo, application, signal);
-        const outcome = await catchUp(
-          this.#ports({ provider, subscriber, state: ports.state }),
-          tableName,
-          position,
-          () => this.#completedTick,
-        );
-        if (outcome.kind === 'reached') return outcome.tick;
-        logParked(this.#log, outcome.kind, outcome.conflict);
-        return undefined;
-      }),
-    );
-  }
-
-  /** Runs a task in a lane. A task that is stopped before it begins leaves its tables as they are: nobody asks for them any more. */
-  #inLane(task: (signal: AbortSignal) => Promise<void>): void {
     const settle = async () => {
-      await this.#lanes.run(task).catch((error: unknown) => {
-        if (!this.#options.signal.aborted) this.#log.error({ err: error }, 'A copy ended unexpectedly');
-      });
+      try {
+        const position = await this.#lanes.run(async (signal) => {
+          const application = `catch-up/${consumerName}`;
+          await using provider = await connect(ports.state.providerLocation, { application, signal });
+          await using subscriber = await openSubscriber(connect, conninfo, application, signal);
+          const catching = this.#ports({ provider, subscriber, state: ports.state });
+          const outcome = await catchUp(catching, tableName, from, () => this.#completedTick);
+          if (outcome.kind === 'reached') return outcome.tick;
+          logParked(this.#log, outcome.kind, outcome.conflict);
+          return undefined;
+        });
+        if (position === undefined) this.#entries.delete(tableName);
+        else this.#entries.set(tableName, { kind: 'copied', position });
+      } catch (error) {
+        await this.#fail(tableName, error);
+      }
       this.#onChange();
     };
     void settle();
-  }
-
-  /** The outcome of `work` for a table is its new position, or nothing when it is parked. Never throws. */
-  async #settle(tableName: string, work: () => Promise<TickId | undefined>): Promise<void> {
-    const isCopy = this.#entries.get(tableName)?.kind === 'data';
-    try {
-      const position = await work();
-      if (position === undefined) this.#entries.delete(tableName);
-      else this.#entries.set(tableName, { kind: 'copied', position, ...(isCopy ? { isOurs: true } : {}) });
-    } catch (error) {
-      await this.#fail(tableName, error);
-    }
   }
 
   /** True when the table stands where the worker is. */
@@ -443,12 +280,6 @@ export class CopyScheduler {
       this.#log.error({ err: parkError, table: tableName }, 'Table cannot be parked');
     }
   }
-}
-
-/** What a command would end with may pass for a copy: a slow network, a password that is being changed. */
-function mayPass(error: unknown): boolean {
-  if (policyOf(error) === 'retry') return true;
-  return error instanceof ReplicateError && ['PC201', 'PC202', 'PC500'].includes(error.code);
 }
 
 /** True when the data is there and only events are missing. */

@@ -24,3 +24,9 @@ export function describeFailure(error: unknown): string {
   const state = sqlstateOf(error);
   return state === undefined ? error.message : `${error.message} (SQLSTATE ${state})`;
 }
+
+/** What a command would end with may pass for a copy: a slow network, a password that is being changed. */
+export function mayPass(error: unknown): boolean {
+  if (policyOf(error) === 'retry') return true;
+  return error instanceof ReplicateError && ['PC201', 'PC202', 'PC500'].includes(error.code);
+}

@@ -46,7 +46,7 @@ test('a part is added to a merged table under writes, and its handler changed, b
   const { meeting } = shards;
   const [one, two] = [shards.shard(1), shards.shard(2)];
   const here = (node: TestNode, queueName: string) =>
-    new CommandNode(node.name, node.database as FreshDatabase, { queueName });
+    new CommandNode(node.name, node.database as FreshDatabase, { queueName }, node.isInstalled);
   await here(one.leaf, 'q1').must('add-table', ['item', 'log'], { merge: false });
   await waitUntilCaughtUp('q1', one.root, [one.leaf], PATIENCE_MS);
   const lower = await shards.openNode('lower', 'all', await shards.openDatabase(10, 'lower'));

@@ -106,7 +106,7 @@ async function roles({ queue, holder, taker }: Pair): Promise<unknown[]> {
 
 /** Commands that are not to be killed run in this process, which is faster. */
 function here(node: TestNode, queueName: string): CommandNode {
-  return new CommandNode(node.name, node.database as FreshDatabase, { queueName });
+  return new CommandNode(node.name, node.database as FreshDatabase, { queueName }, node.isInstalled);
 }
 
 /** Who is waited for must not have to wait for a tick. */

@@ -374,6 +374,18 @@ export const SEEDS: readonly Seed[] = [
     expect: one('differs', 'trigger', 'different', /AFTER UPDATE/),
   },
   {
+    name: 'trigger with parentheses elsewhere',
+    table: `${PLAIN}; create trigger N_t before update on T for each row when (old.id > 0 and old.v <> 'a' or new.v <> 'b') execute procedure seed.nothing()`,
+    leaf: `drop trigger N_t on T; create trigger N_t before update on T for each row when (old.id > 0 and (old.v <> 'a' or new.v <> 'b')) execute procedure seed.nothing()`,
+    expect: one('differs', 'trigger', 'different', /old\.id > 0/),
+  },
+  {
+    name: 'rule with parentheses elsewhere',
+    table: `${PLAIN}; create rule N_r as on delete to T where old.id > 0 and old.v <> 'a' or old.v <> 'b' do instead nothing`,
+    leaf: `drop rule N_r on T; create rule N_r as on delete to T where old.id > 0 and (old.v <> 'a' or old.v <> 'b') do instead nothing`,
+    expect: one('differs', 'rule', 'different', /old\.id > 0/),
+  },
+  {
     name: 'rule that always acts',
     table: PLAIN,
     leaf: 'create rule N_r as on insert to T do instead nothing; alter table T enable always rule N_r',

@@ -47,7 +47,7 @@ test('the nodes of a combined queue have what the handler of a part leaves, also
   const { meeting } = shards;
   const { root, leaf } = shards.shard(1);
   const here = (node: TestNode, queueName: string) =>
-    new CommandNode(node.name, node.database as FreshDatabase, { queueName });
+    new CommandNode(node.name, node.database as FreshDatabase, { queueName }, node.isInstalled);
   const columns = {
     item: { handlerArg: ['columns=id,n'] },
     log: { handlerArg: ['columns=n,text'] },

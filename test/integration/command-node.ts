@@ -27,10 +27,18 @@ type Options = Readonly<Record<string, unknown>>;
 export class CommandNode implements AsyncDisposable {
   readonly name: string;
   readonly database: FreshDatabase;
+  /** Its schemas are installed: to load all routines again takes half a second, and is no subject. */
+  readonly isInstalled: boolean;
   readonly config: ReplicateConfig;
 
-  constructor(name: string, database: FreshDatabase, overrides: Partial<ReplicateConfig> = {}) {
+  constructor(
+    name: string,
+    database: FreshDatabase,
+    overrides: Partial<ReplicateConfig> = {},
+    isInstalled = false,
+  ) {
     this.name = name;
+    this.isInstalled = isInstalled;
     this.database = database;
     this.config = {
       ...DEFAULTS,
@@ -47,7 +55,7 @@ export class CommandNode implements AsyncDisposable {
 
   /** The same database seen by another ini file. */
   with(overrides: Partial<ReplicateConfig>): CommandNode {
-    return new CommandNode(this.name, this.database, { ...this.config, ...overrides });
+    return new CommandNode(this.name, this.database, { ...this.config, ...overrides }, this.isInstalled);
   }
 
   /** Runs `replicate INI verb args…`. Options as commander names them. */
@@ -65,6 +73,7 @@ export class CommandNode implements AsyncDisposable {
         isTerminal: false,
         columns: 100,
       },
+      ...(this.isInstalled ? { install: async () => ({ changed: [] }) } : {}),
     };
     try {
       return { exitCode: await command.run(context, args, options), lines };
@@ -108,8 +117,8 @@ export async function openPair(
   from: number,
   to: number,
 ): Promise<AsyncDisposable & { root: CommandNode; leaf: CommandNode }> {
-  const root = new CommandNode('root', await installedDatabase(from, 'root'));
-  const leaf = new CommandNode('leaf', await installedDatabase(to, 'leaf'));
+  const root = new CommandNode('root', await installedDatabase(from, 'root'), {}, true);
+  const leaf = new CommandNode('leaf', await installedDatabase(to, 'leaf'), {}, true);
   await root.must('create-root', ['root', root.conninfo]);
   await leaf.must('create-leaf', ['leaf', leaf.conninfo], { provider: root.conninfo });
   return {

@@ -422,6 +422,56 @@ test('below a branch that has a part of a table there is no more of it', async (
   expect(takeover.text).toMatch(/not all that the root has.*part_below/);
 });
 
+test('repair writes what the handler makes of the rows, into a table of another name and on a branch in the middle', async () => {
+  const columns = '(id integer primary key, n integer, v text, secret text)';
+  await root.query(
+    `create table mended ${columns}; insert into mended select i, i % 4, 'v' || i, 's' from generate_series(1, 100) as i`,
+  );
+  await leaf.query(`create table mended_here ${columns}`);
+  for (const node of [branch, second]) await node.query(`create table mended ${columns}`);
+  await must(root, 'add-table', 'mended');
+  const hidden = [
+    '--handler=obfuscate',
+    '--handler-arg=keep=id,n',
+    '--handler-arg=hash=v',
+    '--handler-arg=skip=secret',
+  ];
+  await must(leaf, 'add-table', 'mended', '--dest-table=mended_here', ...hidden);
+  await must(branch, 'add-table', 'mended', '--handler-arg=where=n < 3', '--handler-arg=columns=id,n,v');
+  await must(branch, 'wait-sync');
+  await must(second, 'add-table', 'mended', '--wait-sync');
+  await must(leaf, 'wait-sync');
+  await tree.caughtUp(root, [leaf, branch, second]);
+  const nodes = [leaf, branch, second];
+  const before = await Promise.all(nodes.map((node) => rowsOfMended(node)));
+  const events = () =>
+    branch.query("select count(*) as n from pgq.event_template where ev_extra1 = 'public.mended'");
+  const eventsBefore = await events();
+  for (const [i, node] of nodes.entries()) {
+    const table = node === leaf ? 'mended_here' : 'mended';
+    // On the branch the last one is a row of the provider that is not to be here.
+    await node.query(`set session_replication_role = replica; update ${table} set v = 'wrong' where id = ${4 + i * 4};
+      delete from ${table} where id = ${5 + i * 4}; insert into ${table} (id, n) values (1000, 1), (${node === leaf ? 1001 : 3}, 3);
+      reset session_replication_role`);
+    const shown = await run(node, 'repair', 'mended');
+    expect(shown.exitCode).toBe(2);
+    expect(shown.text.match(/^(insert|update|delete) .*;$/gim)).toHaveLength(4);
+    const repaired = await run(node, 'repair', '--apply', 'mended');
+    expect(repaired.text).toContain('public.mended: 1 inserted, 1 updated, 2 deleted\n');
+    expect(repaired.exitCode).toBe(0);
+  }
+  expect(await Promise.all(nodes.map((node) => rowsOfMended(node)))).toEqual(before);
+  // Nobody below hears of it: what is mended is here.
+  expect(await events()).toEqual(eventsBefore);
+  await root.query("update mended set v = 'later' where id < 20");
+  await tree.caughtUp(root, nodes);
+  for (const node of nodes) await must(node, 'compare', 'mended');
+});
+
+function rowsOfMended(node: TestNode): Promise<string[]> {
+  return rows(node, `select * from ${node === leaf ? 'mended_here' : 'mended'}`);
+}
+
 test('of a virtual table there is only the name, and a branch hands its events on', async () => {
   const table = 'create table noted (id integer primary key)';
   await root.query(`${table}; insert into noted values (1); create table beside (id integer primary key)`);

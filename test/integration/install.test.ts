@@ -188,7 +188,7 @@ describe.each(MAJORS)('PostgreSQL %i', (major) => {
   });
 
   test('a role that may not create roles nor schemas can install, and the queue works', async () => {
-    await using cluster = await startCluster(major);
+    await using cluster = await startCluster(major, { isBare: true });
     await cluster.createDatabase('app');
     await using session = await cluster.connect('app');
     await session.execute('create role app_owner');

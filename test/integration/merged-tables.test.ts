@@ -53,6 +53,9 @@ test('parts come, go, are parked and copied anew, and no row of another part is 
     () => shards.meeting.query<{ n: bigint }>('select count(*) as n from public.item where id % 10 = 1'),
     ([seen]) => seen?.n === 101n,
   );
+  const refused = await two.leaf.run('repair', '--apply', 'item');
+  expect(refused.stdout).toContain('stays parked. Several queues feed it: resync it.');
+  expect(refused.exitCode).toBe(3);
   const resync = await two.leaf.must('resync', 'item');
   expect(resync.stdout).toBe('public.item will be copied anew from queues q2, q1\n');
   await settled();
@@ -107,6 +110,12 @@ test('parts come, go, are parked and copied anew, and no row of another part is 
       { verdict: 'equal' },
     ]);
   }
+  // What is right is the union of all parts, whichever node is asked; nobody's worker writes meanwhile.
+  const repaired = await two.leaf.run('repair', '--apply', 'item', 'other');
+  expect(repaired.stdout).toContain('public.item: 1 inserted, 1 updated, 1 deleted\n');
+  expect(repaired.stdout).toMatch(/2 tables compared at tick \d+: all equal/);
+  expect(repaired.exitCode).toBe(0);
+  await settled();
   await one.leaf.stopWorker();
   const unknown = await two.leaf.run('compare', 'item', '--timeout=2');
   expect(unknown.exitCode).toBe(3);

@@ -40,6 +40,22 @@ describe.skipIf(reason !== undefined)(
         expect(stdout).not.toMatch(/ERR|PAUSED|NOT UPTODATE|cannot/);
       }
 
+      // Nothing of ours is there, and what stock nodes have of their own is no difference.
+      for (const node of [branch, leaf]) {
+        expect((await node.run('check')).stdout).toMatch(
+          /^5 tables and 3 sequences of "\w+" checked against "\w+": nothing blocks and nothing differs$/m,
+        );
+      }
+      await branch.query("alter table public.account alter column note set default 'here'");
+      const checked = await branch.run('check', 'public.account', '--json');
+      await branch.query('alter table public.account alter column note drop default');
+      expect(JSON.parse(checked.stdout)).toMatchObject({
+        provider: 'root',
+        findings: [{ severity: 'differs', what: 'default', object: 'column note' }],
+        notChecked: [],
+      });
+      expect(checked.exitCode).toBe(2);
+
       // A handler needs nothing of ours on the provider.
       await branch.must('change-handler', 'public.account', '--handler-arg=where=id % 2 = 0');
       await branch.must('wait-sync');

@@ -149,26 +149,26 @@ test('a node name that exists is refused, and nothing is half-done', async () =>
 });
 
 test('a second root in the same database is refused', async () => {
-  const outcome = await chain.root.run('create-root', 'root2', chain.root.database.conninfo);
+  const outcome = await chain.root.runProgram('create-root', 'root2', chain.root.database.conninfo);
   expectOneLine(outcome, 1, /root/);
 });
 
 test('a table that does not exist is named, and no other table is added', async () => {
-  expectOneLine(await chain.root.run('add-table', 't', 'not_there'), 1, 'not_there');
+  expectOneLine(await chain.root.runProgram('add-table', 't', 'not_there'), 1, 'not_there');
   expect(await chain.root.query('select table_name from londiste.table_info where local')).toEqual([]);
 });
 
 test('a table that the root does not have is refused on a leaf', async () => {
-  expectOneLine(await chain.leaf.run('add-table', 'left_out'), 1, 'left_out');
+  expectOneLine(await chain.leaf.runProgram('add-table', 'left_out'), 1, 'left_out');
 });
 
 test('a sequence that does not exist is named', async () => {
-  expectOneLine(await chain.root.run('add-seq', 'no_such_seq'), 1, 'no_such_seq');
+  expectOneLine(await chain.root.runProgram('add-seq', 'no_such_seq'), 1, 'no_such_seq');
 });
 
 test('a second worker for the same node is refused, with the same pidfile and with another', async () => {
   const lines = { db: chain.leaf.database.conninfo, queue_name: 'app', job_name: 'leaf_worker' };
-  expectOneLine(await chain.leaf.run('worker'), 1, 'leaf.pid');
+  expectOneLine(await chain.leaf.runProgram('worker'), 1, 'leaf.pid');
   const second = startReplicate([ini('second.ini', { ...lines, pidfile: 'second.pid' }), 'worker'], {
     folder,
   });

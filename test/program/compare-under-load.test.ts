@@ -18,7 +18,7 @@ test('compare under load finds equal tables equal, and one changed, one missing 
   try {
     for (let i = 0; i < 3; i++) {
       const before = client.acknowledged.length;
-      expect((await chain.leaf.must('compare')).stdout).toContain('6 tables and 2 sequences compared');
+      expect((await chain.leaf.mustProgram('compare')).stdout).toContain('6 tables and 2 sequences compared');
       expect(client.acknowledged.length).toBeGreaterThan(before);
     }
     await chain.leaf.query(
@@ -28,7 +28,7 @@ test('compare under load finds equal tables equal, and one changed, one missing 
        insert into public.still values (30001, 'extra');
        reset session_replication_role`,
     );
-    const outcome = await chain.leaf.run('compare');
+    const outcome = await chain.leaf.runProgram('compare');
     expect(outcome.exitCode).toBe(2);
     expect(outcome.stdout).toContain('public.still: DIFFERENT');
     expect(outcome.stdout).toMatch(/changed: 1 row, key 17\b/);
@@ -38,9 +38,9 @@ test('compare under load finds equal tables equal, and one changed, one missing 
       /6 tables and 2 sequences compared at tick \d+: 1 different, 0 not checked/,
     );
 
-    await chain.leaf.must('resync', 'still');
-    await chain.leaf.must('wait-sync');
-    await chain.leaf.must('compare');
+    await chain.leaf.mustProgram('resync', 'still');
+    await chain.leaf.mustProgram('wait-sync');
+    await chain.leaf.mustProgram('compare');
   } finally {
     await client.stop();
   }

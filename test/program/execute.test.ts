@@ -56,7 +56,7 @@ class Writers {
 /** Writes the scripts into files and executes them on the root. */
 async function execute(tree: Tree, scripts: Readonly<Record<string, string>>): Promise<string> {
   for (const [name, sql] of Object.entries(scripts)) await writeFile(join(tree.folder, name), sql);
-  return (await tree.node('root').must('execute', ...Object.keys(scripts))).stdout;
+  return (await tree.node('root').mustProgram('execute', ...Object.keys(scripts))).stdout;
 }
 
 test('scripts run at their place of the queue on every node, while the application writes', {
@@ -120,16 +120,16 @@ test('scripts run at their place of the queue on every node, while the applicati
       alter table audited rename to watched;
       drop table child;`,
   });
-  await root.must('add-table', 'fresh');
+  await root.mustProgram('add-table', 'fresh');
   for (const node of [branch, leaf]) {
-    await node.must('wait-root');
-    await node.must('add-table', 'fresh');
+    await node.mustProgram('wait-root');
+    await node.mustProgram('add-table', 'fresh');
   }
   await root.query(`insert into public.fresh (item_id, v) select id, title from public.item where id < 50;
     insert into public.watched values (9, 9); update public.watched set v = v + 1; update public.parted set v = 'p'`);
-  await leaf.must('wait-sync');
+  await leaf.mustProgram('wait-sync');
   await expectEqual();
-  for (const node of [branch, leaf]) expect((await node.must('compare')).stdout).not.toMatch(/differ/);
+  for (const node of [branch, leaf]) expect((await node.mustProgram('compare')).stdout).not.toMatch(/differ/);
   expect(await leaf.query('select distinct n from public.note where n > 5 order by n')).not.toEqual([]);
   const tables = await leaf.query<{ t: string }>(
     'select table_name || coalesce($1 || dest_table, $2) as t from londiste.table_info order by 1',

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { freshDatabase } from '../support/cluster.js';
+import { bareCluster, freshDatabaseOn } from '../support/cluster.js';
 import { findDifferences } from '../support/differences.js';
 import { type HowtoDatabase, openHowto, PIDFILES } from '../support/howto.js';
 
@@ -10,8 +10,8 @@ create table without_key (n integer);
 `;
 
 test('a role that only owns the database is enough on the root and on the leaf', async () => {
-  await using old = await freshDatabase(13, 'old');
-  await using fresh = await freshDatabase(18, 'new');
+  await using old = await freshDatabaseOn(await bareCluster(13), 'old');
+  await using fresh = await freshDatabaseOn(await bareCluster(18), 'new');
   for (const database of [old, fresh]) {
     await database.query(`do $$ begin
       if not exists (select from pg_roles where rolname = 'plain') then create role plain login; end if; end $$`);

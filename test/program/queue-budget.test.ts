@@ -230,9 +230,9 @@ test('a leaf over the budget is dropped; its worker and status say what to do, a
     rows: "insert into t select i, 'old' from generate_series(1, 50) as i",
   });
   const { root, leaf } = chain;
-  await leaf.must('pause');
-  await root.must('budget', '--max-events=1000', '--on-exceed=drop');
-  expect((await root.must('status')).stdout).toMatch(/Held back by leaf_worker: .* % of the budget/);
+  await leaf.mustProgram('pause');
+  await root.mustProgram('budget', '--max-events=1000', '--on-exceed=drop');
+  expect((await root.mustProgram('status')).stdout).toMatch(/Held back by leaf_worker: .* % of the budget/);
   for (let id = 51; id <= 2050; id += 100) {
     await root.query("insert into t select i, 'new' from generate_series($1::int, $1::int + 99) as i", [id]);
   }
@@ -246,27 +246,29 @@ test('a leaf over the budget is dropped; its worker and status say what to do, a
   expect(consumers.map((row) => row.consumer_name)).toEqual(['.global_watermark']);
   // It has moved on with the drop: nothing holds back what the leaf did not read.
   expect(consumers[0]?.pending_events).toBeLessThan(1000n);
-  expect((await root.must('status')).stdout).toMatch(/ERROR: leaf_worker was dropped at .* needs a resync/);
+  expect((await root.mustProgram('status')).stdout).toMatch(
+    /ERROR: leaf_worker was dropped at .* needs a resync/,
+  );
 
   // The worker that runs, and one that is started, do not go on as if nothing had been.
-  await leaf.run('resume');
+  await leaf.runProgram('resume');
   expect((await leaf.worker?.ended)?.exitCode).toBe(3);
   const refused = await leaf.startWorker().ended;
   expect(refused.exitCode).toBe(3);
   expect(refused.stderr).toMatch(/"leaf_worker" of queue "app" .* was dropped at .*resync --all/s);
-  expect((await leaf.must('status')).stdout).toMatch(
+  expect((await leaf.mustProgram('status')).stdout).toMatch(
     /leaf \(leaf\)[\s\S]*ERROR: leaf_worker: Consumer "leaf_worker" .* was dropped/,
   );
   expect(await root.query('select from pgq.get_consumer_info()')).toHaveLength(1);
 
-  await root.must('budget', '--max-events=none');
-  expect((await leaf.must('resync', '--all')).stdout).toContain('it is registered anew');
+  await root.mustProgram('budget', '--max-events=none');
+  expect((await leaf.mustProgram('resync', '--all')).stdout).toContain('it is registered anew');
   leaf.startWorker();
-  await leaf.must('wait-sync');
+  await leaf.mustProgram('wait-sync');
   await root.query("update t set v = 'after' where id = 1");
   await chain.caughtUp();
   expect(await chain.differences()).toEqual([]);
-  expect((await leaf.must('status')).stdout).not.toContain('ERROR');
+  expect((await leaf.mustProgram('status')).stdout).not.toContain('ERROR');
 });
 
 test('a copy whose consumer was dropped parks its table, the others go on, and resync mends it', async () => {
@@ -302,10 +304,12 @@ test('a copy whose consumer was dropped parks its table, the others go on, and r
     return row?.code === 'PC606';
   });
   await waitUntil('the other table goes on', async () => (await leaf.query('select from u')).length === 1);
-  expect((await leaf.must('status')).stdout).toMatch(/ERROR: .*public\.t is parked: PC606 .* was dropped/);
+  expect((await leaf.mustProgram('status')).stdout).toMatch(
+    /ERROR: .*public\.t is parked: PC606 .* was dropped/,
+  );
 
-  await leaf.must('resync', 't');
-  await leaf.must('wait-sync');
+  await leaf.mustProgram('resync', 't');
+  await leaf.mustProgram('wait-sync');
   await chain.caughtUp();
   expect(await chain.differences()).toEqual([]);
   expect(await root.query('select from pgcascade.dropped_consumer')).toEqual([]);

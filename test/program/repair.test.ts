@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { Connection } from '../../src/db/connection.js';
 import { type Chain, openChain } from '../support/chain.js';
+import { runInProcess } from '../support/in-process.js';
 import { waitUntil } from '../support/wait-until.js';
 
 const TABLES = 20;
@@ -81,11 +82,11 @@ test(
       await chain.leaf.killedAt('repair-before-commit', 'repair', '--apply');
       const before = traffic.writes;
       await waitUntil('replication goes on', () => traffic.writes > before + 20);
-      const found = await chain.leaf.run('compare', '--differences', 'differences.jsonl');
+      const found = await chain.leaf.runProgram('compare', '--differences', 'differences.jsonl');
       expect(found.exitCode).toBe(2);
       const lines = (await readFile(join(chain.folder, 'differences.jsonl'), 'utf8')).trim().split('\n');
       expect(lines).toHaveLength(TABLES * 3 * Math.ceil(DIFFERENCES / TABLES / 3));
-      const repaired = await chain.leaf.run('repair', '--apply', '--differences', 'differences.jsonl');
+      const repaired = await chain.leaf.runProgram('repair', '--apply', '--differences', 'differences.jsonl');
       expect(repaired.stdout).toMatch(/20 tables compared at tick \d+: all equal/);
       expect(repaired.exitCode).toBe(0);
     } finally {
@@ -93,7 +94,7 @@ test(
     }
     await chain.caughtUp();
     expect(await chain.differences()).toEqual([]);
-    expect((await chain.leaf.must('compare')).stdout).toContain('all equal');
+    expect((await chain.leaf.mustProgram('compare')).stdout).toContain('all equal');
   },
   TIMEOUT_MS,
 );
@@ -132,22 +133,22 @@ test('repair shows statements that make the tables equal when a person runs them
   await chain.leaf.query("alter table public.local_extra add note text default 'kept'");
   await chain.leaf.query("alter table public.local_extra alter note set default 'lost'");
   await chain.leaf.query(AWKWARD_DAMAGE);
-  const shown = await chain.leaf.run('repair');
+  const shown = await chain.leaf.runProgram('repair');
   expect(shown.exitCode).toBe(2);
   // Two rows swap a unique value: for a person that is two statements more, see the other test.
   const script = shown.stdout.split('\n').filter((line) => !line.includes('"swapped"'));
   await chain.leaf.query(script.join('\n'));
-  expect((await chain.leaf.run('compare')).stdout).toMatch(/public\.swapped: DIFFERENT/);
-  const left = await chain.leaf.run('repair', 'words', 'bag', 'always', 'local_extra', 'Odd*');
+  expect((await chain.leaf.runProgram('compare')).stdout).toMatch(/public\.swapped: DIFFERENT/);
+  const left = await chain.leaf.runProgram('repair', 'words', 'bag', 'always', 'local_extra', 'Odd*');
   expect(left.stdout.trim()).toBe('-- Nothing to repair.');
   expect(left.exitCode).toBe(0);
 
   // A file that compare has not written is refused.
   await writeFile(join(chain.folder, 'odd.jsonl'), '{"table": "public.bag", "kind": "gone", "key": ["1"]}\n');
-  const refused = await chain.leaf.run('repair', '--differences', 'odd.jsonl');
+  const refused = await chain.leaf.runProgram('repair', '--differences', 'odd.jsonl');
   expect(refused.exitCode).toBe(1);
   expect(refused.stderr).toContain('Line 1 of odd.jsonl');
-  expect((await chain.leaf.run('repair', '--differences', 'none.jsonl')).exitCode).toBe(3);
+  expect((await chain.leaf.runProgram('repair', '--differences', 'none.jsonl')).exitCode).toBe(3);
 });
 
 test('repair writes awkward rows, those that swap a unique value and those with columns of this node', async () => {
@@ -156,8 +157,8 @@ test('repair writes awkward rows, those that swap a unique value and those with 
   await chain.leaf.query("alter table public.local_extra alter note set default 'lost'");
   await chain.leaf.query(AWKWARD_DAMAGE);
   await chain.root.query("select setval('public.always_id_seq', 500)");
-  await chain.root.must('add-seq', 'always_id_seq');
-  await chain.leaf.must('add-seq', 'always_id_seq');
+  await chain.root.mustProgram('add-seq', 'always_id_seq');
+  await chain.leaf.mustProgram('add-seq', 'always_id_seq');
   await waitUntil('the sequence has its value', async () => {
     const [row] = await chain.leaf.query<{ value: bigint }>(
       'select last_value as value from public.always_id_seq',
@@ -165,10 +166,10 @@ test('repair writes awkward rows, those that swap a unique value and those with 
     return row !== undefined && row.value >= 500n;
   });
   await chain.leaf.query("select setval('public.always_id_seq', 1)");
-  const shown = await chain.leaf.run('repair', 'always_id_seq');
+  const shown = await chain.leaf.runProgram('repair', 'always_id_seq');
   expect(shown.stdout).toMatch(/^select londiste\._advance_seq\('public\.always_id_seq', \d+\);\n$/);
   expect(shown.exitCode).toBe(2);
-  const repaired = await chain.leaf.run('repair', '--apply');
+  const repaired = await chain.leaf.runProgram('repair', '--apply');
   expect(repaired.stdout).toContain('all equal');
   expect(repaired.exitCode).toBe(0);
   expect(await chain.leaf.query('select note from public.local_extra')).toEqual([
@@ -190,7 +191,7 @@ test('a parked table is repaired and taken up again while traffic runs', async (
   );
   await chain.root.query('update public.p set v = 1 where id = 5');
   await waitUntil('the table is parked', async () =>
-    (await chain.leaf.run('tables')).stdout.includes('parked'),
+    (await chain.leaf.runProgram('tables')).stdout.includes('parked'),
   );
   let isStopped = false;
   let writes = 0;
@@ -207,8 +208,8 @@ test('a parked table is repaired and taken up again while traffic runs', async (
     await waitUntil('there is traffic', () => writes > 20);
     // A kill before the commit leaves it parked, with a consumer on the provider that the next repair takes over.
     await chain.leaf.killedAt('repair-parked-written', 'repair', '--apply', 'p');
-    expect((await chain.leaf.run('tables')).stdout).toContain('parked');
-    const repaired = await chain.leaf.run('repair', '--apply', 'p');
+    expect((await chain.leaf.runProgram('tables')).stdout).toContain('parked');
+    const repaired = await chain.leaf.runProgram('repair', '--apply', 'p');
     expect(repaired.stdout).toMatch(/public\.p: \d+ inserted, \d+ updated, \d+ deleted; goes on/);
     expect(repaired.stdout).toMatch(/1 table compared at tick \d+: all equal/);
     expect(repaired.exitCode).toBe(0);
@@ -224,8 +225,9 @@ test('no batch is begun while a repair has the position, and a key-less table is
   await using chain = await openChain({
     from: 18,
     to: 10,
-    tables: 'create table public.kept (id integer primary key); create table public.loose (v integer);',
-    rows: 'insert into public.loose select 7 from generate_series(1, 3)',
+    tables: `create table public.kept (id integer primary key); create table public.loose (v integer);
+      create table public.lacking (id integer primary key, v text); create table public.vanished (id integer primary key);`,
+    rows: "insert into public.loose select 7 from generate_series(1, 3); insert into public.lacking select g, 'x' from generate_series(1, 3) as g",
   });
   await chain.caughtUp();
   await using holder = await chain.leaf.connect();
@@ -246,11 +248,54 @@ test('no batch is begun while a repair has the position, and a key-less table is
   });
   await chain.caughtUp();
   await chain.leaf.query('set session_replication_role = replica; delete from public.loose');
-  await chain.leaf.run('compare', 'loose', '--recheck', '--differences', 'loose.jsonl');
+  await chain.leaf.runProgram('compare', 'loose', '--recheck', '--differences', 'loose.jsonl');
   const lines = (await readFile(join(chain.folder, 'loose.jsonl'), 'utf8')).trim().split('\n');
   expect(lines).toHaveLength(1);
   await writeFile(join(chain.folder, 'loose.jsonl'), `${lines[0]}\n${lines[0]}\n`);
-  const repaired = await chain.leaf.run('repair', '--apply', '--differences', 'loose.jsonl');
+  const repaired = await chain.leaf.runProgram('repair', '--apply', '--differences', 'loose.jsonl');
   expect(repaired.stdout).toContain('public.loose: 3 inserted, 0 updated, 0 deleted');
   expect(repaired.exitCode).toBe(0);
+
+  await refusals(chain);
 });
+
+/** What cannot be repaired is named, and the exit code is then never that of equal tables. */
+async function refusals({ root, leaf }: Chain): Promise<void> {
+  await leaf.query(`set session_replication_role = replica; alter table public.lacking drop column v;
+    delete from public.lacking where id = 1; insert into public.kept values (2); drop table public.vanished`);
+  const repair = (...words: string[]) => runInProcess(leaf, 'repair', ...words);
+  const lacking = "The provider's columns v are missing on this node: add them, then resync it.";
+
+  const shown = await repair();
+  expect(shown.exitCode).toBe(2);
+  expect(shown.text).toContain('-- public.vanished: NOT CHECKED: There is no such table on this node');
+  expect(shown.text).toContain(`-- public.lacking: ${lacking}`);
+  expect(shown.text).toContain(`delete from only "public"."kept"`);
+  expect(await repair('kept', 'vanished', '--apply')).toMatchObject({ exitCode: 3 });
+  expect(await repair('vanished')).toMatchObject({
+    exitCode: 3,
+    text: expect.stringContaining('-- Nothing to repair.'),
+  });
+  const applied = await repair('--apply');
+  expect(applied.exitCode).toBe(2);
+  expect(applied.text).toContain(`public.lacking: 0 inserted, 0 updated, 0 deleted. ${lacking}`);
+  expect(applied.text).toMatch(
+    /4 tables compared at tick \d+: 1 different, 1 not checked \(public\.vanished\)/,
+  );
+
+  expect(await repair('nobody')).toMatchObject({ exitCode: 1 });
+  expect(await repair('--max-differences', '0')).toMatchObject({ exitCode: 1 });
+  expect(await runInProcess(root, 'repair', '--apply')).toMatchObject({
+    exitCode: 1,
+    text: expect.stringContaining('is the root: it has no provider'),
+  });
+  // A table whose copy has begun has a position of its own: nothing is written.
+  await leaf.stopWorker();
+  await leaf.query("update londiste.table_info set merge_state = 'in-copy' where table_name = 'public.kept'");
+  await leaf.query('set session_replication_role = replica; insert into public.kept values (3)');
+  expect(await repair('kept', '--timeout', '1')).toMatchObject({
+    exitCode: 3,
+    text: expect.stringContaining('The worker of this node did not move'),
+  });
+  expect(await leaf.query('select id from public.kept where id > 1')).toEqual([{ id: 3 }]);
+}

@@ -21,7 +21,7 @@ const LATE_WRITES = `
 /** Runs a command under load and prints how long it took. */
 async function step(node: TestNode, ...words: string[]): Promise<void> {
   const started = performance.now();
-  const outcome = await node.must(...words).catch((error: Error) => {
+  const outcome = await node.mustProgram(...words).catch((error: Error) => {
     throw new Error(
       `${error.message}\nThe worker of ${node.name} said last:\n${node.worker?.stderr.slice(-3000)}`,
     );

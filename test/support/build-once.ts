@@ -18,9 +18,11 @@ export default function buildOnce(): () => void {
   const templates = mkdtempSync(join(temporaryRoot(serverAccount()), 'pgcascade-templates-'));
   chmodSync(templates, 0o711);
   process.env['PGCASCADE_TEST_TEMPLATES'] = templates;
-  const ofStock = join(templates, 'stock');
-  mkdirSync(ofStock, { mode: 0o711 });
-  process.env['PGCASCADE_TEST_STOCK_TEMPLATES'] = ofStock;
+  for (const kind of ['stock', 'bare']) {
+    const folder = join(templates, kind);
+    mkdirSync(folder, { mode: 0o711 });
+    process.env[`PGCASCADE_TEST_${kind.toUpperCase()}_TEMPLATES`] = folder;
+  }
   return () => rmSync(templates, { recursive: true, force: true });
 }
 

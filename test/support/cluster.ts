@@ -21,6 +21,11 @@ export class Cluster implements AsyncDisposable {
     return this.#server.port;
   }
 
+  /** As in `TestServer`. */
+  get installedDatabase(): string | undefined {
+    return this.#server.installedDatabase;
+  }
+
   /** The libpq connect string of one database, as a person writes it into an ini file. */
   conninfo(dbname: string): string {
     const { host, port, user, password } = this.#server;
@@ -128,15 +133,21 @@ export async function startCluster(major: number, options: TestServerOptions = {
   return new Cluster(major, await startServer(major, options));
 }
 
-const shared = new Map<number, Promise<Cluster>>();
+const shared = new Map<string, Promise<Cluster>>();
 
 /** The server of this major version that all tests of one file share. It ends with the test process. */
 export function sharedCluster(major: number): Promise<Cluster> {
-  let cluster = shared.get(major);
-  if (cluster === undefined) {
-    cluster = startCluster(major);
-    shared.set(major, cluster);
-  }
+  return sharedAs(`${major}`, () => startCluster(major));
+}
+
+/** The same for tests in which a role that may do little installs: our roles are not there unless a test made them. */
+export function bareCluster(major: number): Promise<Cluster> {
+  return sharedAs(`${major} bare`, () => startCluster(major, { isBare: true }));
+}
+
+function sharedAs(kind: string, start: () => Promise<Cluster>): Promise<Cluster> {
+  const cluster = shared.get(kind) ?? start();
+  shared.set(kind, cluster);
   return cluster;
 }
 

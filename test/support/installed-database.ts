@@ -27,6 +27,9 @@ function template(
 ): Promise<string> {
   const ofServer = templates.get(cluster) ?? new Map<string, Promise<string>>();
   templates.set(cluster, ofServer);
+  if (schemas === undefined && encoding === 'UTF8' && cluster.installedDatabase !== undefined) {
+    return Promise.resolve(cluster.installedDatabase);
+  }
   const name = ['installed', ...(schemas ?? ['all']), encoding].join('_').toLowerCase();
   const made = ofServer.get(name) ?? makeTemplate(cluster, name, schemas, encoding);
   ofServer.set(name, made);

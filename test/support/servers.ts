@@ -1,5 +1,6 @@
 import { openConnection } from '../../src/db/connect.js';
 import { type EmbeddedServer, startEmbeddedServer } from '../../src/demo/embedded-server.js';
+import { INSTALLED_DATABASE, makeInstalledTemplate } from './installed-template.js';
 import { serverFolder } from './server-folder.js';
 import { waitUntil } from './wait-until.js';
 
@@ -9,6 +10,8 @@ export interface TestServer {
   readonly port: number;
   readonly user: string;
   readonly password?: string | undefined;
+  /** The database to copy for one in which all our schemas are installed; undefined when there is none. */
+  readonly installedDatabase?: string | undefined;
   /** SIGKILL, as a power cut. */
   kill(): Promise<void>;
   /** Starts it after `kill`, or ends and starts it, on the same port. */
@@ -18,6 +21,8 @@ export interface TestServer {
 
 export interface TestServerOptions {
   readonly settings?: Readonly<Record<string, string>>;
+  /** Nothing of ours was ever installed there: neither our roles exist nor a database to copy. */
+  readonly isBare?: boolean;
 }
 
 /**
@@ -39,16 +44,21 @@ export async function startServer(major: number, options: TestServerOptions = {}
 }
 
 async function embedded(major: number, options: TestServerOptions): Promise<TestServer> {
+  const templates =
+    process.env[options.isBare === true ? 'PGCASCADE_TEST_BARE_TEMPLATES' : 'PGCASCADE_TEST_TEMPLATES'];
+  const isInstalled = templates !== undefined && options.isBare !== true;
+  if (isInstalled) await makeInstalledTemplate(templates, major);
   const server: EmbeddedServer = await startEmbeddedServer({
     major,
     settings: options.settings ?? {},
-    templates: process.env['PGCASCADE_TEST_TEMPLATES'],
+    templates,
     parent: serverFolder(),
   });
   return {
     host: '127.0.0.1',
     port: server.port,
     user: 'postgres',
+    installedDatabase: isInstalled ? INSTALLED_DATABASE : undefined,
     kill: () => server.kill(),
     restart: () => server.restart(),
     stop: () => server.stop(),

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { waitUntilCaughtUp } from './caught-up.js';
-import { type FreshDatabase, freshDatabase } from './cluster.js';
+import type { FreshDatabase } from './cluster.js';
+import { installedDatabase } from './installed-database.js';
 import { TestNode } from './test-node.js';
 
 /** Many processes share the machine. */
@@ -45,16 +46,16 @@ export class Shards implements AsyncDisposable {
     this.#cleanUp = cleanUp;
   }
 
-  /** Makes one more database. */
+  /** Makes one more database, in which our schemas are installed. */
   async openDatabase(major: number, prefix: string): Promise<FreshDatabase> {
-    const database = await freshDatabase(major, prefix);
+    const database = await installedDatabase(major, prefix);
     this.#cleanUp.unshift(() => database[Symbol.asyncDispose]());
     return database;
   }
 
   /** Makes one more node's ini file; a database may be that of several nodes, each of its own queue. */
   async openNode(name: string, queue: string, database: FreshDatabase): Promise<TestNode> {
-    const node = new TestNode(name, this.folder, database);
+    const node = new TestNode(name, this.folder, database, true);
     this.#cleanUp.unshift(() => node.stopPrograms());
     await node.writeIniFiles(queue, ['global_wm_publish_period = 2', 'local_wm_publish_period = 2']);
     return node;
@@ -118,11 +119,11 @@ async function setUp(shards: Shards, options: ShardsOptions): Promise<void> {
     await root.query(tables);
     await root.query(rows(number));
     await makeRoot(root, queue);
-    await root.must('add-table', '--all');
+    await root.prepare('add-table', '--all');
     const leaf = await shards.openNode(`leaf${number}`, queue, meetingPoint);
     const merge = combined === undefined ? [] : [`--merge=${combined}`];
     const provider = `--provider=${root.database.conninfo}`;
-    await leaf.must('create-leaf', leaf.name, leaf.database.conninfo, provider, ...merge);
+    await leaf.prepare('create-leaf', leaf.name, leaf.database.conninfo, provider, ...merge);
     leaf.startWorker();
     shards.shards.push({ queue, number, root, leaf });
   }
@@ -131,7 +132,7 @@ async function setUp(shards: Shards, options: ShardsOptions): Promise<void> {
 
 /** Makes a node the root of its queue, with ticker and worker. */
 async function makeRoot(node: TestNode, queue: string): Promise<void> {
-  await node.must('create-root', node.name, node.database.conninfo);
+  await node.prepare('create-root', node.name, node.database.conninfo);
   await node.query("select pgq.set_queue_config($1, 'ticker_max_lag', '400 milliseconds')", [queue]);
   node.startTicker();
   node.startWorker();

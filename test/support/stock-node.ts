@@ -32,8 +32,12 @@ export class StockNode extends TestNode {
     return runProgram(LONDISTE, [this.ini, ...words], { folder: this.folder });
   }
 
-  override async prepare(verb: string, ...words: string[]): Promise<void> {
-    await this.must(verb, ...words);
+  override prepare(...words: string[]): Promise<ProgramOutcome> {
+    return this.must(...words);
+  }
+
+  override runProgram(...words: string[]): Promise<ProgramOutcome> {
+    return this.run(...words);
   }
 
   override startWorker(): Program {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Connection, Row } from '../../src/db/connection.js';
 import type { Program, ProgramOutcome } from '../../src/demo/program.js';
 import type { Cluster, FreshDatabase } from './cluster.js';
-import { mustInProcess } from './in-process.js';
+import { runWords } from './in-process.js';
 import { expectExit, replicate, startReplicate, startTicker } from './programs.js';
 
 /** One node: its database, its ini file, its worker and, where it has a queue, its ticker. */
@@ -11,10 +11,13 @@ export class TestNode {
   readonly name: string;
   readonly folder: string;
   readonly database: Pick<FreshDatabase, 'cluster' | 'name' | 'conninfo'>;
+  /** Its database was copied from one in which our schemas are installed. */
+  readonly isInstalled: boolean;
   worker: Program | undefined;
   ticker: Program | undefined;
 
-  constructor(name: string, folder: string, database: TestNode['database']) {
+  constructor(name: string, folder: string, database: TestNode['database'], isInstalled = false) {
+    this.isInstalled = isInstalled;
     this.name = name;
     this.folder = folder;
     this.database = database;
@@ -44,9 +47,13 @@ export class TestNode {
     return this.cluster.query<R>(this.database.name, sql, values);
   }
 
-  /** Runs `replicate <node>.ini words…` to its end. */
+  /**
+   * Runs `replicate <node>.ini words…` to its end: in this process, as a program takes a third of a second to start, but for
+   * commands that read or write files by paths below the tree's folder.
+   */
   run(...words: string[]): Promise<ProgramOutcome> {
-    return replicate([this.ini, ...words], { folder: this.folder });
+    const namesFiles = words[0] === 'execute' || words.includes('--differences');
+    return namesFiles ? this.runProgram(...words) : runWords(this, words);
   }
 
   /** As `run`; throws when the exit code is not 0. */
@@ -54,9 +61,19 @@ export class TestNode {
     return expectExit(await this.run(...words));
   }
 
-  /** As `must` in this process, without the third of a second that a program takes to start: for what a test only sets up. */
-  async prepare(verb: string, ...words: string[]): Promise<void> {
-    await mustInProcess(this, verb, ...words);
+  /** As `must` for what a test only sets up: what is installed already is not installed again. */
+  async prepare(...words: string[]): Promise<ProgramOutcome> {
+    return expectExit(await runWords(this, words, { isInstalled: this.isInstalled }));
+  }
+
+  /** As `run` as a process: for tests of the program. */
+  runProgram(...words: string[]): Promise<ProgramOutcome> {
+    return replicate([this.ini, ...words], { folder: this.folder });
+  }
+
+  /** As `runProgram`; throws when the exit code is not 0. */
+  async mustProgram(...words: string[]): Promise<ProgramOutcome> {
+    return expectExit(await this.runProgram(...words));
   }
 
   /** Runs a command that is killed at a failpoint; throws when it ends in another way. */

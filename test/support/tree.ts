@@ -2,7 +2,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { waitUntilCaughtUp } from './caught-up.js';
-import { type Cluster, type FreshDatabase, freshDatabase, freshDatabaseOn, startCluster } from './cluster.js';
+import {
+  bareCluster,
+  type Cluster,
+  type FreshDatabase,
+  freshDatabase,
+  freshDatabaseOn,
+  sharedCluster,
+  startCluster,
+} from './cluster.js';
 import { findDifferences } from './differences.js';
 import { StockNode } from './stock-node.js';
 import { startStockCluster } from './stock-server.js';
@@ -116,9 +124,10 @@ export async function openTree(options: TreeOptions): Promise<Tree> {
         nodes.push(new StockNode(name, folder, await freshDatabaseOn(stockCluster, name)));
         continue;
       }
-      const database = await openDatabase(major, name, encoding, options);
+      const { database, isInstalled } = await openDatabase(major, name, encoding, options);
       cleanUp.unshift(() => database[Symbol.asyncDispose]());
-      nodes.push(new TestNode(name, folder, role === undefined ? database : await givenTo(database, role)));
+      const own = role === undefined ? database : await givenTo(database, role);
+      nodes.push(new TestNode(name, folder, own, isInstalled));
     }
     const tree = new Tree(folder, nodes, cleanUp);
     cleanUp.unshift(() => tree.stopPrograms());
@@ -176,16 +185,25 @@ async function givenTo(database: FreshDatabase, role: string): Promise<FreshData
   return { ...database, conninfo: database.conninfo.replace('user=postgres', `user=${role}`) };
 }
 
+/** A database for a node; our schemas are in it where that makes no difference to the node. */
 async function openDatabase(
   major: number,
   prefix: string,
   encoding: string | undefined,
-  { ownServers, settings = {} }: TreeOptions,
-): Promise<FreshDatabase> {
-  if (ownServers !== true) return freshDatabase(major, prefix);
-  const cluster = await startCluster(major, { settings });
-  await cluster.createDatabase(prefix, encoding);
-  return {
+  { nodes, ownServers, settings = {} }: TreeOptions,
+): Promise<{ database: FreshDatabase; isInstalled: boolean }> {
+  // Who may do little installs by himself, and on such a server our roles are not there.
+  const isBare = Object.values(nodes).some(({ role }) => role !== undefined);
+  if (ownServers !== true) {
+    const cluster = await (isBare ? bareCluster(major) : sharedCluster(major));
+    const template = cluster.installedDatabase;
+    const database = await freshDatabaseOn(cluster, prefix, template);
+    return { database, isInstalled: template !== undefined };
+  }
+  const cluster = await startCluster(major, { settings, isBare });
+  const template = encoding === undefined ? cluster.installedDatabase : undefined;
+  await cluster.createDatabase(prefix, encoding, template);
+  const database: FreshDatabase = {
     cluster,
     name: prefix,
     conninfo: cluster.conninfo(prefix),
@@ -195,6 +213,7 @@ async function openDatabase(
     query: (sql, values) => cluster.query(prefix, sql, values),
     [Symbol.asyncDispose]: () => cluster.stop(),
   };
+  return { database, isInstalled: template !== undefined };
 }
 
 /** Runs all steps, also after one failed; throws the first error. */

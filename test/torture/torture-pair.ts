@@ -1,7 +1,6 @@
 import type { Connection } from '../../src/db/connection.js';
 import { quoteName } from '../../src/db/identifier.js';
 import { readMissing } from '../../src/replica/missing.js';
-import { mustInProcess } from '../support/in-process.js';
 import type { TestNode } from '../support/test-node.js';
 import { openTree, type Tree } from '../support/tree.js';
 import { waitUntilSeen } from '../support/wait-until.js';
@@ -132,14 +131,8 @@ export class TorturePair implements AsyncDisposable {
       // A table that ends the command ends its case only: it is dropped, and the command is begun again.
       for (let isDone = false; !isDone; ) {
         try {
-          const text = await mustInProcess(
-            node,
-            'add-table',
-            '--all',
-            '--expect-sync',
-            '--skip-non-existing',
-          );
-          for (const line of text.split('\n').filter((found) => found.startsWith('skipped '))) {
+          const { stdout } = await node.prepare('add-table', '--all', '--expect-sync', '--skip-non-existing');
+          for (const line of stdout.split('\n').filter((found) => found.startsWith('skipped '))) {
             this.#failedTable(cases, line.slice('skipped '.length), `add-table on ${node.name}`, line);
           }
           isDone = true;

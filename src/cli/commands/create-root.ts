@@ -13,10 +13,10 @@ export const command: CommandSpec = {
     { flags: '--nocheck', summary: 'Do not check that the connect string leads to the database of "db".' },
   ],
   async run(context, args, options) {
-    const { config, connect, signal, output, log } = context;
+    const { config, connect, signal, output, log, install = installSchemas } = context;
     const node = newNode(config, args);
     await using local = await openLocal(context, 'create-root');
-    await installSchemas(local, { log });
+    await install(local, { log });
     const outcome = await createRoot(local, {
       ...node,
       queueName: config.queueName,

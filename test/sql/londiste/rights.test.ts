@@ -80,7 +80,7 @@ for (const major of MAJORS) {
   });
 
   test(`PostgreSQL ${major}: a database owner who may create no roles can install, and use what he installed`, async () => {
-    await using cluster = await startCluster(major);
+    await using cluster = await startCluster(major, { isBare: true });
     await cluster.query('postgres', 'create role owner login');
     await cluster.query('postgres', 'create database d owner owner');
     await using owner = await cluster.application('d');
