@@ -16,7 +16,7 @@ const TRACES = `
   union all select indexdef from pg_indexes where schemaname = 'public'
   union all select 'constraint ' || conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid)
     from pg_constraint where connamespace = 'public'::regnamespace and contype <> 'n'
-  union all select 'trigger ' || tgrelid::regclass || ' ' || tgname || ' ' || tgenabled::text from pg_trigger
+  union all select 'trigger ' || tgrelid::regclass || ' ' || regexp_replace(tgname, '^!pgcascade_[0-9]+_', '') || ' ' || tgenabled::text from pg_trigger
    where not tgisinternal and tgrelid in (select oid from pg_class where relnamespace = 'public'::regnamespace)
   union all select 'saved foreign key ' || fkey_name from londiste.pending_fkeys
   union all select 'parked ' || t::text from pgcascade.table_error as t

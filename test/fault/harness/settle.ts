@@ -27,7 +27,10 @@ export async function settle(tree: FaultTree, hasFailed: () => boolean): Promise
     await untilDone(tree, 'leaf', 'change-provider', 'branch');
   for (const name of REPLICAS) {
     const lacking = await lackingTables(tree, name);
-    if (lacking.length > 0) await untilDone(tree, name, 'add-table', ...lacking);
+    if (lacking.length === 0) continue;
+    await untilDone(tree, name, 'add-table', ...lacking);
+    // remove-table takes the sequences of its columns along.
+    await untilDone(tree, name, 'add-seq', '--all');
   }
   await caughtUp(tree, hasFailed);
   const replicas = REPLICAS.map((name) => tree.node(name));
