@@ -65,6 +65,9 @@ function mayShare({ purpose, isVirtual }: AddTableOptions): boolean {
 const TOGETHER = 20;
 const TOGETHER_LOCK_MS = 1_000;
 
+/** Thrown to roll back. */
+class NotNew extends Error {}
+
 /** Undefined when not all of them can be added; nothing is done then. */
 async function addTogether(
   connection: Connection,
@@ -75,14 +78,15 @@ async function addTogether(
       await tx.execute(`set local lock_timeout = ${TOGETHER_LOCK_MS}`);
       const outcomes: AddTableOutcome[] = [];
       for (const options of tables) {
-        if ((await readRegistered(tx, options)) !== undefined) return undefined;
+        if ((await readRegistered(tx, options)) !== undefined) throw new NotNew();
         outcomes.push(await addNew(tx, options));
       }
       return outcomes;
     });
-    if (added !== undefined) await failpoint('add-table-added');
+    await failpoint('add-table-added');
     return added;
   } catch (error) {
+    if (error instanceof NotNew) return undefined;
     if (
       sqlstateOf(error) === undefined &&
       !(error instanceof ReplicateError && error.entry.policy !== 'retry')

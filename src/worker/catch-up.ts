@@ -111,7 +111,7 @@ export async function handOver(
   const consumersOf = (names: readonly string[]) => names.map((name) => copyConsumerName(consumerName, name));
   const handedOver = await subscriber.transaction(async (tx) => {
     const states = await lockTableStates(tx, queueName, tableNames);
-    const names = [...states].filter(([, state]) => state !== null).map(([name]) => name);
+    const names = [...states].filter(([, { mergeState }]) => mergeState !== null).map(([name]) => name);
     await setTableStates(tx, queueName, names, 'ok');
     await tx.query('select pgq_node.unregister_consumer($1, c.name) from unnest($2::text[]) as c(name)', [
       queueName,

@@ -21,7 +21,7 @@ import { dropForeignKeys } from './foreign-keys.js';
 import { isUnprivileged, takeOff } from './keep-off.js';
 import { emptyMerged, isPartToAdd, skipsTruncate, takePart } from './merged-table.js';
 import type { RegisteredTable } from './table-registry.js';
-import { assertWaitsForCopy, lockTableState, setTableState } from './table-state.js';
+import { assertAsRegistered, assertWaitsForCopy, lockTableState, setTableState } from './table-state.js';
 
 /**
  * Copies one table as of a tick and leaves it in the state `catching-up` at that tick, which it returns.
@@ -39,7 +39,7 @@ export async function copyData(ports: CopyDataPorts, table: RegisteredTable): Pr
     const [anchor, reader, writer] = await Promise.all([openReader(), openReader(), openWriter()]);
     await assertWaitsForCopy(writer, queueName, table.tableName);
     const sourceTable = await findSource(anchor, queueName, table.tableName);
-    await enterCopy(writer, queueName, table.tableName);
+    await enterCopy(writer, queueName, table);
     await dropForeignKeys(writer, table.destTable);
     if (await isUnprivileged(writer)) await takeOff(writer, queueName, [table.tableName], options.log);
 
@@ -141,10 +141,12 @@ async function copyRows(
  * The table is being copied from here on. A copy that was interrupted may go on where it was; one whose table was reset since begins
  * anew.
  */
-async function enterCopy(subscriber: Connection, queueName: string, tableName: string): Promise<void> {
+async function enterCopy(subscriber: Connection, queueName: string, table: RegisteredTable): Promise<void> {
+  const { tableName } = table;
   await subscriber.transaction(async (tx) => {
-    if ((await lockTableState(tx, queueName, tableName)) !== 'in-copy')
-      await markStale(tx, queueName, [tableName]);
+    const state = await lockTableState(tx, queueName, tableName);
+    if (state !== undefined) assertAsRegistered(table, state);
+    if (state?.mergeState !== 'in-copy') await markStale(tx, queueName, [tableName]);
     await setTableState(tx, queueName, tableName, 'in-copy');
   });
 }

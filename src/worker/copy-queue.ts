@@ -1,4 +1,6 @@
 import type { CopyProgress } from '../copy/copy-table.js';
+import { SQLSTATE, sqlstateOf } from '../db/sqlstate.js';
+import { ReplicateError } from '../errors/replicate-error.js';
 import type { TickId } from '../queue/ids.js';
 import type { Lanes } from '../runtime/lanes.js';
 import type { Logger } from '../runtime/log.js';
@@ -38,6 +40,7 @@ export class CopyQueue {
   readonly #ports: CopyQueuePorts;
   readonly #pace: Pace | undefined;
   readonly #brake: CopyBrake;
+  #state: WorkerState | undefined;
   /** In order. */
   #waiting: RegisteredTable[] = [];
   /** Tables that are copied by themselves: with others it did not work. */
@@ -54,9 +57,14 @@ export class CopyQueue {
   }
 
   /** Has tables copied as soon as there are lanes. All wait before the first is begun, so that it may find others to go with. */
-  add(tables: readonly RegisteredTable[], state: WorkerState): void {
+  add(tables: readonly RegisteredTable[]): void {
     this.#waiting.push(...tables);
-    for (const _ of tables) this.#begin(state);
+    for (const _ of tables) this.#begin();
+  }
+
+  /** To be told whenever it may have changed: which provider a copy reads is decided when it begins. */
+  setState(state: WorkerState): void {
+    this.#state = state;
   }
 
   /**
@@ -69,11 +77,11 @@ export class CopyQueue {
     );
   }
 
-  #begin(state: WorkerState): void {
+  #begin(): void {
     const { lanes, log, options, onChange } = this.#ports;
     const settle = async () => {
       await lanes
-        .run((signal) => this.#copyNext(state, signal))
+        .run((signal) => this.#copyNext(signal))
         .catch((error: unknown) => {
           // A copy that is stopped before it begins leaves its tables as they are: nobody asks for them any more.
           if (!options.signal.aborted) log.error({ err: error }, 'A copy ended unexpectedly');
@@ -84,7 +92,11 @@ export class CopyQueue {
   }
 
   /** Copies the table that has waited longest, with others that are small; nothing when all that wait are to go together later. */
-  async #copyNext(state: WorkerState, signal: AbortSignal): Promise<void> {
+  async #copyNext(signal: AbortSignal): Promise<void> {
+    const state = this.#state;
+    if (state === undefined) throw new RangeError('Nobody has said where to copy from.');
+    // What has been said of them while they waited.
+    this.#waiting = this.#waiting.map((table) => this.#ports.registry.find(table.tableName) ?? table);
     const together = this.#waiting.filter((table) => this.#mayGoTogether(table)).slice(0, TOGETHER);
     // While small tables are copied more of them may come: the next are to be as many as may go together, or all.
     const mayGo = this.#copyingTogether === 0 || together.length === TOGETHER;
@@ -102,7 +114,7 @@ export class CopyQueue {
         this.#copyingTogether--;
       }
     }
-    if (this.#waiting.length > 0) this.#begin(state);
+    if (this.#waiting.length > 0) this.#begin();
   }
 
   #mayGoTogether(table: RegisteredTable): boolean {
@@ -146,11 +158,13 @@ export class CopyQueue {
     const again = (names: readonly string[]) => {
       const wanted = names.flatMap((name) => left.get(name) ?? []);
       for (const name of names) left.delete(name);
-      this.add(wanted, state);
+      this.add(wanted);
     };
+    for (const { tableName } of tables)
+      log.info({ table: tableName, together: tables.length }, 'Copy started');
     const hold = {};
     try {
-      const { alone, later } = await this.#braked(state, signal, () =>
+      const { failed, alone, later } = await this.#braked(state, signal, () =>
         copySmallTables(
           {
             ...this.#copyPorts(state, signal),
@@ -160,7 +174,8 @@ export class CopyQueue {
               for (const tableName of copied) left.delete(tableName);
               this.#holds.delete(hold);
               const ms = Math.round(performance.now() - started);
-              log.info({ tables: copied, tick, ms }, 'Small tables copied');
+              for (const table of copied)
+                log.info({ table, tick, ms, together: copied.length }, 'Copy finished');
               onCopied(copied, tick);
               onChange();
             },
@@ -170,10 +185,14 @@ export class CopyQueue {
       );
       for (const tableName of alone) this.#alone.add(tableName);
       again([...alone, ...later]);
+      for (const [tableName, why] of failed) {
+        left.delete(tableName);
+        await onFailed(tableName, why);
+      }
       for (const tableName of left.keys()) onGone(tableName);
     } catch (error) {
       const failed = [...left.values()];
-      if (signal.aborted || mayPass(error)) {
+      if (signal.aborted || (mayPass(error) && !isOfOneTable(error))) {
         for (const { tableName } of failed) await onFailed(tableName, error);
         return;
       }
@@ -216,4 +235,12 @@ export class CopyQueue {
     await this.#pace?.take(bytes, signal);
     await this.#brake.take(bytes, signal);
   }
+}
+
+/** A lock that one of several tables could not be given in time says nothing of the others. */
+function isOfOneTable(error: unknown): boolean {
+  // That of the ticks is of all of them.
+  if (error instanceof ReplicateError) return error.code === 'PC208' && !('queueName' in error.facts);
+  const state = sqlstateOf(error);
+  return state === SQLSTATE.lockNotAvailable || state === SQLSTATE.deadlockDetected;
 }

@@ -20,10 +20,10 @@ import type { WorkerState } from './worker-state.js';
 const HAND_OVER_TICKS = 3n;
 
 type CopyEntry =
-  /** Waits for a lane, or copies. */
-  | { readonly kind: 'data' }
-  /** The data is there, as of `position`; `isOurs`: since a copy of this session, so that its events since have been seen to pass. */
-  | { readonly kind: 'copied'; readonly position: TickId; readonly isOurs?: true }
+  /** Waits for a lane, or copies; since the worker was at `wantedAt` none of the table's events has been applied. */
+  | { readonly kind: 'data'; readonly wantedAt: TickId }
+  /** The data is there, as of `position`; `isWatched`: all events since have been seen to pass by this session. */
+  | { readonly kind: 'copied'; readonly position: TickId; readonly isWatched: boolean }
   /** Applies what came after the copy, beside the worker. */
   | { readonly kind: 'catching-up' }
   | { readonly kind: 'failed'; readonly failures: number; readonly notBefore: number };
@@ -79,7 +79,9 @@ export class CopyScheduler {
       onCopied: (tableNames, position) => {
         for (const tableName of tableNames) {
           this.#failures.delete(tableName);
-          this.#entries.set(tableName, { kind: 'copied', position, isOurs: true });
+          const entry = this.#entries.get(tableName);
+          const isWatched = entry?.kind === 'data' && position >= entry.wantedAt;
+          this.#entries.set(tableName, { kind: 'copied', position, isWatched });
         }
       },
       onGone: (tableName) => this.#entries.delete(tableName),
@@ -99,7 +101,7 @@ export class CopyScheduler {
     const ready: string[] = [];
     for (const [tableName, entry] of this.#entries) {
       if (entry.kind !== 'copied' || entry.position > ports.state.completedTick) continue;
-      if (entry.isOurs && (this.#passed.get(tableName) ?? 0n) <= entry.position) ready.push(tableName);
+      if (entry.isWatched && (this.#passed.get(tableName) ?? 0n) <= entry.position) ready.push(tableName);
       else if (ports.state.completedTick - entry.position > HAND_OVER_TICKS)
         this.#catchUpBeside(tableName, entry.position, ports);
       else if (await this.#catchUp(tableName, entry.position, ports)) ready.push(tableName);
@@ -139,7 +141,9 @@ export class CopyScheduler {
     for (const [tableName, entry] of this.#entries) {
       const table = this.#registry.find(tableName);
       const isGone = table?.local !== true || table.errorCode !== null;
-      const isReset = entry.kind === 'copied' && table?.mergeState === null;
+      // Handed over, and the provider was lost before that was noted.
+      const isOk = table?.mergeState === 'ok';
+      const isReset = entry.kind === 'copied' && (table?.mergeState === null || isOk);
       const isDue = entry.kind === 'failed' && entry.notBefore <= Date.now();
       if (entry.kind !== 'data' && entry.kind !== 'catching-up' && (isGone || isReset || isDue)) {
         this.#entries.delete(tableName);
@@ -158,10 +162,12 @@ export class CopyScheduler {
         ? await this.#readPosition(ports.subscriber, table.tableName)
         : undefined;
       if (position === undefined) wanted.push(table);
-      else this.#entries.set(table.tableName, { kind: 'copied', position });
+      else this.#entries.set(table.tableName, { kind: 'copied', position, isWatched: false });
     }
-    for (const { tableName } of wanted) this.#entries.set(tableName, { kind: 'data' });
-    this.#copies.add(wanted, ports.state);
+    const wantedAt = ports.state.completedTick;
+    for (const { tableName } of wanted) this.#entries.set(tableName, { kind: 'data', wantedAt });
+    this.#copies.setState(ports.state);
+    this.#copies.add(wanted);
   }
 
   async #readPosition(subscriber: Connection, tableName: string): Promise<TickId | undefined> {
@@ -188,7 +194,7 @@ export class CopyScheduler {
           return undefined;
         });
         if (position === undefined) this.#entries.delete(tableName);
-        else this.#entries.set(tableName, { kind: 'copied', position });
+        else this.#entries.set(tableName, { kind: 'copied', position, isWatched: false });
       } catch (error) {
         await this.#fail(tableName, error);
       }
@@ -213,9 +219,8 @@ export class CopyScheduler {
       this.#entries.delete(tableName);
       return false;
     }
-    if (outcome.tick === ports.state.completedTick) return true;
-    this.#entries.set(tableName, { kind: 'copied', position: outcome.tick });
-    return false;
+    this.#entries.set(tableName, { kind: 'copied', position: outcome.tick, isWatched: false });
+    return outcome.tick === ports.state.completedTick;
   }
 
   /** Returns how many of the tables are the worker's own now. */

@@ -15,7 +15,7 @@ import { dropForeignKeys } from './foreign-keys.js';
 import { assertNothingActs, isUnprivileged, takeOff } from './keep-off.js';
 import { skipsTruncate } from './merged-table.js';
 import type { RegisteredTable } from './table-registry.js';
-import { lockTableStates } from './table-state.js';
+import { assertAsRegistered, lockTableStates, setTableStates } from './table-state.js';
 
 /** How many tables are copied together at most: all of them are locked here until the last one's rows are in. */
 export const TOGETHER = 50;
@@ -37,6 +37,8 @@ export interface SmallCopyPorts extends Omit<CopyDataPorts, 'report' | 'reportPh
 
 /** What was not copied of tables that were to be copied together, though it is wanted still. */
 export interface SmallCopies {
+  /** Tables that cannot be copied now, and why. */
+  readonly failed: ReadonlyMap<string, ReplicateError>;
   /** Tables that have to be copied by themselves. */
   readonly alone: readonly string[];
   /** Tables that were too much for one time. */
@@ -60,7 +62,8 @@ export function mayBeCopiedTogether(table: RegisteredTable): boolean {
  * Copies small tables together: one snapshot that is a tick, one transaction on the subscriber with the rows, states and positions of all,
  * the same sessions for all. What is not a plain small table is left to be copied by itself, as is everything when this fails.
  *
- * After a crash before the commit nothing has changed but foreign keys that were taken off; after it all of them are here.
+ * After a crash before the commit nothing has changed but the state (`in-copy`) and foreign keys that were taken off; after it all of them
+ * are here.
  */
 export async function copySmallTables(
   ports: SmallCopyPorts,
@@ -68,20 +71,20 @@ export async function copySmallTables(
 ): Promise<SmallCopies> {
   return withCopySessions(ports, async ({ openReader, openWriter }) => {
     const [anchor, reader, writer] = await Promise.all([openReader(), openReader(), openWriter()]);
-    const { chosen, alone, later } = await choose(ports, { anchor, writer }, tables);
-    if (chosen.length === 0) return { alone, later };
+    const { chosen, ...left } = await choose(ports, { anchor, writer }, tables);
+    if (chosen.length === 0) return left;
     await prepare(ports, writer, chosen);
     const progress = new Map<string, CopyProgress>();
     const done = await writer.transaction((tx) => copy(ports, { anchor, reader, tx }, chosen, progress));
     await failpoint('copy-committed');
-    if (done.tick === undefined) return { alone, later };
+    if (done.tick === undefined) return left;
     for (const [tableName, last] of progress) ports.report(tableName, last);
     ports.onCopied(
       done.tables.map(({ tableName }) => tableName),
       done.tick,
     );
     await analyze(ports, writer, done.tables);
-    return { alone, later };
+    return left;
   });
 }
 
@@ -93,7 +96,7 @@ async function choose(
   { options }: SmallCopyPorts,
   { anchor, writer }: { readonly anchor: Connection; readonly writer: Connection },
   tables: readonly RegisteredTable[],
-): Promise<{ chosen: SmallTable[]; alone: string[]; later: string[] }> {
+): Promise<SmallCopies & { readonly chosen: readonly SmallTable[] }> {
   const { queueName } = options;
   const names = tables.map(({ tableName }) => tableName);
   const sources = await findSources(anchor, queueName, names);
@@ -107,19 +110,22 @@ async function choose(
   );
   const special = await readSpecial(writer, queueName, names);
   const chosen: SmallTable[] = [];
+  const failed = new Map<string, ReplicateError>();
   const alone: string[] = [];
   const later: string[] = [];
   let bytes = 0n;
   for (const table of tables) {
     const { tableName, destTable } = table;
     const sourceTable = sources.get(tableName);
-    const side = typeof sourceTable === 'string' ? there.get(sourceTable) : undefined;
+    if (sourceTable instanceof ReplicateError) failed.set(tableName, sourceTable);
+    if (typeof sourceTable !== 'string') continue;
+    const side = there.get(sourceTable);
     const isSmall =
       side?.relkind === 'r' &&
       here.get(destTable)?.relkind === 'r' &&
       side.bytes <= Math.min(SMALL_BYTES, options.copySplitBytes) &&
       side.rowsExpected < INDEXES_AFTER_ROWS;
-    if (typeof sourceTable !== 'string' || !isSmall || special.has(tableName)) {
+    if (!isSmall || special.has(tableName)) {
       alone.push(tableName);
       continue;
     }
@@ -129,7 +135,7 @@ async function choose(
   }
   // In one order, so that two who do this do not wait for each other.
   chosen.sort((one, other) => (one.destTable < other.destTable ? -1 : 1));
-  return { chosen, alone, later };
+  return { chosen, failed, alone, later };
 }
 
 /** Tables that other queues feed too, and those of which ranges are here. */
@@ -147,12 +153,29 @@ async function readSpecial(
   return new Set(rows.map(({ name }) => name));
 }
 
-/** Takes off what would act on the rows. */
+/** The tables are being copied from here on, and nothing acts on their rows any more. Throws PC502 for one that was registered in another way meanwhile. */
 async function prepare(
   { options }: SmallCopyPorts,
   writer: Connection,
   tables: readonly SmallTable[],
 ): Promise<void> {
+  const { queueName, log } = options;
+  const names = tables.map(({ tableName }) => tableName);
+  await writer.transaction(async (tx) => {
+    const states = await lockTableStates(tx, queueName, names);
+    const wanted = tables.filter((table) => {
+      const state = states.get(table.tableName);
+      if (state === undefined || state.mergeState === 'ok') return false;
+      assertAsRegistered(table, state);
+      return true;
+    });
+    await setTableStates(
+      tx,
+      queueName,
+      wanted.map(({ tableName }) => tableName),
+      'in-copy',
+    );
+  });
   const dests = tables.map(({ destTable }) => destTable);
   const withKeys = await writer.query<{ name: string }>(
     `select n.name
@@ -163,11 +186,8 @@ async function prepare(
                        and to_regclass(n.quoted) in (c.conrelid, c.confrelid))`,
     [dests, dests.map(quoteName)],
   );
-  for (const { name } of withKeys) await dropForeignKeys(writer, name);
-  if (await isUnprivileged(writer)) {
-    const names = tables.map(({ tableName }) => tableName);
-    await takeOff(writer, options.queueName, names, options.log);
-  }
+  for (const { name } of withKeys) await dropForeignKeys(writer, name, LOCK_PATIENCE_MS);
+  if (await isUnprivileged(writer)) await takeOff(writer, queueName, names, log, LOCK_PATIENCE_MS);
 }
 
 interface CopySides {
@@ -247,7 +267,7 @@ async function copy(
 }
 
 /**
- * Those of the locked tables that still wait for their copy, and their states locked: a resync waits until this one is done. Throws PC502
+ * Those of the locked tables that were neither reset nor removed meanwhile, and their states locked: a resync waits until this one is done. Throws PC502
  * when other queues feed one of them now.
  */
 async function stillWaiting(
@@ -260,9 +280,7 @@ async function stillWaiting(
     queueName,
     chosen.map(({ tableName }) => tableName),
   );
-  const tables = chosen.filter(
-    ({ tableName }) => ![undefined, 'ok'].includes(states.get(tableName) as string),
-  );
+  const tables = chosen.filter(({ tableName }) => states.get(tableName)?.mergeState === 'in-copy');
   const names = tables.map(({ tableName }) => tableName);
   const [special] = await readSpecial(tx, queueName, names);
   if (special !== undefined)

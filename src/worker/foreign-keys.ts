@@ -17,15 +17,19 @@ interface ForeignKey extends Record<string, unknown> {
 
 /**
  * Drops the foreign keys from and to a table that is going to be copied, each in its own transaction that also saves
- * its definition: a crash loses none. May be repeated.
+ * its definition: a crash loses none. May be repeated. Throws PC208 for a table that stays locked.
  */
-export async function dropForeignKeys(subscriber: Connection, tableName: string): Promise<number> {
+export async function dropForeignKeys(
+  subscriber: Connection,
+  tableName: string,
+  patienceMs = LOCK_PATIENCE_MS,
+): Promise<number> {
   const keys = await subscriber.query<ForeignKey>(
     'select from_table, fkey_name from londiste.find_table_fkeys($1)',
     [tableName],
   );
   for (const key of keys) {
-    const locking = { tableName: key.from_table, lockTimeoutMs: LOCK_PATIENCE_MS };
+    const locking = { tableName: key.from_table, lockTimeoutMs: patienceMs };
     await withTableLock(subscriber, locking, async (tx) => {
       // The copy of the table at the key's other end may drop it too: who has the lock sees whether it is still there.
       await tx.execute(`lock table ${quoteName(key.from_table)} in access exclusive mode`);

@@ -85,6 +85,7 @@ export async function takeOff(
   queueName: string,
   tables: readonly string[] | null,
   log: Logger,
+  patienceMs = LOCK_PATIENCE_MS,
 ): Promise<number> {
   const found = await subscriber.query<Acting>(ACTING, [queueName, tables]);
   const refused = found.find(({ refusal }) => refusal !== null);
@@ -92,7 +93,7 @@ export async function takeOff(
   const holders = new Map(found.filter(({ kind }) => kind !== 'key').map((thing) => [thing.relation, thing]));
   let count = 0;
   for (const { table_name: tableName, relation, holder } of holders.values()) {
-    count += await locked(subscriber, holder, async (tx) => {
+    count += await locked(subscriber, { tableName: holder, patienceMs }, async (tx) => {
       const { taken } = await tx.one<{ taken: number }>('select pgcascade.take_off($1, $2, $3) as taken', [
         queueName,
         tableName,
@@ -105,7 +106,7 @@ export async function takeOff(
   const keys = found.filter(({ kind }) => kind === 'key');
   // A key between two of the tables is found at both.
   for (const key of new Map(keys.map((one) => [`${one.holder}\n${one.object_name}`, one])).values()) {
-    count += await locked(subscriber, key.holder, async (tx) => {
+    count += await locked(subscriber, { tableName: key.holder, patienceMs }, async (tx) => {
       const { is_kept_off } = await tx.one<{ is_kept_off: boolean }>(
         'select pgcascade.keeps_off($1, $2) as is_kept_off',
         [queueName, key.table_name],
@@ -153,7 +154,7 @@ export async function putBackTriggers(connection: Connection, log: Logger): Prom
   const failed: { tableName: string; error: unknown }[] = [];
   for (const { relation, table_name: tableName } of tables) {
     try {
-      back += await locked(connection, tableName, async (tx) => {
+      back += await locked(connection, { tableName, patienceMs: LOCK_PATIENCE_MS }, async (tx) => {
         const { count } = await tx.one<{ count: number }>('select pgcascade.put_back($1) as count', [
           relation,
         ]);
@@ -176,10 +177,10 @@ export async function putBackTriggers(connection: Connection, log: Logger): Prom
 
 async function locked(
   connection: Connection,
-  tableName: string,
+  { tableName, patienceMs }: { readonly tableName: string; readonly patienceMs: number },
   body: (tx: Connection) => Promise<number>,
 ): Promise<number> {
-  return withTableLock(connection, { tableName, lockTimeoutMs: LOCK_PATIENCE_MS }, async (tx) => {
+  return withTableLock(connection, { tableName, lockTimeoutMs: patienceMs }, async (tx) => {
     // What is changed here is none of the application's changes, which captures follow.
     await tx.query("select set_config('pgcascade.following', 'on', true)");
     return body(tx);

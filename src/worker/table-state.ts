@@ -31,8 +31,15 @@ export async function setTableStates(
 
 /** A resync that came while the rows were read wants them read again. Throws PC502; the call is then repeated. */
 export async function assertStillInCopy(tx: Connection, queueName: string, tableName: string): Promise<void> {
-  if ((await lockTableState(tx, queueName, tableName)) === 'in-copy') return;
+  if ((await lockTableState(tx, queueName, tableName))?.mergeState === 'in-copy') return;
   throw new ReplicateError('PC502', `Table ${tableName} was reset while it was copied.`);
+}
+
+/** A table's registration as it is locked. */
+export interface LockedState {
+  readonly mergeState: string | null;
+  readonly attributes: string | null;
+  readonly destTable: string;
 }
 
 /** The table's state, locked against a change until the transaction ends; undefined when it was removed. */
@@ -40,7 +47,7 @@ export async function lockTableState(
   tx: Connection,
   queueName: string,
   tableName: string,
-): Promise<string | null | undefined> {
+): Promise<LockedState | undefined> {
   return (await lockTableStates(tx, queueName, [tableName])).get(tableName);
 }
 
@@ -49,9 +56,15 @@ export async function lockTableStates(
   tx: Connection,
   queueName: string,
   tableNames: readonly string[],
-): Promise<ReadonlyMap<string, string | null>> {
-  const rows = await tx.query<{ table_name: string; merge_state: string | null }>(
-    `select table_name, merge_state
+): Promise<ReadonlyMap<string, LockedState>> {
+  const rows = await tx.query<{
+    name: string;
+    mergeState: string | null;
+    attributes: string | null;
+    destTable: string;
+  }>(
+    `select table_name as name, merge_state as "mergeState", table_attrs as attributes,
+            coalesce(dest_table, table_name) as "destTable"
        from londiste.table_info
       where queue_name = $1
         and table_name = any ($2)
@@ -60,7 +73,19 @@ export async function lockTableStates(
         for update`,
     [queueName, tableNames],
   );
-  return new Map(rows.map((row) => [row.table_name, row.merge_state]));
+  return new Map(rows.map((row) => [row.name, row]));
+}
+
+/** A table may have got another handler, or place, while it waited for its copy. Throws PC502; the call is then repeated. */
+export function assertAsRegistered(
+  table: { readonly tableName: string; readonly attributes: string | null; readonly destTable: string },
+  state: LockedState,
+): void {
+  if (state.attributes === table.attributes && state.destTable === table.destTable) return;
+  throw new ReplicateError(
+    'PC502',
+    `Table ${table.tableName} was registered in another way while it waited for its copy.`,
+  );
 }
 
 /** The table may have waited long for its turn. Throws PC400 when it was removed, or is in sync, meanwhile. */

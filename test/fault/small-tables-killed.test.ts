@@ -83,13 +83,13 @@ test('small tables are copied together: what is killed begins again, one that is
     expect((await doomed.ended).signal).toBe('SIGKILL');
   }
   await using blocker = await chain.leaf.application();
-  await blocker.execute('begin; lock table public.busy in access share mode');
+  await blocker.execute('begin; lock table public.busy, public.child in access share mode');
   await chain.leaf.prepare('resync', 't_3', 'busy', 'child');
   const worker = chain.leaf.startWorker();
   await waitUntilSeen(
-    'all but the busy and the wrong table are in sync',
+    'all but the busy tables and the wrong one are in sync',
     () => states(chain),
-    (left) => left.map(({ table_name }) => table_name).join() === 'public.busy,public.wrong',
+    (left) => left.map(({ table_name }) => table_name).join() === 'public.busy,public.child,public.wrong',
     PATIENCE,
   );
   await blocker.execute('rollback');
@@ -105,7 +105,8 @@ test('small tables are copied together: what is killed begins again, one that is
   await chain.leaf.stopWorker();
   await chain.leaf.prepare('resync', 't_0', 't_1', 't_2', 'keyless', 'empty');
   await blocker.execute(
-    "begin; update pgcascade.registry_version set version = version where queue_name = 'app'",
+    `begin; insert into pgq_node.local_state (queue_name, consumer_name, provider_node, last_tick_id)
+            values ('app', 'leaf_worker.copy.public.t_0', 'root', 1)`,
   );
   chain.leaf.startWorker();
   let roundThen = writing.round();
@@ -133,7 +134,7 @@ test('small tables are copied together: what is killed begins again, one that is
     PATIENCE,
   );
   await writing.stop();
-  expect(worker.stdout + worker.stderr).toContain('Small tables copied');
+  expect(worker.stdout + worker.stderr).toContain('"together":');
   await chain.root.prepare('remove-table', 'wrong');
   await chain.root.query('drop table public.wrong');
   await chain.leaf.query('drop table public.wrong');
