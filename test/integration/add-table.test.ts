@@ -158,6 +158,15 @@ describe('add-table on a leaf', () => {
     expect(await pair.leaf.must('add-table', [], { all: true })).toEqual(['No table to add.']);
   });
 
+  test('tells of each table what became of it, where one of them is replicated already', async () => {
+    await pair.root.must('add-table', ['orders', 'Mixed.Case']);
+    await pair.leaf.must('add-table', ['orders']);
+    expect(await pair.leaf.must('add-table', ['Mixed.Case', 'orders'])).toEqual([
+      'added public.Mixed.Case',
+      'public.orders is replicated already',
+    ]);
+  });
+
   test('refuses a table that the provider does not replicate, unless its rows are here already', async () => {
     await pair.root.must('add-table', ['orders']);
     expect(await pair.leaf.run('add-table', ['no_key'])).toMatchObject({
