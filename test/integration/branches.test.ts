@@ -81,7 +81,12 @@ test('a node that changes its provider while it copies a table ends with the tab
   await leaf.stopWorker();
   leaf.startWorker({ PGCASCADE_FAILPOINTS: 'copy-snapshot-taken=sleep:4000' });
   await leaf.must('add-table', 'public.big');
-  await waitUntil('the copy has begun', () => leaf.worker?.stderr.includes('Copy started'));
+  await waitUntil('the copy has begun, and holds back the queue of its provider', async () => {
+    const consumers = await root.query(
+      "select from pgq.get_consumer_info() where consumer_name = 'leaf_worker.copy.public.big'",
+    );
+    return consumers.length > 0;
+  });
   await root.query("update public.big set v = 'changed' where id <= 100");
   await leaf.must('change-provider', 'branch');
   expect(leaf.worker?.stderr).not.toContain('Copy finished');
