@@ -1,6 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** A probe that is dear is called less often: it takes at most so large a part of the time. */
+const SHARE_OF_TIME = 0.2;
+
 export interface PollOptions {
+  /** Pause after a probe, at least. */
   readonly intervalMs: number;
   /** Without it the poll goes on until the signal is aborted. */
   readonly timeoutMs?: number | undefined;
@@ -19,10 +23,12 @@ export async function poll<T>(
   const deadline = timeoutMs === undefined ? Number.POSITIVE_INFINITY : performance.now() + timeoutMs;
   for (;;) {
     signal?.throwIfAborted();
-    const left = deadline - performance.now();
+    const before = performance.now();
+    const left = deadline - before;
     const seen = await probe();
     if (seen !== undefined) return seen;
     if (left <= 0) return undefined;
-    await sleep(Math.min(intervalMs, Math.max(1, left)), undefined, signal === undefined ? {} : { signal });
+    const pauseMs = Math.max(intervalMs, (performance.now() - before) * (1 / SHARE_OF_TIME - 1));
+    await sleep(Math.min(pauseMs, Math.max(1, left)), undefined, signal === undefined ? {} : { signal });
   }
 }

@@ -76,11 +76,13 @@ async function addTogether(
   try {
     const added = await connection.transaction(async (tx) => {
       await tx.execute(`set local lock_timeout = ${TOGETHER_LOCK_MS}`);
-      const outcomes: AddTableOutcome[] = [];
       for (const options of tables) {
         if ((await readRegistered(tx, options)) !== undefined) throw new NotNew();
-        outcomes.push(await addNew(tx, options));
+        await createTriggers(tx, { ...options, destTable: options.destTable ?? options.tableName });
       }
+      // From the first registration on the worker waits for the commit.
+      const outcomes: AddTableOutcome[] = [];
+      for (const options of tables) outcomes.push(await registerNew(tx, options));
       return outcomes;
     });
     await failpoint('add-table-added');
@@ -125,9 +127,13 @@ export async function addTable(connection: Connection, options: AddTableOptions)
 
 /** Triggers and registration, in the caller's transaction. */
 async function addNew(tx: Connection, options: AddTableOptions): Promise<AddTableOutcome> {
+  await createTriggers(tx, { ...options, destTable: options.destTable ?? options.tableName });
+  return registerNew(tx, options);
+}
+
+async function registerNew(tx: Connection, options: AddTableOptions): Promise<AddTableOutcome> {
   const { queueName, tableName, purpose } = options;
   const destTable = options.destTable ?? tableName;
-  await createTriggers(tx, { ...options, destTable });
   await register(tx, options, destTable);
   await setPolicy(tx, options);
   const others = await readOtherParts(tx, queueName, tableName);

@@ -29,6 +29,22 @@ export interface RegisteredTable {
   readonly conflictPolicy: ConflictPolicy | undefined;
 }
 
+type TableRow = {
+  readonly table_name: string;
+  readonly dest_table: string;
+  readonly local: boolean;
+  readonly merge_state: string | null;
+  readonly table_attrs: string | null;
+  readonly error_code: string | null;
+  readonly policy: string | null;
+};
+
+/** A table that is not registered any more. */
+type RemovedRow = {
+  readonly table_name: string;
+  readonly local: null;
+};
+
 /** True for a table that goes on by itself when it fits its events. */
 export function isWaiting(table: RegisteredTable): boolean {
   return table.local && table.errorCode === 'PC403' && table.mergeState === 'catching-up';
@@ -66,10 +82,27 @@ export class TableRegistry {
     this.#isMerged = isMerged;
   }
 
-  /** Reads the list when `version`, as pgcascade.worker_state gives it, is not the one that is held. */
+  /**
+   * Reads what has changed when `version`, as pgcascade.worker_state gives it, is not the one that is held. The shapes of all
+   * tables are read again then: who changes a table's registration may have changed tables too.
+   */
   async refresh(connection: Connection, version: bigint): Promise<boolean> {
     if (version === this.#version) return false;
-    await this.reload(connection);
+    if (this.#version < 0n || version < this.#version) {
+      await this.reload(connection);
+    } else {
+      // Later changes may be among them, and come once more then.
+      const rows = await connection.query<TableRow | RemovedRow>(
+        'select * from pgcascade.table_changes($1, $2)',
+        [this.#queueName, this.#version],
+      );
+      for (const row of rows) {
+        if (row.local === null) this.#tables.delete(row.table_name);
+        else this.#tables.set(row.table_name, this.#bind(row));
+      }
+      this.#forgetShapes();
+      this.#noteTables();
+    }
     this.#version = version;
     return true;
   }
@@ -79,34 +112,33 @@ export class TableRegistry {
    * more: the transaction may be rolled back.
    */
   async reload(connection: Connection): Promise<void> {
-    const rows = await connection.query<{
-      table_name: string;
-      dest_table: string;
-      local: boolean;
-      merge_state: string | null;
-      table_attrs: string | null;
-      error_code: string | null;
-      policy: string | null;
-    }>('select * from pgcascade.table_list($1)', [this.#queueName]);
-    this.#tables = new Map(
-      rows.map((row) => [
-        row.table_name,
-        {
-          tableName: row.table_name,
-          destTable: row.dest_table,
-          local: row.local,
-          mergeState: row.merge_state,
-          attributes: row.table_attrs,
-          handler: row.local ? tryToBindHandler(row.table_name, row.table_attrs, this.#settings) : NO_HANDLER,
-          errorCode: row.error_code,
-          conflictPolicy: readConflictPolicy(row.policy),
-        },
-      ]),
-    );
-    this.#waiting = [...this.#tables.values()].filter(isWaiting);
+    const rows = await connection.query<TableRow>('select * from pgcascade.table_list($1)', [
+      this.#queueName,
+    ]);
+    this.#tables = new Map(rows.map((row) => [row.table_name, this.#bind(row)]));
     this.forget();
-    this.#hasForwardedSelections = [...this.#tables.keys()].some((name) => this.forwardsSelection(name));
-    this.#timedTables = [...this.#tables.values()]
+    this.#noteTables();
+  }
+
+  #bind(row: TableRow): RegisteredTable {
+    return {
+      tableName: row.table_name,
+      destTable: row.dest_table,
+      local: row.local,
+      mergeState: row.merge_state,
+      attributes: row.table_attrs,
+      handler: row.local ? tryToBindHandler(row.table_name, row.table_attrs, this.#settings) : NO_HANDLER,
+      errorCode: row.error_code,
+      conflictPolicy: readConflictPolicy(row.policy),
+    };
+  }
+
+  /** What is asked of all tables before each batch. */
+  #noteTables(): void {
+    const tables = [...this.#tables.values()];
+    this.#waiting = tables.filter(isWaiting);
+    this.#hasForwardedSelections = tables.some(({ tableName }) => this.forwardsSelection(tableName));
+    this.#timedTables = tables
       .filter(({ handler }) => !(handler instanceof ReplicateError) && handler.needsEventTime === true)
       .map(({ tableName }) => tableName);
   }

@@ -20,11 +20,20 @@ create or replace function pgcascade.other_parts(
     out is_parked    boolean
 )
 returns setof record
-language sql
+language plpgsql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
+begin
+    -- Most databases have one queue only, and this is asked for each of its tables.
+    if not exists (select
+                     from pgq_node.node_info as n
+                    where n.queue_name <> p_queue_name
+                      and n.node_type = 'leaf') then
+        return;
+    end if;
+    return query
     with feeding as (
         select t.queue_name,
                t.table_name,
@@ -38,6 +47,7 @@ as $$
             on c.queue_name = n.combined_queue
          where t.local
            and c.node_type is distinct from 'branch'
+           and (t.queue_name <> p_queue_name or p_table_name is null or t.table_name = p_table_name)
            and coalesce(t.table_attrs, '') !~ '(^|&)handlers?=multimaster'
     )
     select own.table_name,
@@ -55,6 +65,7 @@ as $$
      where own.queue_name = p_queue_name
        and (p_table_name is null or own.table_name = p_table_name)
      order by own.table_name, f.queue_name;
+end;
 $$;
 
 -- Function: pgcascade.prepare_part(2)

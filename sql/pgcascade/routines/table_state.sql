@@ -1,10 +1,10 @@
 -- Function: pgcascade.registry_changed(0)
 --
--- Trigger function: counts a change to the tables of a queue and wakes its worker.
+-- Trigger function: counts a change to the tables of a queue, notes which table it was of, and wakes the queue's worker.
 --
 -- Returns: null (after trigger).
 -- Raises:  nothing.
--- Locks:   the queue's row in pgcascade.registry_version until commit.
+-- Locks:   the queue's row in pgcascade.registry_version until commit: changes are seen in the order of their versions.
 create or replace function pgcascade.registry_changed()
 returns trigger
 language plpgsql
@@ -12,17 +12,37 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_queue_name  text;
+    v_queue_name   text;
+    v_table_names  text[];
+    v_version      bigint;
+    v_made         text;
 begin
     if tg_op = 'DELETE' then
         v_queue_name := old.queue_name;
+        v_table_names := array[old.table_name];
     else
         v_queue_name := new.queue_name;
+        v_table_names := array[new.table_name];
     end if;
-    insert into pgcascade.registry_version as r (queue_name, version)
-    values (v_queue_name, 1)
-    on conflict (queue_name) do update set version = r.version + 1;
-    perform pg_notify('pgcascade_tables', v_queue_name);
+    if tg_op = 'UPDATE' and old.table_name <> new.table_name then
+        v_table_names := v_table_names || old.table_name;
+    end if;
+    -- A transaction that changes many tables makes one version: to update one row again and again takes longer each time.
+    v_made := coalesce(current_setting('pgcascade.registry_changed', true), '');
+    if substr(v_made, strpos(v_made, ' ') + 1) = v_queue_name then
+        v_version := split_part(v_made, ' ', 1)::bigint;
+    else
+        insert into pgcascade.registry_version as r (queue_name, version)
+        values (v_queue_name, 1)
+        on conflict (queue_name) do update set version = r.version + 1
+        returning r.version into v_version;
+        perform set_config('pgcascade.registry_changed', v_version || ' ' || v_queue_name, true);
+        perform pg_notify('pgcascade_tables', v_queue_name);
+    end if;
+    insert into pgcascade.table_version (queue_name, table_name, version)
+    select v_queue_name, n.table_name, v_version
+      from unnest(v_table_names) as n(table_name)
+    on conflict (queue_name, table_name) do update set version = excluded.version;
     return null;
 end;
 $$;
@@ -211,6 +231,40 @@ as $$
       left join pgcascade.left_out as l on l.queue_name = t.queue_name and l.table_name = t.table_name
      where t.queue_name = p_queue_name
      order by t.nr;
+$$;
+
+-- Function: pgcascade.table_changes(2)
+--
+-- The tables of a queue that were changed after a version, as a worker needs them.
+--
+-- Returns: one row per table; one that is not registered any more has a name only.
+-- Raises:  nothing.
+-- Locks:   none. May be repeated.
+create or replace function pgcascade.table_changes(
+    p_queue_name     text,
+    p_version        bigint,
+    out table_name   text,
+    out dest_table   text,
+    out local        boolean,
+    out merge_state  text,
+    out table_attrs  text,
+    out error_code   text,
+    out policy       text
+)
+returns setof record
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select v.table_name, coalesce(t.dest_table, t.table_name), t.local, t.merge_state, t.table_attrs, e.error_code, c.policy
+      from pgcascade.table_version as v
+      left join londiste.table_info as t on t.queue_name = v.queue_name and t.table_name = v.table_name
+      left join pgcascade.table_error as e on e.queue_name = t.queue_name and e.table_name = t.table_name
+      left join pgcascade.conflict_policy as c on c.queue_name = t.queue_name and c.table_name = t.table_name
+     where v.queue_name = p_queue_name
+       and v.version > p_version
+     order by v.version;
 $$;
 
 -- Function: pgcascade.report_copy(7)
