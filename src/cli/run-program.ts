@@ -1,11 +1,11 @@
-import type { ExitCode } from '../errors/catalogue.js';
+import { ERRORS, type ExitCode } from '../errors/catalogue.js';
 import { parseFailpoints, setFailpoints } from '../runtime/failpoint.js';
 import { backgroundParent, FAILPOINTS_VARIABLE } from './environment.js';
 import { explainFailure } from './explain-failure.js';
 
 /**
- * Runs a program to its end and ends the process. Whatever is thrown becomes one line on standard error, or for a
- * process in the background a report to the one that started it, and the exit code of the catalogue.
+ * Runs a program to its end and ends the process. Whatever is thrown becomes one line on standard error, with
+ * its trace when it is a bug, or for a process in the background a report to the one that started it, and the exit code of the catalogue.
  */
 export async function runProgram(
   program: string,
@@ -15,7 +15,8 @@ export async function runProgram(
   const isVerbose = words.some((word) => word === '--verbose' || /^-[a-zA-Z]*v/.test(word));
   const fail = async (error: unknown, isLogged: boolean): Promise<never> => {
     const { line, exitCode, trace } = explainFailure(program, error);
-    const lines = isVerbose ? [line, trace] : [line];
+    // A bug may not show itself a second time.
+    const lines = isVerbose || exitCode === ERRORS.PC900.exitCode ? [line, trace] : [line];
     const parent = backgroundParent();
     const isReported = (await parent?.report({ kind: 'failed', lines, exitCode })) ?? false;
     // In the background standard error is the logfile, which has it already.

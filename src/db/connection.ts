@@ -1,4 +1,4 @@
-import type { Duplex, Readable, Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import type pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { ReplicateError } from '../errors/replicate-error.js';
@@ -117,9 +117,7 @@ export class Connection implements AsyncDisposable {
 
   /** The stream into `copy … from stdin`: end it, then wait for 'finish'. */
   copyFrom(text: string): Writable {
-    this.#assertOpen();
-    this.#lastBatch = undefined;
-    return this.#client.query(copyFrom(text)) as unknown as Duplex;
+    return this.#begin(copyFrom(text));
   }
 
   /**
@@ -145,25 +143,26 @@ export class Connection implements AsyncDisposable {
 
   /** The stream out of `copy … to stdout`. Read it to its end before the next call on this connection. */
   copyTo(text: string): Readable {
-    this.#assertOpen();
-    this.#lastBatch = undefined;
-    return this.#client.query(copyTo(text)) as unknown as Readable;
+    return this.#begin(copyTo(text));
   }
 
   /** Like `copyTo`, in the messages that `copyFramesFrom` takes: for rows that go on to another server unseen. */
   copyFramesTo(text: string): CopyFramesOut {
-    this.#assertOpen();
-    this.#lastBatch = undefined;
-    return this.#client.query(
-      new CopyFramesOut(text) as unknown as pg.Submittable,
-    ) as unknown as CopyFramesOut;
+    return this.#begin(new CopyFramesOut(text));
   }
 
   /** The stream into `copy … from stdin` of what `copyFramesTo` gives: end it, then wait for 'finish'. */
   copyFramesFrom(text: string): Writable {
+    return this.#begin(new CopyFramesIn(text));
+  }
+
+  #begin<S extends Readable | Writable>(copy: S): S {
     this.#assertOpen();
     this.#lastBatch = undefined;
-    return this.#client.query(new CopyFramesIn(text) as unknown as pg.Submittable) as unknown as CopyFramesIn;
+    // Whoever waits for the stream is told. An error that comes when nobody does, as the second one of a server that goes away, would end
+    // the process.
+    copy.on('error', () => undefined);
+    return this.#client.query(copy as unknown as pg.Submittable) as unknown as S;
   }
 
   /** Listens on a channel; `listener` is called for each notification until the connection ends. */

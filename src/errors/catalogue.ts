@@ -312,7 +312,7 @@ export const ERRORS = {
   PC900: {
     policy: 'bug',
     exitCode: 70,
-    advice: 'This is a bug in pgcascade; please report it with the output of the same command and -v.',
+    advice: 'This is a bug in pgcascade; please report it with the lines below.',
   },
 } as const satisfies Record<`PC${number}`, ErrorEntry>;
 
