@@ -4,6 +4,9 @@ import type { Output } from './output.js';
 import type { ProgressDisplay } from './progress-display.js';
 
 const INTERVAL_MS = 1_000;
+/** More tables than this that come to the same stage at one look share a line, which names some of them. */
+const ALONE = 5;
+const NAMED = 3;
 
 interface Shown {
   readonly atMs: number;
@@ -12,9 +15,18 @@ interface Shown {
   readonly bytes: number;
 }
 
+/** What there is to say of a table. */
+interface News {
+  readonly name: string;
+  readonly stage: string;
+  readonly line: string;
+  /** Each has a reason of its own then. */
+  readonly isParked: boolean;
+}
+
 /**
  * `table  stage  rows/expected  MB  MB/s  time left, or who is waited for`: a line for a table when there is something new, at once for a new stage,
- * else at most one a second. A table that is in sync from the start gets none.
+ * else at most one a second. A table that is in sync from the start gets none; many that come to a stage together share one.
  */
 export class ProgressLines implements ProgressDisplay {
   readonly #output: Output;
@@ -30,24 +42,38 @@ export class ProgressLines implements ProgressDisplay {
   show({ tables, workerError }: SyncProgress): void {
     if (workerError !== this.#error && workerError !== null) this.#output.print(`worker: ${workerError}`);
     this.#error = workerError;
-    for (const table of tables) this.#showTable(table);
+    const news = tables.flatMap((table) => this.#newsOf(table) ?? []);
+    const byStage = new Map<string, News[]>();
+    for (const each of news) byStage.set(each.stage, [...(byStage.get(each.stage) ?? []), each]);
+    for (const many of byStage.values()) this.#print(many);
+  }
+
+  /** Tables that have come to one stage. */
+  #print(many: readonly News[]): void {
+    if (many.length <= ALONE || many.some(({ isParked }) => isParked)) {
+      for (const { line } of many) this.#output.print(line);
+      return;
+    }
+    const named = many.slice(0, NAMED).map(({ name }) => name);
+    this.#output.print(`${named.join(', ')} and ${many.length - NAMED} more  ${many[0]?.stage}`);
   }
 
   close(): void {}
 
-  #showTable(table: TableProgress): void {
+  #newsOf(table: TableProgress): News | undefined {
     const last = this.#shown.get(table.name);
-    if (last === undefined && table.state.kind === 'ok') return;
+    if (last === undefined && table.state.kind === 'ok') return undefined;
     const nowMs = this.#nowMs();
     const stage = copyStage(table);
     const line = progressLine(table, stage);
     const passedMs = last === undefined ? 0 : nowMs - last.atMs;
-    if (last?.line === line || (last?.stage === stage && passedMs < INTERVAL_MS)) return;
+    if (last?.line === line || (last?.stage === stage && passedMs < INTERVAL_MS)) return undefined;
     const bytes = Number(table.copy?.bytesDone ?? 0n);
     const rate = last?.stage === 'data' && stage === 'data' ? ((bytes - last.bytes) / passedMs) * 1000 : 0;
     const parts = [line, rate > 0 ? `${megabytes(rate)} MB/s` : '', copyOutlook(table)];
-    this.#output.print(parts.filter((part) => part !== '').join('  '));
     this.#shown.set(table.name, { atMs: nowMs, line, stage, bytes });
+    const isParked = table.state.kind === 'parked';
+    return { name: table.name, stage, isParked, line: parts.filter((part) => part !== '').join('  ') };
   }
 }
 

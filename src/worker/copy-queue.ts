@@ -160,8 +160,6 @@ export class CopyQueue {
       for (const name of names) left.delete(name);
       this.add(wanted);
     };
-    for (const { tableName } of tables)
-      log.info({ table: tableName, together: tables.length }, 'Copy started');
     const hold = {};
     try {
       const { failed, alone, later } = await this.#braked(state, signal, () =>
@@ -169,6 +167,9 @@ export class CopyQueue {
           {
             ...this.#copyPorts(state, signal),
             report,
+            onChosen: (chosen) => {
+              for (const table of chosen) log.info({ table, together: chosen.length }, 'Copy started');
+            },
             onTick: (tick) => this.#holds.set(hold, { tick, until: performance.now() + HOLD_MS }),
             onCopied: (copied, tick) => {
               for (const tableName of copied) left.delete(tableName);

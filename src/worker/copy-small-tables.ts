@@ -29,6 +29,8 @@ const ANALYZES_SEVERAL = 110_000;
 
 export interface SmallCopyPorts extends Omit<CopyDataPorts, 'report' | 'reportPhase' | 'registry' | 'lanes'> {
   readonly report: (tableName: string, progress: CopyProgress) => void;
+  /** Those of the tables that are copied now. */
+  readonly onChosen: (tableNames: readonly string[]) => void;
   /** The tables will be here as of this tick, which nobody has seen yet. */
   readonly onTick: (tick: TickId) => void;
   /** The tables are here as of this tick, in the state `catching-up`. */
@@ -73,6 +75,7 @@ export async function copySmallTables(
     const [anchor, reader, writer] = await Promise.all([openReader(), openReader(), openWriter()]);
     const { chosen, ...left } = await choose(ports, { anchor, writer }, tables);
     if (chosen.length === 0) return left;
+    ports.onChosen(chosen.map(({ tableName }) => tableName));
     await prepare(ports, writer, chosen);
     const progress = new Map<string, CopyProgress>();
     const done = await writer.transaction((tx) => copy(ports, { anchor, reader, tx }, chosen, progress));

@@ -96,3 +96,26 @@ test('a bar is full only when the table is in sync', () => {
   expect(percentDone(copying('catching-up', 100n))).toBeLessThan(100);
   expect(percentDone(copying('data', 50n, 0n))).toBe(0);
 });
+
+test('many tables that come to a stage together share a line; parked ones have their own', () => {
+  const { lines, show } = display();
+  const named = (no: number, table: TableProgress): TableProgress => ({ ...table, name: `public.t${no}` });
+  const all = (count: number, table: TableProgress) => ({
+    ...seen(table),
+    tables: Array.from({ length: count }, (_, i) => named(i, table)),
+  });
+  show(0, all(7, copying('data', 1n)));
+  show(100, all(7, OK));
+  expect(lines).toEqual([
+    'public.t0, public.t1, public.t2 and 4 more  data',
+    'public.t0, public.t1, public.t2 and 4 more  ok',
+  ]);
+  show(200, all(5, copying('data', 1n)));
+  expect(lines).toHaveLength(2 + 5);
+  const parked: TableProgress = {
+    ...OK,
+    state: { kind: 'parked', errorCode: 'PC401', message: 'a row is missing', isWaiting: false },
+  };
+  show(300, all(7, parked));
+  expect(lines).toHaveLength(2 + 5 + 7);
+});
