@@ -118,7 +118,10 @@ const MAKERS: readonly [weight: number, make: (dice: Dice) => Fault][] = [
   [4, makeFullDisk],
   [3, makeSlowDisk],
   [3, (dice) => ({ kind: 'clock', ...program(dice), ms: duration(dice), byMs: dice.of(CLOCK_SHIFTS_MS) })],
-  [5, (dice) => ({ kind: 'takeover', ...mayBeKilled(dice) })],
+  [
+    5,
+    (dice) => ({ kind: 'takeover', ...(dice.chance(0.4) ? { killAfterMs: dice.between(400, 3_000) } : {}) }),
+  ],
   [7, makeTableChange],
 ];
 

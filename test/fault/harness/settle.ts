@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import { runInProcess } from '../../support/in-process.js';
 import { waitUntilSeen } from '../../support/wait-until.js';
 import type { FaultTree } from './fault-tree.js';
+import { newestTick } from './newest-tick.js';
 import { type NodeName, REPLICAS } from './schedule.js';
 import { WORKLOAD_TABLES } from './workload-tables.js';
 
@@ -57,7 +58,7 @@ async function bringRootBack(tree: FaultTree): Promise<void> {
 
 /** Waits until every node has all that is committed on the root. However slow the machine is, it must go on: throws when it stands still. */
 async function caughtUp(tree: FaultTree, hasFailed: () => boolean): Promise<void> {
-  const wanted = await newestTick(tree);
+  const wanted = await newestTick(tree, 'root', STALL_LIMIT_MS);
   let last = '';
   let movedAt = performance.now();
   for (;;) {
@@ -81,27 +82,6 @@ async function caughtUp(tree: FaultTree, hasFailed: () => boolean): Promise<void
       );
     await sleep(POLL_MS);
   }
-}
-
-/** A tick of the root that shows everything committed now. */
-async function newestTick(tree: FaultTree): Promise<bigint> {
-  const root = tree.node('root');
-  const [now] = await root.query<{ id: bigint }>('select txid_current() as id');
-  const found = await waitUntilSeen(
-    'the root has a tick that shows everything',
-    async () => {
-      await root.query('select pgq.force_tick($1)', [tree.queue]);
-      const [row] = await root.query<{ tick: bigint | null }>(
-        `select min(t.tick_id) as tick from pgq.tick as t join pgq.queue as q on q.queue_id = t.tick_queue
-          where q.queue_name = $1 and txid_snapshot_xmin(t.tick_snapshot) > $2`,
-        [tree.queue, now?.id],
-      );
-      return row?.tick ?? null;
-    },
-    (tick) => tick !== null,
-    { timeoutMs: STALL_LIMIT_MS },
-  );
-  return found as bigint;
 }
 
 /** Runs a command until its exit code is 0: what a fault has interrupted is finished by the same command. */
