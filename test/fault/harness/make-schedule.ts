@@ -212,7 +212,7 @@ function mayBeKilled(dice: Dice): { killAfterMs?: number } {
 
 function makeFullDisk(dice: Dice): Fault {
   const { node, ms } = { node: dice.of(NODE_NAMES), ms: duration(dice) };
-  return { kind: 'disk-full', node, ms, spareBytes: dice.of(SPARE_BYTES) };
+  return { kind: 'disk-full', node, ms, spareBytes: dice.of(SPARE_BYTES), endsServer: dice.chance(0.4) };
 }
 
 function makeSlowDisk(dice: Dice): Fault {

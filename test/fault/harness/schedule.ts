@@ -77,8 +77,14 @@ export type Fault =
       readonly ms: number;
       readonly cuts: boolean;
     }
-  /** The file system of the server's data has so many bytes left. */
-  | { readonly kind: 'disk-full'; readonly node: NodeName; readonly ms: number; readonly spareBytes: number }
+  /** The file system of the server's data has so many bytes left. `endsServer`: its write-ahead log has to grow. */
+  | {
+      readonly kind: 'disk-full';
+      readonly node: NodeName;
+      readonly ms: number;
+      readonly spareBytes: number;
+      readonly endsServer: boolean;
+    }
   /** Every commit of the server takes so much longer, and again and again all its processes stand still for a while. */
   | {
       readonly kind: 'slow-disk';
