@@ -25,7 +25,7 @@ export async function withTableLock<T>(
   options: TableLockOptions,
   body: (tx: Connection) => Promise<T>,
 ): Promise<T> {
-  const deadline = Date.now() + options.lockTimeoutMs;
+  const deadline = performance.now() + options.lockTimeoutMs;
   for (;;) {
     try {
       return await connection.transaction(async (tx) => {
@@ -35,7 +35,7 @@ export async function withTableLock<T>(
       });
     } catch (error) {
       if (sqlstateOf(error) !== SQLSTATE.lockNotAvailable) throw error;
-      if (Date.now() + PAUSE_MS >= deadline) throw await tableIsBusy(connection, options, error);
+      if (performance.now() + PAUSE_MS >= deadline) throw await tableIsBusy(connection, options, error);
     }
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }

@@ -65,7 +65,7 @@ export async function executeScript(
   script: Script,
   options: ExecuteOptions,
 ): Promise<ScriptOutcome> {
-  const deadline = Date.now() + options.lockTimeoutMs;
+  const deadline = performance.now() + options.lockTimeoutMs;
   let tables: readonly string[] = [];
   let watch: LockWatch | undefined;
   let known: LockWait | undefined;
@@ -88,7 +88,7 @@ export async function executeScript(
         const wait = watch?.take();
         known = wait ?? known;
         // Who is in the way is seen only while a try waits: a few more are worth a message that names it.
-        if (Date.now() + PAUSE_MS >= deadline && (known !== undefined || furtherTries-- === 0)) {
+        if (performance.now() + PAUSE_MS >= deadline && (known !== undefined || furtherTries-- === 0)) {
           throw describeWait(busy, known, options.lockTimeoutMs);
         }
         if (wait !== undefined) tables = moveToFront(tables, wait.tableName);

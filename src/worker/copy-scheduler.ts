@@ -144,7 +144,7 @@ export class CopyScheduler {
       // Handed over, and the provider was lost before that was noted.
       const isOk = table?.mergeState === 'ok';
       const isReset = entry.kind === 'copied' && (table?.mergeState === null || isOk);
-      const isDue = entry.kind === 'failed' && entry.notBefore <= Date.now();
+      const isDue = entry.kind === 'failed' && entry.notBefore <= performance.now();
       if (entry.kind !== 'data' && entry.kind !== 'catching-up' && (isGone || isReset || isDue)) {
         this.#entries.delete(tableName);
       }
@@ -263,7 +263,7 @@ export class CopyScheduler {
     const failures = (this.#failures.get(tableName) ?? 0) + 1;
     this.#failures.set(tableName, failures);
     const delay = backoffMs(failures, { firstMs: 200, limitMs: this.#options.exceptionSleepMs });
-    this.#entries.set(tableName, { kind: 'failed', failures, notBefore: Date.now() + delay });
+    this.#entries.set(tableName, { kind: 'failed', failures, notBefore: performance.now() + delay });
     this.#progress.reportPhase(tableName, 'failed');
     if (mayPass(error)) {
       this.#log.warn({ err: error, table: tableName, retryInMs: delay }, 'Copy failed, will be tried again');

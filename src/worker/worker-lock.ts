@@ -18,7 +18,7 @@ export async function lockWorker(
   consumerName: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const deadline = Date.now() + PATIENCE_MS;
+  const deadline = performance.now() + PATIENCE_MS;
   const key = workerLockText(queueName, consumerName);
   for (;;) {
     const { locked } = await subscriber.one<{ locked: boolean }>(
@@ -26,7 +26,7 @@ export async function lockWorker(
       [WORKER_LOCK_CLASS, key],
     );
     if (locked) return;
-    if (Date.now() > deadline || !(await sleep(POLL_MS, signal))) break;
+    if (performance.now() > deadline || !(await sleep(POLL_MS, signal))) break;
   }
   signal.throwIfAborted();
   const [holder] = await subscriber.query<{ pid: number; since: string; client: string | null }>(

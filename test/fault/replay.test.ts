@@ -21,7 +21,8 @@ test.runIf(PATH !== undefined)(
     const fails = async (candidate: Schedule) => {
       for (let no = 0; no < RUNS; no++) {
         const result = await campaign.run(candidate, { isLast: true });
-        process.stdout.write(`${summaryLine(result)}\n`);
+        const journal = SHRINKS ? [] : result.journal;
+        process.stdout.write(`${[...journal, summaryLine(result)].join('\n')}\n`);
         if (result.violations.length > 0) return true;
       }
       return false;

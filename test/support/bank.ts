@@ -1,5 +1,6 @@
 import type { Connection } from '../../src/db/connection.js';
 import type { Cluster } from './cluster.js';
+import { WritingLoop } from './writing-loop.js';
 
 const ACCOUNTS = 50;
 
@@ -41,15 +42,9 @@ export async function bankViolations(connection: Connection): Promise<string[]> 
 
 /** An application that writes until it is told to stop, through whatever happens to its server. */
 export class BankClient {
-  readonly #cluster: Cluster;
-  readonly #dbname: string;
   readonly #random: () => number;
-  readonly #acknowledged: bigint[] = [];
   readonly #truncates: boolean;
-  readonly #pauseMs: number;
-  #mark: bigint;
-  #stopping = false;
-  readonly #ended: Promise<void>;
+  readonly #loop: WritingLoop;
 
   /**
    * Starts writing. Marks of different clients must not meet: `firstMark` is far apart. Without `truncates` it leaves
@@ -62,42 +57,26 @@ export class BankClient {
     firstMark: bigint,
     { truncates = true, pauseMs = 0 }: { readonly truncates?: boolean; readonly pauseMs?: number } = {},
   ) {
-    this.#pauseMs = pauseMs;
-    this.#truncates = truncates;
-    this.#cluster = cluster;
-    this.#dbname = dbname;
     this.#random = random;
-    this.#mark = firstMark;
-    this.#ended = this.#run();
+    this.#truncates = truncates;
+    this.#loop = new WritingLoop({
+      connect: () => cluster.application(dbname),
+      write: (connection, mark) => this.#write(connection, mark),
+      firstMark,
+      pauseMs,
+    });
   }
 
   /** The marks of the transactions whose commit was answered. */
   get acknowledged(): readonly bigint[] {
-    return this.#acknowledged;
+    return this.#loop.acknowledged;
   }
 
-  async stop(): Promise<void> {
-    this.#stopping = true;
-    await this.#ended;
+  stop(): Promise<void> {
+    return this.#loop.stop();
   }
 
-  async #run(): Promise<void> {
-    while (!this.#stopping) {
-      try {
-        await using connection = await this.#cluster.application(this.#dbname);
-        while (!this.#stopping) {
-          await this.#write(connection);
-          if (this.#pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, this.#pauseMs));
-        }
-      } catch {
-        // The server is away or came back in between: whether the last transaction is there is not known.
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-    }
-  }
-
-  async #write(connection: Connection): Promise<void> {
-    const mark = this.#mark++;
+  async #write(connection: Connection, mark: bigint): Promise<boolean> {
     const dice = this.#random();
     const account = () => 1 + Math.floor(this.#random() * ACCOUNTS);
     await connection.transaction(async (tx) => {
@@ -128,6 +107,6 @@ export class BankClient {
         await tx.execute('truncate public.log');
       }
     });
-    this.#acknowledged.push(mark);
+    return true;
   }
 }

@@ -23,6 +23,8 @@ export interface TestServerOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** Nothing of ours was ever installed there: neither our roles exist nor a database to copy. */
   readonly isBare?: boolean;
+  /** The existing folder in which an embedded server has its data. */
+  readonly folder?: string | undefined;
 }
 
 /**
@@ -52,7 +54,7 @@ async function embedded(major: number, options: TestServerOptions): Promise<Test
     major,
     settings: options.settings ?? {},
     templates,
-    parent: serverFolder(),
+    parent: options.folder ?? serverFolder(),
   });
   return {
     host: '127.0.0.1',

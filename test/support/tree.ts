@@ -27,6 +27,8 @@ export interface TreeNodeOptions {
   readonly provider?: string;
   /** Of the database; with `ownServers` only. Without it UTF8. */
   readonly encoding?: string | undefined;
+  /** The folder in which the server has its data; with `ownServers` only. */
+  readonly folder?: string | undefined;
   /** Other nodes will read from this one. */
   readonly isBranch?: boolean;
   /** The role that owns database and tables and that the node's programs use; one that may do nothing else. Without it the superuser. */
@@ -114,7 +116,7 @@ export async function openTree(options: TreeOptions): Promise<Tree> {
     cleanUp.unshift(() => rm(folder, { recursive: true, force: true }));
     const nodes: TestNode[] = [];
     let stockCluster: Cluster | undefined;
-    for (const [name, { major, isStock, encoding, role }] of Object.entries(options.nodes)) {
+    for (const [name, { major, isStock, encoding, folder: data, role }] of Object.entries(options.nodes)) {
       if (isStock === true) {
         if (stockCluster === undefined) {
           const cluster = await startStockCluster(options.settings);
@@ -124,7 +126,7 @@ export async function openTree(options: TreeOptions): Promise<Tree> {
         nodes.push(new StockNode(name, folder, await freshDatabaseOn(stockCluster, name)));
         continue;
       }
-      const { database, isInstalled } = await openDatabase(major, name, encoding, options);
+      const { database, isInstalled } = await openDatabase({ major, encoding, folder: data }, name, options);
       cleanUp.unshift(() => database[Symbol.asyncDispose]());
       const own = role === undefined ? database : await givenTo(database, role);
       nodes.push(new TestNode(name, folder, own, isInstalled));
@@ -187,9 +189,8 @@ async function givenTo(database: FreshDatabase, role: string): Promise<FreshData
 
 /** A database for a node; our schemas are in it where that makes no difference to the node. */
 async function openDatabase(
-  major: number,
+  { major, encoding, folder }: TreeNodeOptions,
   prefix: string,
-  encoding: string | undefined,
   { nodes, ownServers, settings = {} }: TreeOptions,
 ): Promise<{ database: FreshDatabase; isInstalled: boolean }> {
   // Who may do little installs by himself, and on such a server our roles are not there.
@@ -200,7 +201,7 @@ async function openDatabase(
     const database = await freshDatabaseOn(cluster, prefix, template);
     return { database, isInstalled: template !== undefined };
   }
-  const cluster = await startCluster(major, { settings, isBare });
+  const cluster = await startCluster(major, { settings, isBare, folder });
   const template = encoding === undefined ? cluster.installedDatabase : undefined;
   await cluster.createDatabase(prefix, encoding, template);
   const database: FreshDatabase = {

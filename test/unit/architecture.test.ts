@@ -163,6 +163,10 @@ test('only runtime/lifecycle listens to signals', () => {
   expect(filesWith(pattern, ({ path }) => path === 'runtime/lifecycle.ts')).toEqual([]);
 });
 
+test('only demo measures time by the wall clock, which somebody may set meanwhile', () => {
+  expect(filesWith(/\bDate\.now\b/, ({ folder }) => folder === 'demo')).toEqual([]);
+});
+
 test('there is no index.ts and nothing is exported again', () => {
   expect(files.filter(({ path }) => path.endsWith('index.ts')).map(({ path }) => path)).toEqual([]);
   expect(filesWith(/\bexport\s*(?:type\s*)?(?:\*|\{[^}]*\})\s*from\b/, () => false)).toEqual([]);

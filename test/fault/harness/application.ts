@@ -1,7 +1,8 @@
 import type { Connection } from '../../../src/db/connection.js';
 import { seededRandom } from '../../support/random.js';
 import type { TestNode } from '../../support/test-node.js';
-import { ACCOUNTS, BULK_ROWS, KEYS, MOVED_ROWS } from './workload-tables.js';
+import { WritingLoop } from '../../support/writing-loop.js';
+import { ACCOUNTS, BULK_ROWS, KEYS, MOVED_ROWS, PARCELS, REGIONS } from './workload-tables.js';
 
 const PAUSE_MS = 30;
 const LARGE_ROW_BYTES = 1_300_000;
@@ -9,59 +10,48 @@ const LARGE_ROW_BYTES = 1_300_000;
 /** Thrown inside a transaction that is to be rolled back. */
 class RolledBack extends Error {}
 
-/** An application that writes to the root until it is told to stop, through whatever happens to its server. */
+/** An application that writes to whichever node is the root until it is told to stop, through whatever happens to its server. */
 export class Application {
-  readonly #root: TestNode;
   readonly #random: () => number;
-  readonly acknowledged: bigint[] = [];
-  #mark: bigint;
-  #stopping = false;
-  readonly #ended: Promise<void>;
-  /** Errors other than those of a server that is away: what the harness does wrong, or a capture that fails a write. */
+  readonly #loop: WritingLoop;
+  /** Why it could not write: what the harness does wrong, a server that is away, or a capture that fails a write. */
   readonly refusals = new Map<string, number>();
 
   /** Starts writing. Marks of different applications must not meet: `firstMark` is far apart. */
-  constructor(root: TestNode, seed: number, firstMark: bigint) {
-    this.#root = root;
+  constructor(root: () => Promise<TestNode>, seed: number, firstMark: bigint) {
     this.#random = seededRandom(seed);
-    this.#mark = firstMark;
-    this.#ended = this.#run();
-  }
-
-  async stop(): Promise<void> {
-    this.#stopping = true;
-    await this.#ended;
-  }
-
-  async #run(): Promise<void> {
-    while (!this.#stopping) {
-      try {
-        await using connection = await this.#root.application();
+    this.#loop = new WritingLoop({
+      connect: async () => {
+        const connection = await (await root()).application();
         await connection.execute("set lock_timeout = '3s'");
-        while (!this.#stopping) {
-          await this.#write(connection);
-          await pause(PAUSE_MS);
-        }
-      } catch (error) {
-        // Whether the last transaction is there is not known.
-        this.#note(error);
-        await pause(50);
-      }
-    }
+        return connection;
+      },
+      write: (connection, mark) => this.#write(connection, mark),
+      firstMark,
+      pauseMs: PAUSE_MS,
+      onError: (error) => this.#note(error),
+    });
+  }
+
+  /** The marks of the transactions whose commit was answered. */
+  get acknowledged(): readonly bigint[] {
+    return this.#loop.acknowledged;
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop();
   }
 
   #note(error: unknown): void {
-    const { code, message } = error as { code?: string; message: string };
-    const state = String((error as { cause?: { code?: string } }).cause?.code ?? code ?? message);
-    this.refusals.set(state, (this.refusals.get(state) ?? 0) + 1);
+    const refusal = describeRefusal(error);
+    this.refusals.set(refusal, (this.refusals.get(refusal) ?? 0) + 1);
   }
 
   #number(most: number): number {
     return 1 + Math.floor(this.#random() * most);
   }
 
-  async #write(connection: Connection): Promise<void> {
-    const mark = this.#mark++;
+  async #write(connection: Connection, mark: bigint): Promise<boolean> {
     const previous = this.acknowledged.at(-1) ?? null;
     try {
       await connection.transaction(async (tx) => {
@@ -75,9 +65,10 @@ export class Application {
         await this.#more(tx, mark);
         if (this.#random() < 0.05) throw new RolledBack();
       });
-      this.acknowledged.push(mark);
+      return true;
     } catch (error) {
-      if (!(error instanceof RolledBack)) throw error;
+      if (error instanceof RolledBack) return false;
+      throw error;
     }
   }
 
@@ -168,7 +159,27 @@ export class Application {
       await this.#writeWide(tx, mark, LARGE_ROW_BYTES);
     } else if (dice < 0.83) {
       await tx.execute('delete from public.wide where id = (select min(id) from public.wide)');
+    } else if (dice < 0.92) {
+      await this.#moveParcels(tx);
     }
+  }
+
+  /** One at a time: who looks for a row while it moves to another partition would not find it. */
+  async #moveParcels(tx: Connection): Promise<void> {
+    await tx.execute('lock table public.parcel in share row exclusive mode');
+    await tx.query('update public.parcel set weight = weight - 1 where id = $1', [this.#number(PARCELS)]);
+    // PostgreSQL 10 moves no row by an update.
+    const isMovedByUpdate = tx.serverVersion >= 110_000;
+    const region = REGIONS[this.#number(REGIONS.length) - 1] as string;
+    const [some, remainder] = [this.#number(PARCELS), this.#number(PARCELS) - 1];
+    await tx.query(
+      isMovedByUpdate
+        ? 'update public.parcel set region = $1::text where id % $2::int = $3::int'
+        : `with gone as (delete from public.parcel where id % $2::int = $3::int returning id, weight)
+           insert into public.parcel (region, id, weight) select $1::text, id, weight from gone`,
+      [region, some, remainder],
+    );
+    await tx.query('update public.parcel set weight = weight + 1 where id = $1', [this.#number(PARCELS)]);
   }
 
   async #writeWide(tx: Connection, mark: bigint, bytes: number): Promise<void> {
@@ -178,6 +189,22 @@ export class Application {
       [mark, bytes],
     );
   }
+}
+
+/** Its code, and the message of one that our own SQL may have raised. */
+function describeRefusal(error: unknown): string {
+  const { code, message } = error as { code?: string; message: string };
+  const state = (error as { cause?: { code?: string } }).cause?.code ?? code;
+  return state === undefined || state === 'P0001' ? message : state;
+}
+
+/** SQLSTATE classes, codes of sockets and messages of a server that is away, full or overloaded, of a deadlock, and of a root that is closed for a takeover. */
+const PASSING =
+  /^(08|40|53|55|57|58|E[A-Z]+$|PC2|No node is an open root|Insert into queue disallowed|Connection|timeout)/;
+
+/** Whether an application may be refused so while faults happen. Whatever else fails its writes is our doing. */
+export function mayBeRefusedSo(refusal: string): boolean {
+  return PASSING.test(refusal);
 }
 
 function pause(ms: number): Promise<void> {

@@ -11,7 +11,7 @@ export interface CampaignResult extends ScheduleResult {
 }
 
 export interface CampaignOptions extends FaultTreeOptions {
-  /** One JSON line for each schedule is appended to this file. */
+  /** One JSON line for each schedule is appended to this file, and what happened in it to another of that name and `.journal`. */
   readonly resultsPath?: string | undefined;
 }
 
@@ -53,8 +53,9 @@ export class Campaign implements AsyncDisposable {
     const result = await runSchedule({ ...opened, turn, endsPrograms, onViolation }, schedule);
     const kept = result.violations.length === 0 ? {} : { evidence: await this.#giveUp(schedule, result) };
     if (this.#options.resultsPath !== undefined) {
-      const { journal: _, ...figures } = result;
+      const { journal, ...figures } = result;
       appendFileSync(this.#options.resultsPath, `${JSON.stringify({ ...figures, ...kept })}\n`);
+      appendFileSync(`${this.#options.resultsPath}.journal`, `seed ${result.seed}\n${journal.join('\n')}\n`);
     }
     return { ...result, ...kept };
   }

@@ -1,10 +1,13 @@
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { serverFolder } from '../../support/server-folder.js';
 import type { TestNode } from '../../support/test-node.js';
 import { openTree, type Tree } from '../../support/tree.js';
 import { LinkProxy } from './link-proxy.js';
-import { NODE_NAMES, type NodeName, type ProgramKind, REPLICAS } from './schedule.js';
+import { NODE_NAMES, type NodeName, type ProgramKind } from './schedule.js';
+import { SmallDisk } from './small-disk.js';
 import { SupervisedProgram } from './supervised-program.js';
 import { WORKLOAD_ROWS, WORKLOAD_SCHEMA } from './workload-tables.js';
 
@@ -14,6 +17,19 @@ const NODES = {
   leaf: { major: 15, provider: 'branch' },
   side: { major: 18, provider: 'root' },
 } as const;
+
+const SETTINGS = {
+  max_connections: '60',
+  // In memory it costs nothing, and without it no commit can be made to take longer.
+  ...(serverFolder() === undefined ? {} : { fsync: 'on' }),
+};
+
+/** A root that takes writes: one that is closed for a takeover does not. */
+const IS_OPEN_ROOT = `
+  select from pgq_node.node_info join pgq.queue using (queue_name)
+   where queue_name = $1 and node_type = 'root' and not queue_disable_insert`;
+
+const CLOCK = fileURLToPath(new URL('shifted-clock.js', import.meta.url));
 
 const INI = [
   'max_block_rows = 100',
@@ -36,15 +52,25 @@ export class FaultTree implements AsyncDisposable {
   readonly links: ReadonlyMap<string, LinkProxy>;
   readonly workers: ReadonlyMap<NodeName, SupervisedProgram>;
   readonly tickers: ReadonlyMap<NodeName, SupervisedProgram>;
+  /** The file systems of the servers' data, or why they have none of their own. */
+  readonly disks: ReadonlyMap<NodeName, SmallDisk> | string;
+  #names = 0;
 
-  private constructor(tree: Tree, links: ReadonlyMap<string, LinkProxy>, bin: string | undefined) {
+  private constructor(
+    tree: Tree,
+    links: ReadonlyMap<string, LinkProxy>,
+    disks: ReadonlyMap<NodeName, SmallDisk> | string,
+    bin: string | undefined,
+  ) {
     this.tree = tree;
     this.links = links;
+    this.disks = disks;
     const supervised = (node: NodeName, kind: ProgramKind) =>
       new SupervisedProgram({
         ...programWords(node, kind),
         folder: tree.folder,
         bin,
+        environment: { NODE_OPTIONS: `--import=${CLOCK}`, FAULT_CLOCK: this.clockFile(node, kind) },
         onOutput: (text) => appendFileSync(join(this.logFolder, `${node}.${kind}.log`), text),
       });
     mkdirSync(this.logFolder);
@@ -54,21 +80,28 @@ export class FaultTree implements AsyncDisposable {
 
   /** Sets the tree up, with all tables in sync; its programs do not run. */
   static async open({ bin }: FaultTreeOptions = {}): Promise<FaultTree> {
-    const tree = await openTree({
-      nodes: NODES,
-      tables: WORKLOAD_SCHEMA,
-      rows: WORKLOAD_ROWS,
-      ini: INI,
-      ownServers: true,
-    });
+    const disks = await openDisks();
+    if (typeof disks === 'string') process.stdout.write(`No disk becomes full here: ${disks}\n`);
+    const folderOf = (name: NodeName) => (typeof disks === 'string' ? undefined : disks.get(name)?.folder);
     const links = new Map<string, LinkProxy>();
+    let tree: Tree | undefined;
     try {
+      tree = await openTree({
+        nodes: Object.fromEntries(
+          NODE_NAMES.map((name) => [name, { ...NODES[name], folder: folderOf(name) }]),
+        ),
+        tables: WORKLOAD_SCHEMA,
+        rows: WORKLOAD_ROWS,
+        ini: INI,
+        settings: SETTINGS,
+        ownServers: true,
+      });
       await tree.stopPrograms();
       for (const node of NODE_NAMES) {
         for (const to of NODE_NAMES)
           links.set(`${node}>${to}`, await LinkProxy.open(tree.node(to).cluster.port));
       }
-      const opened = new FaultTree(tree, links, bin);
+      const opened = new FaultTree(tree, links, disks, bin);
       for (const node of NODE_NAMES) await opened.#writeIniFiles(node);
       for (const node of WITH_QUEUE) {
         const config = 'select pgq.set_queue_config($1, $2, $3)';
@@ -78,7 +111,8 @@ export class FaultTree implements AsyncDisposable {
       return opened;
     } catch (error) {
       for (const link of links.values()) await link[Symbol.asyncDispose]();
-      await tree[Symbol.asyncDispose]();
+      await tree?.[Symbol.asyncDispose]();
+      await closeDisks(disks);
       throw error;
     }
   }
@@ -94,6 +128,28 @@ export class FaultTree implements AsyncDisposable {
 
   node(name: NodeName): TestNode {
     return this.tree.node(name);
+  }
+
+  /** The node that the application can write to. Throws when there is none at this moment. */
+  async openRoot(): Promise<NodeName> {
+    for (const name of WITH_QUEUE) {
+      // A node that is away is not to be written to.
+      const found = await this.node(name)
+        .query(IS_OPEN_ROOT, [this.queue])
+        .catch(() => []);
+      if (found.length > 0) return name;
+    }
+    throw new Error('No node is an open root.');
+  }
+
+  /** A name that nothing has had before on this tree. */
+  newName(): string {
+    return `fault_${++this.#names}`;
+  }
+
+  /** By how many milliseconds a program's wall clock is wrong; without the file it is right. */
+  clockFile(node: NodeName, kind: ProgramKind): string {
+    return join(this.tree.folder, `${node}.${kind}.clock`);
   }
 
   link(node: NodeName, to: NodeName): LinkProxy {
@@ -141,6 +197,7 @@ export class FaultTree implements AsyncDisposable {
     await Promise.all(this.programs.map(([, program]) => program.stop()));
     for (const link of this.links.values()) await link[Symbol.asyncDispose]();
     await this.tree[Symbol.asyncDispose]();
+    await closeDisks(this.disks);
   }
 
   #conninfo(node: NodeName, to: NodeName): string {
@@ -163,14 +220,28 @@ export class FaultTree implements AsyncDisposable {
   }
 }
 
+async function openDisks(): Promise<Map<NodeName, SmallDisk> | string> {
+  const disks = new Map<NodeName, SmallDisk>();
+  for (const name of NODE_NAMES) {
+    const disk = await SmallDisk.open();
+    if (typeof disk !== 'string') {
+      disks.set(name, disk);
+      continue;
+    }
+    await closeDisks(disks);
+    return disk;
+  }
+  return disks;
+}
+
+async function closeDisks(disks: ReadonlyMap<NodeName, SmallDisk> | string): Promise<void> {
+  if (typeof disks === 'string') return;
+  for (const disk of disks.values()) await disk[Symbol.asyncDispose]();
+}
+
 function programWords(node: NodeName, kind: ProgramKind) {
   const ini = `${node}.faulty.${kind}.ini`;
   return kind === 'worker'
     ? { program: 'replicate' as const, words: [ini, 'worker'] }
     : { program: 'ticker' as const, words: [ini] };
-}
-
-/** The nodes that have another as provider. */
-export function isReplica(node: NodeName): boolean {
-  return (REPLICAS as readonly NodeName[]).includes(node);
 }

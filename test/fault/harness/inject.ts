@@ -1,28 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { Program, programPath, runProgram } from '../../../src/demo/program.js';
-import type { FaultTree } from './fault-tree.js';
+import { Program, programPath } from '../../../src/demo/program.js';
+import { type InjectPorts, last } from './inject-ports.js';
+import { BAD_EXITS, runCommand, tail } from './run-command.js';
 import type { Fault, NodeName } from './schedule.js';
-
-/** What a fault needs of the run that it happens in. */
-export interface InjectPorts {
-  readonly tree: FaultTree;
-  /** Told of what went wrong with the fault itself, and of what a command said. */
-  readonly note: (text: string) => void;
-  /** Told of what must not be. */
-  readonly violate: (text: string) => void;
-  /** Makes restarts of one server wait for each other. */
-  readonly oneAtATime: (node: NodeName, work: () => Promise<void>) => Promise<void>;
-  /** Aborted when all faults are to end. */
-  readonly signal: AbortSignal;
-}
+import { endSessions, fillDisk, moveClock, slowDown, useUpConnections } from './server-faults.js';
+import { changeTable } from './table-change.js';
+import { takeOver } from './takeover-fault.js';
 
 const FAILPOINT_LIMIT_MS = 6_000;
-
-/** A command that answers neither within its own limits nor this has hung. */
-const COMMAND_LIMIT_MS = 90_000;
-
-/** Exit codes of a command that met faults: done, not so (2), could not find out (3), refused (1). 4 and 70 are bugs here. */
-const BAD_EXITS: readonly (number | null)[] = [4, 70];
 
 /** Does what the fault says, and undoes it when its time is over or the run ends. What it cannot do, as a server is away, it notes. */
 export async function inject(ports: InjectPorts, fault: Fault): Promise<void> {
@@ -68,20 +52,13 @@ async function doFault(ports: InjectPorts, fault: Fault): Promise<void> {
     case 'restart-server':
       return ports.oneAtATime(fault.node, () => tree.node(fault.node).cluster.restart());
     case 'backends':
-      await tree.node(fault.node).query(
-        `select pg_terminate_backend(pid) from (
-           select pid from pg_stat_activity
-            where application_name like 'pgcascade/%' and application_name <> 'pgcascade/test'
-            order by md5(pid::text) limit case when $1 then 1000 else 1 end) as chosen`,
-        [fault.all],
-      );
-      return;
+      return endSessions(ports, fault.node, fault.all);
     case 'lock':
       return holdLock(ports, fault);
     case 'long-transaction':
       return leaveOpen(
         ports,
-        'root',
+        await tree.openRoot(),
         'update public.account set note = md5(random()::text) where id = 1',
         fault.ms,
       );
@@ -93,7 +70,20 @@ async function doFault(ports: InjectPorts, fault: Fault): Promise<void> {
         fault.ms,
       );
     case 'command':
-      return runCommand(ports, fault);
+      await runCommand(ports, fault);
+      return;
+    case 'max-connections':
+      return useUpConnections(ports, fault);
+    case 'disk-full':
+      return fillDisk(ports, fault);
+    case 'slow-disk':
+      return slowDown(ports, fault);
+    case 'clock':
+      return moveClock(ports, fault);
+    case 'takeover':
+      return takeOver(ports, fault);
+    case 'ddl':
+      return changeTable(ports, fault);
     default:
       return disturbLink(ports, fault);
   }
@@ -168,32 +158,4 @@ async function leaveOpen(ports: InjectPorts, node: NodeName, sql: string, ms: nu
   await session.execute(sql);
   await last(ports, ms);
   await session.execute('commit');
-}
-
-async function runCommand(ports: InjectPorts, fault: Extract<Fault, { kind: 'command' }>): Promise<void> {
-  const { node, words, killAfterMs } = fault;
-  const { folder } = ports.tree.tree;
-  const { exitCode, signal, stdout, stderr } = await runProgram('replicate', [`${node}.ini`, ...words], {
-    folder,
-    timeoutMs: killAfterMs ?? COMMAND_LIMIT_MS,
-  });
-  const text = `replicate ${node}.ini ${words.join(' ')} ended with ${exitCode ?? signal}`;
-  ports.note(`${text}: ${tail(stderr || stdout)}`);
-  if (killAfterMs === undefined && signal !== null)
-    ports.violate(`${text} after ${COMMAND_LIMIT_MS / 1000} s`);
-  if (BAD_EXITS.includes(exitCode)) ports.violate(`${text}: ${stderr}`);
-  // Whatever happens, it may not find a difference that is not there.
-  if (words[0] === 'compare' && exitCode === 2) ports.violate(`${text}: ${stdout}`);
-  if (words[0] === 'repair' && /\b[1-9]\d* rows? (written|mended|repaired)/.test(stdout))
-    ports.violate(`${text}: ${stdout}`);
-}
-
-function tail(text: string): string {
-  return text.trim().split('\n').slice(-2).join(' | ').slice(-300);
-}
-
-/** Waits so long, or until the run ends. */
-async function last({ signal }: InjectPorts, ms: number): Promise<void> {
-  // The end of the run ends the wait early, which is no error.
-  await sleep(ms, undefined, { signal }).catch(() => undefined);
 }

@@ -1,5 +1,13 @@
 import type { Connection } from '../../../src/db/connection.js';
-import { ACCOUNTS, BULK_ROWS, MOVED_ROWS, WORKLOAD_TABLES, type WorkloadTable } from './workload-tables.js';
+import {
+  ACCOUNTS,
+  BULK_ROWS,
+  MOVED_ROWS,
+  PARCEL_WEIGHT,
+  PARCELS,
+  WORKLOAD_TABLES,
+  type WorkloadTable,
+} from './workload-tables.js';
 
 /** What holds in every committed state of the root, so in every state that a node shows. The query tells what is wrong, one text a row. */
 interface Invariant {
@@ -65,6 +73,12 @@ const INVARIANTS: readonly Invariant[] = [
     tables: ['moved'],
     query: `select 'moved has ' || count(*) || ' rows, ' || count(distinct payload) || ' payloads' from public.moved
      having count(*) <> ${MOVED_ROWS} or count(distinct payload) <> ${MOVED_ROWS} or max(payload) <> ${MOVED_ROWS}`,
+  },
+  {
+    // Rows go from partition to partition, and weight from row to row.
+    tables: ['parcel'],
+    query: `select count(*) || ' parcels, ' || count(distinct id) || ' of them different, weigh ' || sum(weight) from public.parcel
+     having count(*) <> ${PARCELS} or count(distinct id) <> ${PARCELS} or sum(weight) <> ${PARCELS * PARCEL_WEIGHT}`,
   },
   {
     tables: ['wide'],

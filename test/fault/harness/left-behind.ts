@@ -13,6 +13,9 @@ const TRACES = `
          || ' ' || coalesce(table_attrs, '') || ' ' || coalesce(dropped_ddl, '') || ' ' || coalesce(dest_table, '')
     from londiste.table_info where queue_name = $1
   union all select 'sequence ' || seq_name || ' ' || local from londiste.seq_info where queue_name = $1
+  union all select 'column ' || attrelid::regclass || ' ' || attname || ' ' || format_type(atttypid, atttypmod) || ' ' || attnotnull
+    from pg_attribute join pg_class on pg_class.oid = attrelid
+   where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and attnum > 0 and not attisdropped
   union all select indexdef from pg_indexes where schemaname = 'public'
   union all select 'constraint ' || conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid)
     from pg_constraint where connamespace = 'public'::regnamespace and contype <> 'n'

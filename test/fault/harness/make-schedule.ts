@@ -35,6 +35,12 @@ const FAILPOINTS = [
 /** What a worker asks of a server whose answer would be missed. */
 const REQUESTS = ['commit', 'finish_batch', 'next_batch', 'begin', 'register_consumer', 'set_consumer'];
 
+/** A second, an hour, ten years. */
+const CLOCK_SHIFTS_MS = [-1_000, 1_000, -3_600_000, 3_600_000, -315_360_000_000, 315_360_000_000];
+
+/** What is left of a file system: nothing, some pages, most of a segment of the write-ahead log, a segment and some. */
+const SPARE_BYTES = [0, 0, 65_536, 10_000_000, 20_000_000];
+
 /** The tables that admin commands and locks are tried on. */
 const TABLES = WORKLOAD_TABLES.map((table) => `public.${table}`);
 
@@ -100,6 +106,23 @@ const MAKERS: readonly [weight: number, make: (dice: Dice) => Fault][] = [
   [2, (dice) => ({ kind: 'long-transaction', ms: dice.between(500, 4_000) })],
   [1, (dice) => ({ kind: 'held-snapshot', node: dice.of(NODE_NAMES), ms: dice.between(1_000, 4_000) })],
   [9, makeCommand],
+  [
+    4,
+    (dice) => ({
+      kind: 'max-connections',
+      node: dice.of(NODE_NAMES),
+      ms: duration(dice),
+      cuts: dice.chance(0.6),
+    }),
+  ],
+  [4, makeFullDisk],
+  [3, makeSlowDisk],
+  [3, (dice) => ({ kind: 'clock', ...program(dice), ms: duration(dice), byMs: dice.of(CLOCK_SHIFTS_MS) })],
+  [
+    5,
+    (dice) => ({ kind: 'takeover', ...(dice.chance(0.4) ? { killAfterMs: dice.between(400, 3_000) } : {}) }),
+  ],
+  [7, makeTableChange],
 ];
 
 function makeFault(dice: Dice): Fault {
@@ -179,6 +202,34 @@ function makeCommand(dice: Dice): Fault {
     kind: 'command',
     node: command[0],
     words: command[1],
-    ...(dice.chance(0.25) ? { killAfterMs: dice.between(200, 1_500) } : {}),
+    ...mayBeKilled(dice),
+  };
+}
+
+function mayBeKilled(dice: Dice): { killAfterMs?: number } {
+  return dice.chance(0.25) ? { killAfterMs: dice.between(200, 1_500) } : {};
+}
+
+function makeFullDisk(dice: Dice): Fault {
+  const { node, ms } = { node: dice.of(NODE_NAMES), ms: duration(dice) };
+  return { kind: 'disk-full', node, ms, spareBytes: dice.of(SPARE_BYTES), endsServer: dice.chance(0.4) };
+}
+
+function makeSlowDisk(dice: Dice): Fault {
+  const { node, ms } = { node: dice.of(NODE_NAMES), ms: dice.between(500, 3_000) };
+  return { kind: 'slow-disk', node, ms, commitMs: dice.of([5, 20, 100]), stallMs: dice.of([20, 100, 400]) };
+}
+
+function makeTableChange(dice: Dice): Fault {
+  const what = dice.of(['column', 'column', 'index'] as const);
+  // PostgreSQL 10 makes no index of a partitioned table.
+  const tables = WORKLOAD_TABLES.filter((table) => what === 'column' || table !== 'parcel');
+  return {
+    kind: 'ddl',
+    how: dice.of(['execute', 'execute', 'by hand'] as const),
+    what,
+    table: dice.of(tables),
+    rootFirst: dice.chance(0.5),
+    ms: duration(dice),
   };
 }

@@ -5,6 +5,7 @@ import type { FaultTree } from './fault-tree.js';
 import { lookAtInvariants } from './invariants.js';
 import { type NodeTraces, readHeld, readTraces, tracesChanged } from './left-behind.js';
 import { NODE_NAMES, type NodeName, REPLICAS, type Replica } from './schedule.js';
+import { sequencesBehind } from './sequences.js';
 
 const CLEAN_LIMIT_MS = 20_000;
 
@@ -28,6 +29,8 @@ export async function judgeRows(
     const { violations } = await lookAtInvariants(connection, tree.queue);
     findings.push(...violations.map((text) => `${name}, at the end: ${text}`));
   }
+  // A root publishes where its sequences stand every two seconds.
+  findings.push(...(await seenWithin('no sequence is behind its rows', () => readSequencesBehind(tree))));
   for (const name of REPLICAS) {
     const differences = await tree.tree.differences(tree.node('root'), tree.node(name));
     findings.push(...differences.map((line) => `${name} differs from root: ${line}`));
@@ -74,6 +77,15 @@ export async function judgeEnd(tree: FaultTree): Promise<string[]> {
   return findings;
 }
 
+async function readSequencesBehind(tree: FaultTree): Promise<string[]> {
+  const found: string[] = [];
+  for (const name of NODE_NAMES) {
+    await using connection = await tree.node(name).connect();
+    found.push(...(await sequencesBehind(connection)).map((text) => `${name}: ${text}`));
+  }
+  return found;
+}
+
 async function seenWithin(what: string, look: () => Promise<string[]>): Promise<string[]> {
   let seen: string[] = [];
   try {
@@ -89,7 +101,7 @@ async function seenWithin(what: string, look: () => Promise<string[]>): Promise<
     return [];
   } catch {
     // The findings say what was seen last.
-    return seen.map((line) => `left behind: ${line}`);
+    return seen.map((line) => `${what}, but: ${line}`);
   }
 }
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Application } from './application.js';
+import { Application, mayBeRefusedSo } from './application.js';
 import type { FaultTree } from './fault-tree.js';
 import { inject } from './inject.js';
 import type { NodeTraces } from './left-behind.js';
@@ -85,7 +85,8 @@ export async function runSchedule(
   tree.startPrograms();
   const applications = Array.from({ length: APPLICATIONS }, (_, no) => {
     const firstMark = BigInt(turn * APPLICATIONS + no + 1) * MARKS;
-    return new Application(tree.node('root'), schedule.seed * 10 + no, firstMark);
+    const root = async () => tree.node(await tree.openRoot());
+    return new Application(root, schedule.seed * 10 + no, firstMark);
   });
   const acknowledged = () => applications.reduce((sum, { acknowledged }) => sum + acknowledged.length, 0);
   const watcher = new Watcher(tree, violate);
@@ -100,11 +101,14 @@ export async function runSchedule(
     );
     return done;
   };
+  const rolesChange = () => {
+    watcher.sequencesMayGoBack = true;
+  };
   const faults: Promise<void>[] = [];
   for (const step of schedule.steps) {
     await until(tree, step.when, acknowledged);
     note(describeStep(step));
-    faults.push(inject({ tree, note, violate, oneAtATime, signal: ending.signal }, step.fault));
+    faults.push(inject({ tree, note, violate, oneAtATime, rolesChange, signal: ending.signal }, step.fault));
   }
   await until(tree, { kind: 'transactions', count: 30 }, acknowledged);
   await Promise.race([Promise.all(faults), sleep(LAST_FAULTS_LIMIT_MS)]);
@@ -128,8 +132,9 @@ export async function runSchedule(
   }
   note('judged');
   if (endsPrograms || violations.size > 0) for (const text of await judgeEnd(tree)) violate(text);
-  for (const [code, count] of applications.flatMap(({ refusals }) => [...refusals])) {
-    note(`applications were refused: ${code} ${count} times`);
+  for (const [refusal, count] of applications.flatMap(({ refusals }) => [...refusals])) {
+    note(`an application was refused ${count} times: ${refusal}`);
+    if (!mayBeRefusedSo(refusal)) violate(`an application's write failed: ${refusal}`);
   }
   note(`looks: ${[...watcher.looks].map(([node, count]) => `${node} ${count}`).join(', ')}`);
   return {

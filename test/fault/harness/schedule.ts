@@ -1,3 +1,5 @@
+import type { WorkloadTable } from './workload-tables.js';
+
 /** The nodes of the tree that faults happen to: leaf reads from branch, branch and side from root. */
 export const NODE_NAMES = ['root', 'branch', 'leaf', 'side'] as const;
 export type NodeName = (typeof NODE_NAMES)[number];
@@ -68,6 +70,51 @@ export type Fault =
   | { readonly kind: 'long-transaction'; readonly ms: number }
   /** Somebody holds a snapshot. */
   | { readonly kind: 'held-snapshot'; readonly node: NodeName; readonly ms: number }
+  /** All connections of the server are used up, also those reserved for superusers. `cuts`: our programs' sessions are ended too. */
+  | {
+      readonly kind: 'max-connections';
+      readonly node: NodeName;
+      readonly ms: number;
+      readonly cuts: boolean;
+    }
+  /** The file system of the server's data has so many bytes left. `endsServer`: its write-ahead log has to grow. */
+  | {
+      readonly kind: 'disk-full';
+      readonly node: NodeName;
+      readonly ms: number;
+      readonly spareBytes: number;
+      readonly endsServer: boolean;
+    }
+  /** Every commit of the server takes so much longer, and again and again all its processes stand still for a while. */
+  | {
+      readonly kind: 'slow-disk';
+      readonly node: NodeName;
+      readonly ms: number;
+      readonly commitMs: number;
+      readonly stallMs: number;
+    }
+  /** The program's wall clock is by so much wrong, forwards or backwards, and then right again. */
+  | {
+      readonly kind: 'clock';
+      readonly node: NodeName;
+      readonly program: ProgramKind;
+      readonly ms: number;
+      readonly byMs: number;
+    }
+  /** Of root and branch, the one that is no root takes the place of the other, and the application follows it. Killed, it is repeated. */
+  | { readonly kind: 'takeover'; readonly killAfterMs?: number }
+  /**
+   * A column or an index comes, and goes after the time: by `execute` or by hand on each node, there `rootFirst` or last. By hand what
+   * goes goes on the root first.
+   */
+  | {
+      readonly kind: 'ddl';
+      readonly how: 'execute' | 'by hand';
+      readonly what: 'column' | 'index';
+      readonly table: WorkloadTable;
+      readonly rootFirst: boolean;
+      readonly ms: number;
+    }
   /** `replicate INI words`; killed after `killAfterMs`, when that is given. */
   | {
       readonly kind: 'command';

@@ -3,10 +3,11 @@ import { inspect } from 'node:util';
 import { runInProcess } from '../../support/in-process.js';
 import { waitUntilSeen } from '../../support/wait-until.js';
 import type { FaultTree } from './fault-tree.js';
+import { newestTick } from './newest-tick.js';
 import { type NodeName, REPLICAS } from './schedule.js';
 import { WORKLOAD_TABLES } from './workload-tables.js';
 
-const COMMAND_TRIES = 5;
+const COMMAND_LIMIT_MS = 30_000;
 /** Without any node's position moving. */
 const STALL_LIMIT_MS = 60_000;
 /** Of a run that has failed already. */
@@ -23,6 +24,7 @@ export async function settle(tree: FaultTree, hasFailed: () => boolean): Promise
   for (const name of REPLICAS) {
     if (await isPaused(tree, name)) await untilDone(tree, name, 'resume');
   }
+  await bringRootBack(tree);
   if ((await providerOf(tree, 'leaf')) !== 'branch')
     await untilDone(tree, 'leaf', 'change-provider', 'branch');
   for (const name of REPLICAS) {
@@ -46,9 +48,17 @@ export async function settle(tree: FaultTree, hasFailed: () => boolean): Promise
   );
 }
 
+/** Lets the root of the beginning be the root again. A takeover that was left half done is finished first. */
+async function bringRootBack(tree: FaultTree): Promise<void> {
+  const isOpenRoot = async (name: NodeName) => (await tree.openRoot().catch(() => undefined)) === name;
+  if (await isOpenRoot('root')) return;
+  if (!(await isOpenRoot('branch'))) await untilDone(tree, 'branch', 'takeover', 'root');
+  await untilDone(tree, 'root', 'takeover', 'branch');
+}
+
 /** Waits until every node has all that is committed on the root. However slow the machine is, it must go on: throws when it stands still. */
 async function caughtUp(tree: FaultTree, hasFailed: () => boolean): Promise<void> {
-  const wanted = await newestTick(tree);
+  const wanted = await newestTick(tree, 'root', STALL_LIMIT_MS);
   let last = '';
   let movedAt = performance.now();
   for (;;) {
@@ -74,33 +84,14 @@ async function caughtUp(tree: FaultTree, hasFailed: () => boolean): Promise<void
   }
 }
 
-/** A tick of the root that shows everything committed now. */
-async function newestTick(tree: FaultTree): Promise<bigint> {
-  const root = tree.node('root');
-  const [now] = await root.query<{ id: bigint }>('select txid_current() as id');
-  const found = await waitUntilSeen(
-    'the root has a tick that shows everything',
-    async () => {
-      await root.query('select pgq.force_tick($1)', [tree.queue]);
-      const [row] = await root.query<{ tick: bigint | null }>(
-        `select min(t.tick_id) as tick from pgq.tick as t join pgq.queue as q on q.queue_id = t.tick_queue
-          where q.queue_name = $1 and txid_snapshot_xmin(t.tick_snapshot) > $2`,
-        [tree.queue, now?.id],
-      );
-      return row?.tick ?? null;
-    },
-    (tick) => tick !== null,
-    { timeoutMs: STALL_LIMIT_MS },
-  );
-  return found as bigint;
-}
-
 /** Runs a command until its exit code is 0: what a fault has interrupted is finished by the same command. */
 async function untilDone(tree: FaultTree, name: NodeName, verb: string, ...words: string[]): Promise<void> {
-  for (let tried = 1; ; tried++) {
+  const deadline = performance.now() + COMMAND_LIMIT_MS;
+  for (;;) {
     const { exitCode, text } = await runInProcess(tree.node(name), verb, ...words);
     if (exitCode === 0) return;
-    if (tried === COMMAND_TRIES)
+    // A takeover is refused as long as a table is copied.
+    if (performance.now() > deadline)
       throw new Error(
         `${name}: ${verb} ${words.join(' ')} still ends with ${exitCode} without any fault: ${text}`,
       );

@@ -10,6 +10,8 @@ export interface SupervisedOptions {
   readonly folder: string;
   /** Another build's `bin` folder; without it this package's. */
   readonly bin?: string | undefined;
+  /** Variables of every start. */
+  readonly environment?: Readonly<Record<string, string>>;
   readonly onOutput: (text: string) => void;
 }
 
@@ -83,10 +85,11 @@ export class SupervisedProgram {
 
   #open(): Program {
     const { program, words, folder, bin, onOutput } = this.#options;
-    const environment = this.#environment;
+    const once = this.#environment;
+    const environment = { ...this.#options.environment, ...once };
     this.#environment = {};
     this.startCount++;
-    onOutput(`--- started ${JSON.stringify(environment)}\n`);
+    onOutput(`--- started ${JSON.stringify(once)}\n`);
     const path = bin === undefined ? programPath(program) : `${bin}/${program}`;
     return new Program({ path: process.execPath }, [path, ...words], { folder, environment, onOutput });
   }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FaultTree } from './fault-tree.js';
 import { lookAtInvariants } from './invariants.js';
 import { NODE_NAMES, type NodeName } from './schedule.js';
+import { SequenceWatch } from './sequences.js';
 
 const PAUSE_MS = 250;
 
@@ -14,6 +15,8 @@ export class Watcher {
   /** Looks that came to an end, of each node. */
   readonly looks = new Map<NodeName, number>();
   checked = 0;
+  /** A takeover sets the sequences of the root that it makes, also backwards: replicas are ahead. */
+  sequencesMayGoBack = false;
 
   /** Starts looking. */
   constructor(tree: FaultTree, violate: (text: string) => void) {
@@ -31,11 +34,14 @@ export class Watcher {
     while (!this.#ending.signal.aborted) {
       try {
         await using connection = await this.#tree.node(name).connect();
+        const sequences = new SequenceWatch(connection);
         while (!this.#ending.signal.aborted) {
           const { violations, checked } = await lookAtInvariants(connection, this.#tree.queue);
           this.looks.set(name, (this.looks.get(name) ?? 0) + 1);
           this.checked += checked;
           for (const text of violations) this.#violate(`${name}: ${text}`);
+          const wentBack = await sequences.look();
+          if (!this.sequencesMayGoBack) for (const text of wentBack) this.#violate(`${name}: ${text}`);
           await this.#pause();
         }
       } catch {

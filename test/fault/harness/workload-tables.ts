@@ -2,6 +2,10 @@ export const ACCOUNTS = 50;
 export const KEYS = 8;
 export const BULK_ROWS = 150;
 export const MOVED_ROWS = 60;
+export const PARCELS = 30;
+export const PARCEL_WEIGHT = 10;
+/** Each is a partition. */
+export const REGIONS = ['north', 'south', 'transit'] as const;
 
 /** The tables of the workload, parents before children. */
 export const WORKLOAD_TABLES = [
@@ -16,9 +20,32 @@ export const WORKLOAD_TABLES = [
   'bulk',
   'moved',
   'wide',
+  'parcel',
 ] as const;
 
 export type WorkloadTable = (typeof WORKLOAD_TABLES)[number];
+
+/** The columns that get their values from a sequence. */
+export const NUMBERED_COLUMNS = [
+  { sequence: 'public.ledger_id_seq', table: 'ledger', column: 'id' },
+  { sequence: 'public.purchase_id_seq', table: 'purchase', column: 'id' },
+] as const;
+
+/** Of each table, a column for an index more. */
+export const FIRST_COLUMNS: Readonly<Record<WorkloadTable, string>> = {
+  account: 'id',
+  ledger: 'id',
+  purchase: 'id',
+  purchase_line: 'purchase_id',
+  list_head: 'key',
+  list_item: 'key',
+  note: 'mark',
+  stage: 'generation',
+  bulk: 'id',
+  moved: 'id',
+  wide: 'id',
+  parcel: 'id',
+};
 
 /** What an application has: `invariants.ts` says what holds of it in every committed state. */
 export const WORKLOAD_SCHEMA = `
@@ -34,13 +61,16 @@ export const WORKLOAD_SCHEMA = `
   create table public.stage (generation bigint not null, n int not null, total int not null, primary key (generation, n));
   create table public.bulk (id int primary key, round bigint not null, filling text);
   create table public.moved (id bigint primary key, payload int not null);
-  create table public.wide (id bigint primary key, sum text not null, body text not null)`;
+  create table public.wide (id bigint primary key, sum text not null, body text not null);
+  create table public.parcel (region text not null, id int not null, weight int not null) partition by list (region);
+  ${REGIONS.map((region) => `create table public.parcel_${region} partition of public.parcel for values in ('${region}')`).join(';')}`;
 
 export const WORKLOAD_ROWS = `
   insert into public.account select g, 100, null from generate_series(1, ${ACCOUNTS}) as g;
   insert into public.list_head select g, 0 from generate_series(1, ${KEYS}) as g;
   insert into public.bulk select g, 0, repeat(md5(g::text), 10) from generate_series(1, ${BULK_ROWS}) as g;
-  insert into public.moved select g, g from generate_series(1, ${MOVED_ROWS}) as g`;
+  insert into public.moved select g, g from generate_series(1, ${MOVED_ROWS}) as g;
+  insert into public.parcel select '${REGIONS[0]}', g, ${PARCEL_WEIGHT} from generate_series(1, ${PARCELS}) as g`;
 
 /** Back to little data, in one transaction that is replicated like any other. The invariants hold before and after. */
 export const WORKLOAD_RESET = `
