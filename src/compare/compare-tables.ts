@@ -1,3 +1,4 @@
+import { ReplicateError } from '../errors/replicate-error.js';
 import type { HandlerSettings } from '../handlers/contract.js';
 import type { TickId } from '../queue/ids.js';
 import type { MergedPart } from '../replica/merged-parts.js';
@@ -112,8 +113,8 @@ type KeyGroup = { readonly part: number } & (
  * No snapshot is begun anything with when it is older than the limit: the tables that are left, and the groups of keys into
  * which large tables with an integer key are cut, are compared at a later tick, each of them at one.
  *
- * Nothing is locked and nothing is changed but some ticks more. Throws when the snapshots cannot be had (see
- * `openSnapshotPair`) and when it is told to stop; what concerns one table is that table's verdict.
+ * Nothing is locked and nothing is changed but some ticks more. Throws when the first snapshots cannot be had (see
+ * `openSnapshotPair`) and when it is told to stop; what concerns one table, and that a later snapshot could not be had for it, is that table's verdict.
  */
 export async function compareTables(
   ports: SnapshotPorts,
@@ -123,17 +124,22 @@ export async function compareTables(
   const run = new CompareRun(ports, options, observer);
   let left: readonly Unit[] = options.tableNames.map((tableName) => ({ tableName }));
   let sequences: readonly SequenceComparison[] | undefined;
-  let firstTick: TickId | undefined;
-  let lastTick: TickId | undefined;
-  while (lastTick === undefined || left.length > 0) {
-    await using pair = await openSnapshotPair(ports, options);
-    firstTick ??= pair.tick;
-    lastTick = pair.tick;
+  const ticks: TickId[] = [];
+  do {
+    await using pair = await openSnapshotPair(ports, options).catch((error: unknown) => {
+      if (ticks.length === 0 || options.signal.aborted || !isNotFoundOut(error)) throw error;
+      // What was compared before is known, whatever becomes of the rest.
+      run.giveUp(left, error);
+      return undefined;
+    });
+    if (pair === undefined) break;
+    ticks.push(pair.tick);
     observer.onTick(pair.tick);
     left = await run.compare(pair, left);
     sequences ??= await compareSequences(pair, options);
-  }
-  return { firstTick: firstTick ?? lastTick, tick: lastTick, tables: run.tables, sequences: sequences ?? [] };
+  } while (left.length > 0);
+  const [firstTick, tick] = [ticks[0], ticks.at(-1)] as [TickId, TickId];
+  return { firstTick, tick, tables: run.tables, sequences: sequences ?? [] };
 }
 
 /** One compare over all its ticks. */
@@ -202,6 +208,12 @@ class CompareRun {
     return left;
   }
 
+  /** No later snapshot can be had, so what is left is not checked. */
+  giveUp(units: readonly Unit[], { code, message: reason }: ReplicateError): void {
+    const verdict = { kind: 'not checked', code, reason } as const;
+    for (const { tableName } of units) this.#add({ tableName, totals: undefined, seconds: 0, verdict });
+  }
+
   #add(comparison: TableComparison): void {
     const { tableName } = comparison;
     const found = [...(this.#found.get(tableName) ?? []), comparison];
@@ -264,6 +276,11 @@ class CompareRun {
       onRows: (rows) => this.#observer.onRows(rows),
     };
   }
+}
+
+/** The worker, or a server, was away: nothing is wrong with the question. */
+function isNotFoundOut(error: unknown): error is ReplicateError {
+  return error instanceof ReplicateError && error.entry.exitCode === 3;
 }
 
 function planOf({ keys }: Unit, plan: UnionPlan): UnionPlan {

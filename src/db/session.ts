@@ -15,6 +15,10 @@ export const SESSION_SETTINGS: Readonly<Record<string, string>> = {
   statement_timeout: '0',
   lock_timeout: '0',
   idle_in_transaction_session_timeout: '0',
+  // A server notices within a minute that a machine is gone, and lets go of what its sessions have locked: by default after two hours.
+  tcp_keepalives_idle: '30',
+  tcp_keepalives_interval: '10',
+  tcp_keepalives_count: '3',
 };
 
 /** Floats print exactly at 3 before PostgreSQL 12 and at 1 since; 3 is accepted by both. */

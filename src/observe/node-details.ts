@@ -87,7 +87,7 @@ async function readQueue(connection: Connection, queueName: string): Promise<Que
   }>(
     connection,
     `select i.queue_ntables as tables, i.queue_cur_table as current, i.queue_rotation_period::text as period,
-            extract(epoch from clock_timestamp() - i.queue_switch_time)::float8 as rotated,
+            greatest(0, extract(epoch from clock_timestamp() - i.queue_switch_time)::float8) as rotated,
             i.queue_ticker_paused as paused, not q.queue_disable_insert as open
        from pgq.get_queue_info($1) as i
        join pgq.queue as q on q.queue_name = i.queue_name`,

@@ -286,7 +286,7 @@ async function readTicker(connection: Connection, queueName: string): Promise<Ti
   const [row] = await callRoutine<{ seconds: number; events: bigint; late: boolean }>(
     connection,
     // Ten seconds for a ticker that is busy elsewhere or just starts.
-    `select extract(epoch from q.ticker_lag)::float8 as seconds,
+    `select greatest(0, extract(epoch from q.ticker_lag)::float8) as seconds,
             coalesce(q.ev_new, 0) as events,
             q.ticker_lag > interval '10 seconds'
                 + case when q.ev_new > 0 then q.queue_ticker_max_lag else q.queue_ticker_idle_period end as late

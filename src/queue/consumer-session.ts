@@ -109,10 +109,8 @@ export class ConsumerSession implements AsyncDisposable {
       signal: this.signal,
     });
     try {
-      // The caller's statements run here too: names shall be found as in any other session of this role. And a server
-      // shall notice within a minute that this machine is gone, and let go of the lock.
-      await connection.execute(`reset search_path; reset row_security;
-        set tcp_keepalives_idle = 30; set tcp_keepalives_interval = 10; set tcp_keepalives_count = 3`);
+      // The caller's statements run here too: names shall be found as in any other session of this role.
+      await connection.execute('reset search_path; reset row_security');
       if (connection.serverVersion >= 140_000) await connection.execute('set idle_session_timeout = 0');
       await assertRegistered(connection, queueName, consumerName);
       if (!(await lockConsumer(connection, queueName, consumerName, lockWaitMs, this.signal))) {

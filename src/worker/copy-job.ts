@@ -61,6 +61,7 @@ export async function recordCopies(
   tick: TickId,
 ): Promise<void> {
   const { queueName, consumerName } = options;
+  await closeReplaced(tx, queueName, tableNames);
   await setTableStates(tx, queueName, tableNames, 'catching-up');
   await tellBelow(tx, queueName, tableNames);
   await tx.query('select pgq_node.register_consumer($1, c.name, $3, $4) from unnest($2::text[]) as c(name)', [
@@ -69,6 +70,23 @@ export async function recordCopies(
     providerNode,
     tick,
   ]);
+}
+
+/** A table that was made anew under the name is closed to other writers as the one before was. On a branch its ticker sees to that. */
+async function closeReplaced(
+  tx: Connection,
+  queueName: string,
+  tableNames: readonly string[],
+): Promise<void> {
+  await tx.query(
+    `select pgcascade.follow_table(p.queue_name, p.table_name, false, true)
+       from pgcascade.capture_plan as p
+      where p.queue_name = $1
+        and p.table_name = any ($2)
+        and p.purpose = 'deny'
+        and to_regclass(pgq.quote_fqname(p.dest_table))::oid <> p.relation`,
+    [queueName, tableNames],
+  );
 }
 
 /** Has the provider keep the tables' events from a tick on. */

@@ -68,7 +68,7 @@ as $$
          group by s.sub_id
     ), held as (
         select c.name, c.tick,
-               now() - t.tick_time as lag,
+               greatest(interval '0', now() - t.tick_time) as lag,
                greatest(0, q.newest_seq - t.tick_event_seq) as events,
                case when q.newest_seq <= t.tick_event_seq then 0
                     else q.bytes * least(1, (q.newest_seq - t.tick_event_seq)::numeric / nullif(q.span, 0))

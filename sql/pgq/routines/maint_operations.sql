@@ -20,7 +20,8 @@ begin
           from pgq.queue as q
          where q.queue_rotation_period is not null
            and q.queue_switch_step2 is not null
-           and q.queue_switch_time + q.queue_rotation_period < pg_catalog.now()
+           and (q.queue_switch_time + q.queue_rotation_period < pg_catalog.now()
+                or q.queue_switch_time > pg_catalog.clock_timestamp())
          order by q.queue_name
     loop
         v_rotates := true;

@@ -1,8 +1,9 @@
 -- Function: pgq.maint_rotate_tables_step1(1)
 --
 -- Switches a queue to its next event table, after emptying that one, when the rotation period is over and every
--- consumer has passed the last switch. Does nothing, without an error, when it is too early, when a consumer needs
--- the old events, or when somebody reads the table (a dump) or holds the queue's row. Safe to repeat.
+-- consumer has passed the last switch. A switch in the time to come (the clock was set back) counts as long ago. Does
+-- nothing, without an error, when it is too early, when a consumer needs the old events, or when somebody reads the
+-- table (a dump) or holds the queue's row. Safe to repeat.
 --
 -- Returns: integer, 0.
 -- Raises:  'queue ... maint failure: ...'.
@@ -28,7 +29,8 @@ begin
      where q.queue_name = i_queue_name
        and q.queue_rotation_period is not null
        and q.queue_switch_step2 is not null
-       and q.queue_switch_time + q.queue_rotation_period < pg_catalog.now()
+       and (q.queue_switch_time + q.queue_rotation_period < pg_catalog.now()
+            or q.queue_switch_time > pg_catalog.clock_timestamp())
        for no key update skip locked;
     if not found then
         return 0;

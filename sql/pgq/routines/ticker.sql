@@ -6,6 +6,9 @@
 -- snapshot is taken and until the commit. Without it a later tick could have an earlier snapshot, and a batch would
 -- give out events twice. The look before the lock keeps the usual "nothing to do" free of locks.
 --
+-- A last tick of a time that has still to come (the clock was set back, or it is the tick of a root whose clock is ahead) is
+-- followed by one at once, which has the time now: nobody waits until the clock has come there.
+--
 -- Returns: bigint, the tick's id; null when none was made, also when somebody else is making one or the queue has an
 --          external ticker or is paused.
 -- Raises:  'Invalid PgQ state: ...' when the last tick is younger than this cluster's transactions.
@@ -26,6 +29,7 @@ declare
     v_next_txid  bigint;
     v_tick_id    bigint;
     v_due        boolean;
+    v_is_ahead   boolean := false;
 begin
     for v_pass in 1 .. 2 loop
         select *
@@ -50,6 +54,7 @@ begin
             v_seq := pg_catalog.pg_sequence_last_value(v_queue.queue_event_seq::regclass);
             v_new := coalesce(v_seq, 1) - v_last.tick_event_seq;
             v_lag := pg_catalog.now() - v_last.tick_time;
+            v_is_ahead := v_last.tick_time > pg_catalog.clock_timestamp();
             v_next_txid := pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot());
 
             if pg_catalog.txid_snapshot_xmin(v_last.tick_snapshot) > v_next_txid then
@@ -66,7 +71,9 @@ begin
                     v_queue.queue_name, pg_catalog.txid_snapshot_xmax(v_last.tick_snapshot), v_next_txid;
             end if;
 
-            if v_new > 0 then
+            if v_is_ahead then
+                v_due := true;
+            elsif v_new > 0 then
                 -- A look that comes a little early makes the tick: the next one would come much too late.
                 v_due := v_new >= v_queue.queue_ticker_max_count
                     or v_lag >= v_queue.queue_ticker_max_lag
@@ -117,7 +124,7 @@ begin
         i_queue_id,
         pg_catalog.nextval(v_queue.queue_tick_seq::regclass),
         -- Another transaction may have begun later and made its tick first.
-        greatest(pg_catalog.now(), v_last.tick_time),
+        case when v_is_ahead then pg_catalog.now() else greatest(pg_catalog.now(), v_last.tick_time) end,
         coalesce(pg_catalog.pg_sequence_last_value(v_queue.queue_event_seq::regclass), 1)
     )
     returning tick_id into v_tick_id;

@@ -89,3 +89,18 @@ test('nothing is left of a connection whose client dies while answers come', asy
   await query;
   await waitUntil('nothing is left', () => link.proxy.connectionCount === 0);
 });
+
+test('that a client has died in a silence its server hears when the silence is over', async () => {
+  await using link = await openLink();
+  const session = await link.connect();
+  link.proxy.become({ kind: 'silent', afterBytes: 0 });
+  session.destroy();
+  const sessions = () =>
+    link.database.query("select pid from pg_stat_activity where application_name = 'pgcascade/proxy-test'");
+  // Nothing comes; that it would come later cannot be waited for, only not be seen.
+  await sleep(200);
+  expect(await sessions()).toHaveLength(1);
+  link.proxy.become({ kind: 'open' });
+  await waitUntil('the session has ended', async () => (await sessions()).length === 0);
+  await waitUntil('nothing is left', () => link.proxy.connectionCount === 0);
+});

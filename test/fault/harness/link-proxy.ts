@@ -9,7 +9,7 @@ export type LinkState =
   | { readonly kind: 'refuse' }
   /** Each piece arrives so much later, in both directions. */
   | { readonly kind: 'delay'; readonly ms: number }
-  /** So many bytes of answers still come through, then nothing does, in either direction; nobody is told. */
+  /** So many bytes of answers still come through, then nothing does, in either direction; nobody is told, also not of the end of the other. */
   | { readonly kind: 'silent'; readonly afterBytes: number }
   /** The next request that contains the text is handed on, and done; its answer is dropped and the connection is cut. */
   | { readonly kind: 'lose-answer'; readonly request: string };
@@ -105,9 +105,11 @@ export class LinkProxy implements AsyncDisposable {
         if (line.isCut || to.destroyed) return;
         if (passed !== undefined && !to.write(passed)) await drained(to);
       }
+      await this.#whileSilent(line);
       to.end();
     } catch {
-      // One end is gone: so is the other.
+      // One end is gone: so is the other, which is told when it can be.
+      await this.#whileSilent(line);
       line.cut();
     }
   }

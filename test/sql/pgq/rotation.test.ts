@@ -259,4 +259,25 @@ for (const major of MAJORS) {
     expect(await operations()).toEqual([]);
     expect(await queue.rows('select pgq.maint_tables_to_vacuum()'), 'autovacuum is on').toEqual([]);
   });
+
+  test(`PostgreSQL ${major}: after the clock was set back ticks and rotation go on at once, with the time now`, async () => {
+    await using queue = await openQueue(major);
+    await queue.value("pgq.set_queue_config('q', 'ticker_max_lag', '3 s')");
+    await queue.write('a');
+    await queue.rows("update pgq.tick set tick_time = now() + interval '1 hour'");
+    await queue.rows("update pgq.queue set queue_switch_time = now() + interval '1 hour'");
+    expect(await queue.tick()).toBe(2n);
+    expect(await queue.value('(select tick_time <= clock_timestamp() from pgq.tick where tick_id = 2)')).toBe(
+      true,
+    );
+    expect(await queue.tick(), 'as ever').toBe(null);
+    expect(await queue.readAll()).toEqual(['a']);
+    expect(await queue.rows('select func_name from pgq.maint_operations()')).toEqual([
+      { func_name: 'pgq.maint_rotate_tables_step1' },
+      { func_name: 'pgq.maint_rotate_tables_step2' },
+    ]);
+    expect(await maintain(queue)).toBe(1);
+    expect(await queue.value("pgq.maint_rotate_tables_step1('q')")).toBe(0);
+    expect(await queue.value('(select queue_cur_table from pgq.queue)'), 'too early').toBe(1);
+  });
 }
