@@ -24,6 +24,8 @@ const SMALL_BYTES = 4 * 1024 * 1024;
 const TOGETHER_BYTES = 16 * 1024 * 1024;
 /** How long a busy table may hold up the others; it is then copied by itself, which is more patient. */
 const LOCK_PATIENCE_MS = 1_000;
+/** How long the transaction, with all its locks, waits to record what it has done. */
+const RECORD_PATIENCE_MS = 5_000;
 /** `analyze` takes several tables from there on. */
 const ANALYZES_SEVERAL = 110_000;
 
@@ -264,6 +266,8 @@ async function copy(
   }
   await reader.execute('rollback');
   if (triggersAct) await assertNothingActs(tx, queueName, tables);
+  // Who has changed registrations and does not commit may not keep everybody from reading all these tables.
+  await tx.execute(`set local lock_timeout = ${RECORD_PATIENCE_MS}`);
   await recordCopies(ports, names, tx, tick);
   await failpoint('copy-data-written');
   return { tick, tables };
