@@ -1,6 +1,7 @@
 import type { Connection } from '../db/connection.js';
 import { quoteIdentifier, quoteName } from '../db/identifier.js';
 import { columnList } from './copy-columns.js';
+import { formatSql } from './copy-format.js';
 import { type CopyOutOptions, copyOut } from './copy-out.js';
 import { type PagedTable, type PageRange, rangeSql } from './page-ranges.js';
 import { streamRows, type Throttle } from './stream-rows.js';
@@ -44,8 +45,9 @@ export async function copyRange(
       `create temp table pgc_copied on commit drop as select ${list} from ${quoteName(destTable)} with no data`,
     );
   }
-  const copyIn = `copy ${mayBeHere ? STAGING : quoteName(destTable)} ${columns} from stdin`;
-  await streamRows({ reader, copyOut: out, writer: tx, copyIn, count, throttle, signal });
+  const copyIn = `copy ${mayBeHere ? STAGING : quoteName(destTable)} ${columns} from stdin${formatSql(source.format)}`;
+  const { format } = source;
+  await streamRows({ reader, copyOut: out, writer: tx, copyIn, format, count, throttle, signal });
   if (mayBeHere) await tx.execute(insertMissingSql(options));
 }
 

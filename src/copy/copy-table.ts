@@ -2,6 +2,7 @@ import type { Connection } from '../db/connection.js';
 import { quoteName } from '../db/identifier.js';
 import type { BoundHandler } from '../handlers/registry.js';
 import { columnList, copyColumns, readCopySide } from './copy-columns.js';
+import { chooseFormat, formatSql } from './copy-format.js';
 import { copyOut } from './copy-out.js';
 import { findSecondaryIndexes } from './secondary-indexes.js';
 import { streamRows, type Throttle } from './stream-rows.js';
@@ -70,6 +71,7 @@ export async function copyTable(options: CopyTableOptions): Promise<CopyProgress
     if (target !== undefined) await target.empty();
     else await writer.execute(`truncate ${dest.relkind === 'r' ? 'only ' : ''}${quoteName(destTable)}`);
   }
+  const format = await chooseFormat({ ...options, relkind: source.relkind, columns, columnsHere });
   const indexes =
     options.skipTruncate || target !== undefined || source.rowsExpected < INDEXES_AFTER_ROWS
       ? []
@@ -78,9 +80,16 @@ export async function copyTable(options: CopyTableOptions): Promise<CopyProgress
 
   await streamRows({
     reader,
-    copyOut: await copyOut(reader, { ...options, ...options.handler, relkind: source.relkind, columns }),
+    copyOut: await copyOut(reader, {
+      ...options,
+      ...options.handler,
+      relkind: source.relkind,
+      columns,
+      format,
+    }),
     writer,
-    copyIn: `copy ${target?.tableSql ?? quoteName(destTable)} ${columnList(columnsHere)} from stdin`,
+    copyIn: `copy ${target?.tableSql ?? quoteName(destTable)} ${columnList(columnsHere)} from stdin${formatSql(format)}`,
+    format,
     count: (rows, bytes) => {
       rowsDone += rows;
       bytesDone += bytes;

@@ -1,5 +1,6 @@
 import { withTableLock } from '../capture/with-table-lock.js';
 import { copyColumns, readCopySide } from '../copy/copy-columns.js';
+import { chooseFormat } from '../copy/copy-format.js';
 import { countOut } from '../copy/copy-out.js';
 import { type DestKey, readDestKey } from '../copy/dest-key.js';
 import { divide, type PagedTable, readPagedTable } from '../copy/page-ranges.js';
@@ -151,11 +152,23 @@ async function takeSnapshot({ ports, table, handler, sides, writer }: RangedJob)
   const source = await readCopySide(reader, sourceTable);
   const dest = await readCopySide(writer, table.destTable);
   const columns = copyColumns(sourceTable, source, dest, handler.selection, handler.columnHere);
+  const columnsHere = columns.map((name) => handler.columnHere?.(name) ?? name);
+  const ends = {
+    ...table,
+    relkind: source.relkind,
+    reader,
+    sourceTable,
+    columns,
+    columnsHere,
+    writer,
+    handler,
+  };
   return {
     tick,
     scriptsBefore,
     paged,
     columns,
+    format: await chooseFormat(ends),
     destKey: await readDestKey(writer, table.destTable),
     rowsExpected: Number(source.rowsExpected),
     bytesExpected: Number(source.bytes),

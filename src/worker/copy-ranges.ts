@@ -53,7 +53,7 @@ export async function copyRanges(
 
 function rangeOptions(
   { ports, table, handler, sides }: RangedJob,
-  { paged, columns, destKey }: RangedSnapshot,
+  { paged, columns, format, destKey }: RangedSnapshot,
   isResumed: boolean,
   progress: RangeProgress,
 ): CopyRangeOptions {
@@ -65,6 +65,7 @@ function rangeOptions(
       tableName: table.tableName,
       selection: handler.selection,
       columns,
+      format,
     },
     paged,
     destTable: table.destTable,

@@ -249,6 +249,7 @@ async function copy(
       copyOut: `copy ${quoteName(sourceTable)} ${columns} to stdout`,
       writer: tx,
       copyIn: `copy ${quoteName(destTable)} ${columns} from stdin`,
+      format: 'text',
       count: (moreRows, moreBytes) => {
         rows += moreRows;
         bytes += moreBytes;

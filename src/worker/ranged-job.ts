@@ -1,3 +1,4 @@
+import type { CopyFormat } from '../copy/copy-format.js';
 import type { DestKey } from '../copy/dest-key.js';
 import type { PagedTable } from '../copy/page-ranges.js';
 import type { Connection } from '../db/connection.js';
@@ -27,6 +28,7 @@ export interface RangedSnapshot {
   readonly scriptsBefore: ReadonlySet<string>;
   readonly paged: PagedTable;
   readonly columns: readonly string[];
+  readonly format: CopyFormat;
   readonly destKey: DestKey;
   readonly rowsExpected: number;
   readonly bytesExpected: number;

@@ -15,7 +15,7 @@ const NODES = {
   root: { major: 10 },
   branch: { major: 18, provider: 'root', isBranch: true },
   leaf: { major: 15, provider: 'branch' },
-  side: { major: 18, provider: 'root' },
+  side: { major: 10, provider: 'root' },
 } as const;
 
 const SETTINGS = {
