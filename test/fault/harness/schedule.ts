@@ -93,7 +93,7 @@ export type Fault =
       readonly commitMs: number;
       readonly stallMs: number;
     }
-  /** The program's wall clock is by so much wrong, forwards or backwards, and then right again. */
+  /** The program's wall clock is again and again by so much wrong, forwards or backwards, and then right. */
   | {
       readonly kind: 'clock';
       readonly node: NodeName;

@@ -14,6 +14,7 @@ const CONNECTIONS_AT_ONCE = 12;
 const RECOVERY_MS = 2_000;
 /** Of 16 MB each. */
 const MOST_LOGS = 30;
+const CLOCK_STEP_MS = 250;
 const STALL_PAUSE_MS = 200;
 
 type FaultOf<Kind extends Fault['kind']> = Extract<Fault, { kind: Kind }>;
@@ -173,15 +174,20 @@ function signal(processId: number, name: 'SIGSTOP' | 'SIGCONT'): void {
   }
 }
 
-/** Moves the wall clock of a program, and of the one that is started in its place, and back. */
+/** Sets the wall clock of a program, and of the one that is started in its place, back and forth; at the end it is right. */
 export async function moveClock(
   ports: InjectPorts,
   { node, program, ms, byMs }: FaultOf<'clock'>,
 ): Promise<void> {
   const file = ports.tree.clockFile(node, program);
+  const until = performance.now() + ms;
   try {
-    await writeFile(file, `${byMs}`);
-    await last(ports, ms);
+    while (performance.now() < until && !ports.signal.aborted) {
+      await writeFile(file, `${byMs}`);
+      await last(ports, CLOCK_STEP_MS);
+      await rm(file, { force: true });
+      await last(ports, CLOCK_STEP_MS);
+    }
   } finally {
     await rm(file, { force: true });
   }
