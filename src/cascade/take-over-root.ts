@@ -13,6 +13,7 @@ import { describePutBack, type PutBack, putAllBack } from './put-all-back.js';
 import { releaseNode } from './release-node.js';
 import { isStockNode, pauseStockWorker, resumeStockWorker } from './stock-node.js';
 import { raiseToPublished, readSequencePositions, setSequences } from './switch-sequences.js';
+import { lockTakeover } from './takeover-lock.js';
 import { waitForUpstream } from './wait-position.js';
 
 const POLL_MS = 20;
@@ -39,13 +40,15 @@ export interface TakeOverOptions {
  * killed, or lost the branch in that very transaction (PC203), leaves it closed; the same command then goes on from there. May be
  * repeated.
  *
- * Throws PC312 when the branch cannot be the root, PC306 when it does not catch up in time.
+ * Throws PC312 when the branch cannot be the root, PC306 when it does not catch up in time, PC208 when another takeover of one of
+ * the two is at work.
  */
 export async function takeOverRoot(sessions: MemberSessions, options: TakeOverOptions): Promise<void> {
-  const { newName, report } = options;
+  const { oldName, newName, report } = options;
+  await using _ = await lockTakeover(sessions, [await sessions.look(oldName), await sessions.look(newName)]);
   const before = await sessions.look(newName);
   if (before.node.nodeType !== 'root') {
-    const old = await sessions.look(options.oldName);
+    const old = await sessions.look(oldName);
     await checkCandidate(old, before, options);
     await switchRoot(sessions, old, before, options);
     report(`Node "${newName}" is the root.`);

@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest';
+import { startReplicate } from '../support/programs.js';
+import type { TestNode } from '../support/test-node.js';
+import { openTree } from '../support/tree.js';
+
+test('of two takeovers of a root at the same time one is refused, and the other succeeds', async () => {
+  await using tree = await openTree({
+    nodes: { root: { major: 15 }, branch: { major: 15, provider: 'root', isBranch: true } },
+    tables: 'create table public.t (id bigint primary key)',
+  });
+  const [root, branch] = tree.nodes as [TestNode, TestNode];
+  // Until it goes on, neither comes to its end by succeeding.
+  branch.worker?.signal('SIGSTOP');
+  const start = () => startReplicate([branch.ini, 'takeover', 'root'], { folder: tree.folder });
+  await using one = start();
+  await using other = start();
+  const refused = await Promise.race([one.ended, other.ended]);
+  branch.worker?.signal('SIGCONT');
+  expect(refused).toMatchObject({
+    exitCode: 3,
+    stderr: expect.stringContaining('Another takeover is at work on node "root" (server process'),
+  });
+  const outcomes = await Promise.all([one.ended, other.ended]);
+  expect(outcomes.map(({ exitCode }) => exitCode).sort()).toEqual([0, 3]);
+  await branch.query('insert into public.t values (1)');
+  await tree.caughtUp(branch, [root]);
+  expect(await tree.differences(branch, root)).toEqual([]);
+});
