@@ -120,7 +120,7 @@ const MAKERS: readonly [weight: number, make: (dice: Dice) => Fault][] = [
   [3, (dice) => ({ kind: 'clock', ...program(dice), ms: duration(dice), byMs: dice.of(CLOCK_SHIFTS_MS) })],
   [
     5,
-    (dice) => ({ kind: 'takeover', ...(dice.chance(0.4) ? { killAfterMs: dice.between(400, 3_000) } : {}) }),
+    (dice) => ({ kind: 'takeover', ...(dice.chance(0.3) ? { killAfterMs: dice.between(600, 4_000) } : {}) }),
   ],
   [7, makeTableChange],
 ];

@@ -3,8 +3,10 @@ import { runCommand } from './run-command.js';
 import type { Fault } from './schedule.js';
 
 const REPEAT_PAUSE_MS = 500;
+/** It is refused while a table is copied, and gives up when a server is away. */
+const TRIES = 4;
 
-/** Makes the branch the root, or the root of the beginning the root again. One that leaves no open root is repeated, as it says. */
+/** Makes the branch the root, or the root of the beginning the root again. What comes to nothing is repeated some times, and as long as there is no open root. */
 export async function takeOver(
   ports: InjectPorts,
   { killAfterMs }: Extract<Fault, { kind: 'takeover' }>,
@@ -14,12 +16,10 @@ export async function takeOver(
   const node = old === 'root' ? 'branch' : 'root';
   const words = ['takeover', old];
   ports.rolesChange();
-  let exitCode = await runCommand(ports, {
-    node,
-    words,
-    ...(killAfterMs === undefined ? {} : { killAfterMs }),
-  });
-  while (exitCode !== 0 && !(await hasOpenRoot(ports)) && !ports.signal.aborted) {
+  const once = killAfterMs === undefined ? {} : { killAfterMs };
+  let exitCode = await runCommand(ports, { node, words, ...once });
+  for (let tried = 1; exitCode !== 0 && !ports.signal.aborted; tried++) {
+    if (tried >= TRIES && (await hasOpenRoot(ports))) return;
     await last(ports, REPEAT_PAUSE_MS);
     exitCode = await runCommand(ports, { node, words });
   }
