@@ -12,10 +12,11 @@ const GOOD_ADVICE = Object.entries(ERRORS as Readonly<Record<string, ErrorEntry>
 const NODE_WARNING = /^\(node:\d+\) \w*Warning/m;
 
 /** Whether a program may end so while faults happen: by a signal, as it was told to, or by an error that passes. */
-export function mayEndSo({ outcome }: ProgramEnd): boolean {
+export function mayEndSo({ outcome, wasAskedTwice }: ProgramEnd): boolean {
   const { exitCode, stderr } = outcome;
   if (NODE_WARNING.test(stderr)) return false;
   if (exitCode === null || exitCode === 0) return true;
+  if (exitCode === 3 && wasAskedTwice) return true;
   if (exitCode === 4 || exitCode === 70) return false;
   const line = lastLine(stderr);
   return GOOD_ADVICE.some((advice) => line.endsWith(advice));

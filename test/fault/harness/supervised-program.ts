@@ -15,10 +15,11 @@ export interface SupervisedOptions {
   readonly onOutput: (text: string) => void;
 }
 
-/** How a program ended; `wasAsked`: by a signal of ours. */
+/** How a program ended; `wasAsked`: by a signal of ours; `wasAskedTwice`: by SIGTERM, of which a second one soon after the first ends it at once, with 3. */
 export interface ProgramEnd {
   readonly outcome: ProgramOutcome;
   readonly wasAsked: boolean;
+  readonly wasAskedTwice: boolean;
 }
 
 /** A program that is started again whenever it ends, as systemd does it. */
@@ -29,6 +30,7 @@ export class SupervisedProgram {
   #environment: Readonly<Record<string, string>> = {};
   #loop: Promise<void> | undefined;
   #wasAsked = false;
+  #timesTerminated = 0;
   /** How often it was started. */
   startCount = 0;
   /** Told of each end. */
@@ -51,6 +53,7 @@ export class SupervisedProgram {
   /** Sends a signal to the process that runs now; one that ends is started anew. */
   signal(signal: NodeJS.Signals): void {
     if (signal === 'SIGTERM' || signal === 'SIGKILL') this.#wasAsked = true;
+    if (signal === 'SIGTERM') this.#timesTerminated++;
     this.#running?.signal(signal);
   }
 
@@ -64,6 +67,7 @@ export class SupervisedProgram {
   async stop(): Promise<ProgramOutcome | undefined> {
     this.#isWanted = false;
     this.#wasAsked = true;
+    this.#timesTerminated++;
     const running = this.#running;
     const outcome = await running?.stop(STOP_DEADLINE_MS);
     await this.#loop;
@@ -73,11 +77,12 @@ export class SupervisedProgram {
   async #supervise(): Promise<void> {
     while (this.#isWanted) {
       this.#wasAsked = false;
+      this.#timesTerminated = 0;
       const running = this.#open();
       this.#running = running;
       const outcome = await running.ended;
       this.#running = undefined;
-      this.onEnd?.({ outcome, wasAsked: this.#wasAsked });
+      this.onEnd?.({ outcome, wasAsked: this.#wasAsked, wasAskedTwice: this.#timesTerminated > 1 });
       if (this.#isWanted) await sleep(RESTART_PAUSE_MS);
     }
     this.#loop = undefined;
