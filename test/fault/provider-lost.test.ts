@@ -35,7 +35,7 @@ beforeAll(async () => {
   });
   const { root, leaf } = chain;
   await leaf.stopWorker();
-  await leaf.query(gated('public.wide', `new.id % ${WIDE_ROWS} = 2000`));
+  await leaf.query(gated('public.wide', `new.id % ${WIDE_ROWS} = 400`));
   toRoot = await LinkProxy.open(root.cluster.port);
   toOwn = await LinkProxy.open(leaf.cluster.port);
   const through = (text: string, from: number, to: number) => text.replace(`port=${from}`, `port=${to}`);
@@ -62,7 +62,7 @@ async function standInBatch(): Promise<Gate> {
   await chain.root.query(
     `begin;
      insert into public.log values ('before');
-     insert into public.wide select $1::int + g, repeat(md5(g::text), 32) from generate_series(1, $2::int) as g;
+     insert into public.wide select $1::int + g, repeat(md5(g::text), 64) from generate_series(1, $2::int) as g;
      insert into public.log values ('after');
      commit`
       .replace('$1', `${written}`)
