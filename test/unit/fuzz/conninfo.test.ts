@@ -133,7 +133,7 @@ fuzz(
     expect(new Map(found)).toEqual(readUrlModel(all));
     expect([...found.values()].join()).not.toContain('\0');
   },
-  { examples: [['postgresql://u:12?user=b@h/d'], ['postgresql://u:p%00x@h/d']] },
+  { examples: [['postgresql://u:a:b@h/d'], ['postgresql://u:12?user=b@h/d'], ['postgresql://u:p%00x@h/d']] },
 );
 
 fuzz(

@@ -104,11 +104,14 @@ fuzz(
       own.get('row_mode') ?? 'plain',
       own.get('part_mode') ?? 'batch_time',
     ]).toEqual([found.tableMode, found.period, found.rowMode, found.partMode]);
-    for (const operation of found.operations) expect(['insert', 'update', 'delete']).toContain(operation);
+    const letters = (own.get('event_types') ?? '').split(',').map((letter) => letter.trim().toUpperCase());
+    const operations = [...found.operations].map((operation) => operation.slice(0, 1).toUpperCase());
+    if (own.has('event_types')) expect(operations).toEqual([...new Set(letters)]);
     expect(
       fillTemplate(found.partName, { parent: 'p', year: 'y', month: 'm', day: 'd', hour: 'h' }),
     ).not.toContain('function');
   },
+  { examples: [[[['event_types', 'I,x']]], [[['part_name', '%(constructor)s']]]] },
 );
 
 const values = fc.constantFrom('1', '0', 'id', 'a,b', 'app.f', "x = 'y'", '%(a)s', '3', 'count', 'true');

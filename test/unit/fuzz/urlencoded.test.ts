@@ -137,6 +137,14 @@ const handlerTexts = fc
   .tuple(fc.constantFrom('plain', 'shard', 'a.b'), pairs)
   .map(([name, args]) => withHandlerText('x=1', { name, args: new Map(args) }) ?? '');
 
+fuzz('the arguments of a handler come back', [pairs], (all) => {
+  const args = new Map(all);
+  expect(readHandlerText(withHandlerText('x=1&handlers=old', { name: 'plain', args }))).toEqual({
+    name: 'plain',
+    args,
+  });
+});
+
 fuzz(
   'the text of a handler is read, refused, and written as it is read',
   [mutated(handlerTexts)],
@@ -158,4 +166,5 @@ fuzzLong(
     (all) =>
       unlessRefused('PC410', () => readHandlerText(printAttributes(new Map([['handler', `plain(${all})`]])))),
   ],
+  [{ head: '', piece: 'a=1&', tail: '' }],
 );
