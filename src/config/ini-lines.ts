@@ -46,10 +46,11 @@ export function readIni(text: string, path: string): IniSections {
       last = undefined;
       continue;
     }
-    const match = /^([^=:]+?)\s*[=:]\s*(.*)$/s.exec(content);
-    if (match === null) throw wrongLine(path, line, 'is no "key = value", no [section] and no comment');
+    const separator = content.search(/[=:]/);
+    if (separator < 1) throw wrongLine(path, line, 'is no "key = value", no [section] and no comment');
     if (section === undefined) throw wrongLine(path, line, 'stands before the first [section]');
-    const entry = { key: (match[1] as string).toLowerCase(), value: match[2] as string, line };
+    const key = content.slice(0, separator).trimEnd().toLowerCase();
+    const entry = { key, value: content.slice(separator + 1).trimStart(), line };
     const earlier = section.get(entry.key);
     if (earlier !== undefined) {
       throw wrongLine(path, line, `sets the key "${entry.key}" again, after line ${earlier.line}`);

@@ -8,23 +8,26 @@ export interface PathBase {
   readonly home: string;
 }
 
-const BYTE_UNITS: Readonly<Record<string, number>> = {
-  '': 1,
-  b: 1,
-  kb: 1024,
-  mb: 1024 ** 2,
-  gb: 1024 ** 3,
-};
-const BOOLEANS: Readonly<Record<string, boolean>> = {
-  '1': true,
-  true: true,
-  yes: true,
-  on: true,
-  '0': false,
-  false: false,
-  no: false,
-  off: false,
-};
+/** Maps and no objects: the words come from outside, and every object knows `constructor`. */
+const BYTE_UNITS: ReadonlyMap<string, number> = new Map([
+  ['', 1],
+  ['b', 1],
+  ['kb', 1024],
+  ['mb', 1024 ** 2],
+  ['gb', 1024 ** 3],
+]);
+const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
+  ['1', true],
+  ['true', true],
+  ['yes', true],
+  ['on', true],
+  ['0', false],
+  ['false', false],
+  ['no', false],
+  ['off', false],
+]);
+
+const SECONDS = /^(?:\d+|\d*\.\d+)$/;
 
 /** Turns the text of a key into its typed value. Throws PC102, naming key and value, when it does not fit. */
 export function readValue(
@@ -44,14 +47,14 @@ export function readValue(
         .map((item) => item.trim())
         .filter((item) => item !== '');
     case 'boolean': {
-      const value = BOOLEANS[text.toLowerCase()];
+      const value = BOOLEANS.get(text.toLowerCase());
       if (value === undefined) throw wrongValue(key, text, 'is neither 1 nor 0');
       return value;
     }
     case 'seconds':
-      return Math.round(numberOf(key, text, /^\d*\.?\d+$/, 'is not a number of seconds') * 1000);
+      return exact(key, text, Math.round(numberOf(key, text, SECONDS, 'is not a number of seconds') * 1000));
     case 'count':
-      return numberOf(key, text, /^\d+$/, 'is not a whole number');
+      return exact(key, text, numberOf(key, text, /^\d+$/, 'is not a whole number'));
     case 'choice':
       if (key.choices?.includes(text) !== true) {
         throw wrongValue(key, text, `is none of ${key.choices?.join(', ')}`);
@@ -65,11 +68,19 @@ export function readValue(
   }
 }
 
-/** A size in bytes: `8MB`, `1 GB`, `4096`. Undefined for what is none. */
+/** A size in bytes: `8MB`, `1 GB`, `4096`. Undefined for what is none, and for what a number cannot hold exactly. */
 export function parseSize(text: string): number | undefined {
   const match = /^(\d+)\s*([a-z]*)$/i.exec(text);
-  const unit = BYTE_UNITS[match?.[2]?.toLowerCase() ?? ''];
-  return match === null || unit === undefined ? undefined : Number(match[1]) * unit;
+  const unit = BYTE_UNITS.get(match?.[2]?.toLowerCase() ?? '');
+  if (match === null || unit === undefined) return undefined;
+  const bytes = Number(match[1]) * unit;
+  return Number.isSafeInteger(bytes) ? bytes : undefined;
+}
+
+/** A number that is rounded would be another one than the file says. */
+function exact(key: KeyDeclaration, text: string, value: number): number {
+  if (!Number.isSafeInteger(value)) throw wrongValue(key, text, 'is too large');
+  return value;
 }
 
 function numberOf(key: KeyDeclaration, text: string, pattern: RegExp, wrong: string): number {

@@ -29,6 +29,12 @@ function checkKeyword(name: string, value: string): void {
       keyword: name,
     });
   }
+  // In the message that opens a session a NUL ends a value, and what follows is taken for the next setting.
+  if (value.includes('\0')) {
+    throw new ReplicateError('PC103', `The connect string has a NUL character in "${name}".`, {
+      keyword: name,
+    });
+  }
   if (typeof keyword.use === 'object' && !keyword.use.accepted.includes(value)) {
     throw new ReplicateError('PC103', `${name}=${value} is not supported in a connect string.`, {
       keyword: name,
@@ -85,8 +91,9 @@ function readValue(text: string, start: number, name: string): { text: string; e
   return { text: value, end: position };
 }
 
-function isSpace(character: string | undefined): boolean {
-  return character !== undefined && /\s/.test(character);
+/** What libpq takes for a space: another one, such as the one that does not break, may stand in a password. */
+export function isSpace(character: string | undefined): boolean {
+  return character !== undefined && ' \t\n\v\f\r'.includes(character);
 }
 
 /** Reads what follows `postgresql://`. */
@@ -100,6 +107,13 @@ function readUrl(rest: string): Map<string, string> {
   const authority = slash < 0 ? beforeQuery : beforeQuery.slice(0, slash);
   const database = slash < 0 ? '' : beforeQuery.slice(slash + 1);
   const at = authority.lastIndexOf('@');
+  if (at < 0 && slash < 0 && /^[^/]*@/.test(query)) {
+    // libpq would take all of it for user and password.
+    throw new ReplicateError(
+      'PC103',
+      'The connect string has a "?" before an "@": in a user or password it is written "%3F"; else write "/?" and "%40".',
+    );
+  }
   const [user, ...passwordParts] = at < 0 ? [''] : authority.slice(0, at).split(':');
   setDecoded(keywords, 'user', user ?? '');
   setDecoded(keywords, 'password', passwordParts.join(':'));

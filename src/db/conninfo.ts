@@ -98,20 +98,28 @@ export function describeConninfo(text: string): string {
   }
 }
 
+/** A value ends at a space of libpq's, see `readConninfo`. */
+const PASSWORD_VALUE =
+  /\b((?:ssl)?password\s*=\s*)(?:'(?:[^'\\]|\\.)*'?|(?:[^ \t\n\v\f\r'\\]|\\.)(?:[^ \t\n\v\f\r\\]|\\.)*)/gis;
+/** With what should have been encoded: people write "/" and spaces into passwords. */
+const PASSWORD_OF_URL = /\b(postgres(?:ql)?:\/\/[^:@/]*:)(?:[^/]*|(?:(?!:\/\/)\S)*)@/gi;
+
 /** Takes the passwords out of connect strings, wherever they stand in a text. */
 export function redactConninfo(text: string): string {
   if (!/password|:\/\//i.test(text)) return text;
-  return text
-    .replace(/\b((?:ssl)?password\s*=\s*)(?:'(?:[^'\\]|\\.)*'?|(?:[^\s'\\]|\\.)(?:[^\s\\]|\\.)*)/gi, '$1***')
-    .replace(/\b(postgres(?:ql)?:\/\/[^:@/\s]*:)[^/\s]*@/gi, '$1***@');
+  return text.replace(PASSWORD_VALUE, '$1***').replace(PASSWORD_OF_URL, '$1***@');
 }
 
-/** The same connect string for another database of the server: the last value of a keyword is the one that counts. */
+/** The same connect string for another database of the server. Throws PC103 as `readConninfo`. */
 export function withDatabase(conninfo: string, database: string): string {
   if (isConninfoUrl(conninfo)) {
+    // The last value of a keyword is the one that counts.
     return `${conninfo}${conninfo.includes('?') ? '&' : '?'}dbname=${encodeURIComponent(database)}`;
   }
-  return `${conninfo} dbname='${database.replaceAll(/['\\]/g, '\\$&')}'`.trimStart();
+  // Written anew: behind a value that is left empty, or a backslash at the end, what is appended would be part of it.
+  return [...new Map(readConninfo(conninfo)).set('dbname', database)]
+    .map(([name, value]) => `${name}='${value.replaceAll(/['\\]/g, '\\$&')}'`)
+    .join(' ');
 }
 
 /** The value of a keyword: connect string over service over environment. An empty value hides what comes after. */

@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import { Readable, Writable } from 'node:stream';
+import { ReplicateError } from '../errors/replicate-error.js';
 
 /**
  * A COPY from one server into another without looking at the rows: what one sends, each row in a message of its own, is what the
@@ -98,8 +99,12 @@ export class CopyFramesOut extends Readable {
         this.#header.push(chunk[at] as number);
         at++;
         if (this.#header.length < HEADER_BYTES) continue;
-        this.#rest = Buffer.from(this.#header).readInt32BE(1) - 4;
+        this.#rest = contentBytes(Buffer.from(this.#header), 0);
         this.#header = [];
+        if (this.#rest < 0) {
+          this.#refuse();
+          return;
+        }
         continue;
       }
       const type = chunk[at] as number;
@@ -118,7 +123,12 @@ export class CopyFramesOut extends Readable {
         return;
       }
       if (chunk.length - at >= HEADER_BYTES) {
-        this.#rest = chunk.readInt32BE(at + 1) + 1;
+        const bytes = contentBytes(chunk, at);
+        if (bytes < 0) {
+          this.#refuse();
+          return;
+        }
+        this.#rest = HEADER_BYTES + bytes;
       } else {
         this.#header = [...chunk.subarray(at)];
         at = chunk.length;
@@ -126,6 +136,13 @@ export class CopyFramesOut extends Readable {
     }
     this.#pass(chunk.subarray(from));
   };
+
+  /** Where the next message begins is not known any more. */
+  #refuse(): void {
+    this.#giveBack();
+    this.#wire?.stream.destroy();
+    this.destroy(brokenMessage());
+  }
 
   #pass(bytes: Buffer): void {
     if (bytes.length === 0) return;
@@ -193,7 +210,11 @@ export class CopyFramesIn extends Writable {
     this.#whenAsked((wire) => {
       // After an error the server takes no more.
       if (this.#isOver) return done();
-      this.#walk(chunk);
+      if (!this.#walk(chunk)) {
+        this.#isOver = true;
+        wire.stream.destroy();
+        return done(brokenMessage());
+      }
       if (wire.stream.write(chunk)) done();
       else wire.stream.once('drain', () => done());
     });
@@ -214,8 +235,8 @@ export class CopyFramesIn extends Writable {
     done(error);
   }
 
-  /** Notes where in a message the server is after a chunk. */
-  #walk(chunk: Buffer): void {
+  /** Notes where in a message the server is after a chunk. False when that is not known. */
+  #walk(chunk: Buffer): boolean {
     let at = 0;
     while (at < chunk.length) {
       if (this.#rest > 0) {
@@ -223,15 +244,19 @@ export class CopyFramesIn extends Writable {
         at += step;
         this.#rest -= step;
       } else if (this.#header.length === 0 && chunk.length - at >= HEADER_BYTES) {
-        this.#rest = chunk.readInt32BE(at + 1) + 1;
+        const bytes = contentBytes(chunk, at);
+        if (bytes < 0) return false;
+        this.#rest = HEADER_BYTES + bytes;
       } else {
         this.#header.push(chunk[at] as number);
         at++;
         if (this.#header.length < HEADER_BYTES) continue;
-        this.#rest = Buffer.from(this.#header).readInt32BE(1) - 4;
+        this.#rest = contentBytes(Buffer.from(this.#header), 0);
         this.#header = [];
+        if (this.#rest < 0) return false;
       }
     }
+    return true;
   }
 
   /** What is sent next would be taken for the rest of a row that is cut: its length is kept, though nobody wants it any more. */
@@ -241,7 +266,7 @@ export class CopyFramesIn extends Writable {
     if (this.#header.length > 0) {
       const missing = SHORTEST_HEADER.slice(this.#header.length);
       this.#wire?.stream.write(Buffer.from(missing));
-      rest = Buffer.from([...this.#header, ...missing]).readInt32BE(1) - 4;
+      rest = contentBytes(Buffer.from([...this.#header, ...missing]), 0);
       this.#header = [];
     }
     if (rest > LONGEST_REST) {
@@ -256,4 +281,14 @@ export class CopyFramesIn extends Writable {
     if (this.#isAsked) begin();
     else this.#waiting = begin;
   }
+}
+
+/** Bytes behind the header that begins at `at`; negative when the header is broken. */
+function contentBytes(bytes: Buffer, at: number): number {
+  // The length counts itself and not the type.
+  return bytes.readInt32BE(at + 1) - (HEADER_BYTES - 1);
+}
+
+function brokenMessage(): ReplicateError {
+  return new ReplicateError('PC203', 'A message of COPY has a length that cannot be.');
 }

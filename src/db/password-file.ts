@@ -69,5 +69,5 @@ function matches(field: string | undefined, value: string): boolean {
 }
 
 function unescapeField(field: string): string {
-  return field.replace(/\\(.)/g, '$1');
+  return field.replace(/\\(.)/gs, '$1');
 }

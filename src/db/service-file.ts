@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ReplicateError } from '../errors/replicate-error.js';
+import { isSpace } from './conninfo-text.js';
 
 const SYSTEM_DIRECTORY = '/etc/postgresql-common';
 
@@ -35,8 +36,11 @@ export function readService(service: string, options: ServiceFileOptions): Reado
 /** The lines of a section, `keyword=value` each. Undefined when the section is not there. */
 export function findService(content: string, service: string, file: string): Map<string, string> | undefined {
   let keywords: Map<string, string> | undefined;
-  for (const [index, untrimmed] of content.split(/\r?\n/).entries()) {
-    const line = untrimmed.trim();
+  for (const [index, untrimmed] of content
+    .replace(/^\uFEFF/, '')
+    .split(/\r?\n/)
+    .entries()) {
+    const line = trimSpaces(untrimmed);
     if (line === '' || line.startsWith('#')) continue;
     if (line.startsWith('[')) {
       if (keywords !== undefined) return keywords;
@@ -51,4 +55,12 @@ export function findService(content: string, service: string, file: string): Map
     }
   }
   return keywords;
+}
+
+/** Without what libpq takes for spaces: another one may be the end of a password. */
+function trimSpaces(line: string): string {
+  let [from, to] = [0, line.length];
+  while (from < to && isSpace(line[from])) from++;
+  while (to > from && isSpace(line[to - 1])) to--;
+  return line.slice(from, to);
 }

@@ -21,7 +21,8 @@ export function readFieldMap(fields: string | undefined, skipFields: string | un
       throw new ReplicateError('PC410', `fields=${fields} is no list of *, column or column:column here.`);
     }
     if (name === '*') hasOthers = true;
-    else names.set(name, here);
+    else if ((names.get(name) ?? here) === here) names.set(name, here);
+    else throw new ReplicateError('PC410', `fields=${fields} gives the column ${name} two names here.`);
   }
   if (new Set(names.values()).size < names.size) {
     throw new ReplicateError('PC410', `fields=${fields ?? ''} has two columns with one name here.`);

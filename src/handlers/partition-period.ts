@@ -10,7 +10,10 @@ export interface PartTime {
   readonly hour: string;
 }
 
-const TEXT = /^(\d{4})-(\d\d)-(\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?([+-]\d\d(?::?\d\d)?|Z)?)?$/;
+const TEXT =
+  /^(\d{4})-(\d\d)-(\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?([+-]\d\d(?::?\d\d(?::\d\d)?)?|Z)?)?$/;
+
+const ISO_LENGTH = '2000-01-01T00:00:00.000Z'.length;
 
 /**
  * Reads PostgreSQL's text of a date or time. With `toUtc` an offset is taken into account, as a column with time zone
@@ -20,14 +23,21 @@ export function readPartTime(text: string, toUtc: boolean): PartTime | undefined
   const found = TEXT.exec(text.trim());
   if (found === null) return undefined;
   const [, year, month, day, hour = '00', minute = '00', second = '00', offset = 'Z'] = found;
-  if (year === undefined || month === undefined || day === undefined) return undefined;
-  if (!toUtc || offset === 'Z') return { year, month, day, hour };
-  const [, sign, hours, minutes = '00'] = /^([+-])(\d\d):?(\d\d)?$/.exec(offset) ?? [];
-  const shift = (Number(hours) * 60 + Number(minutes)) * (sign === '-' ? 1 : -1);
-  const moment = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
-  moment.setUTCMinutes(moment.getUTCMinutes() + shift);
+  const written = `${year}-${month}-${day}T${hour}`;
+  const moment = new Date(`${written}:${minute}:${second}Z`);
+  // A day that the calendar does not have becomes another one, or none.
+  if (Number.isNaN(moment.getTime()) || !moment.toISOString().startsWith(written)) return undefined;
+  if (toUtc) moment.setTime(moment.getTime() - offsetMs(offset));
   const iso = moment.toISOString();
+  // Other years are written with a sign and six digits.
+  if (iso < '1000' || iso.length > ISO_LENGTH) return undefined;
   return { year: iso.slice(0, 4), month: iso.slice(5, 7), day: iso.slice(8, 10), hour: iso.slice(11, 13) };
+}
+
+function offsetMs(offset: string): number {
+  const [hours = 0, minutes = 0, seconds = 0] = (offset.match(/\d\d/g) ?? []).map(Number);
+  const ms = ((hours * 60 + minutes) * 60 + seconds) * 1000;
+  return offset.startsWith('-') ? -ms : ms;
 }
 
 /** The first moment of the period that a time is in, as PostgreSQL reads it. Pure. */

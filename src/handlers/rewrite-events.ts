@@ -87,6 +87,6 @@ function textOf(json: string, isField: boolean): string | null {
 
 function fieldText(value: string | null): string {
   if (value === null) return '';
-  if (value !== '' && !/[\s"\\(),]/.test(value)) return value;
+  if (value !== '' && !/[ \t\n\v\f\r"\\(),]/.test(value)) return value;
   return `"${value.replaceAll('\\', '\\\\').replaceAll('"', '""')}"`;
 }

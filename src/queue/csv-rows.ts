@@ -1,3 +1,5 @@
+import { ReplicateError } from '../errors/replicate-error.js';
+
 /** Delimiter and quote of the COPY format that events are read in: characters that JSON text cannot hold raw. */
 export const CSV_DELIMITER = '\x01';
 export const CSV_QUOTE = '\x02';
@@ -26,49 +28,57 @@ function formatField(value: string | null): string {
  * Splits COPY output into the lines of its rows, chunk by chunk. A line that is given to `copy … from stdin` is the same row again.
  *
  * Almost no value holds a line break or one of the two control characters, so the common path is one split; a chunk
- * with a quote goes through a reader of single characters.
+ * with a quote, or inside of one, goes through a reader of single characters. No chunk is looked at again with the next.
  */
 export class CsvLines {
+  /** The beginning of a line. */
   #rest = '';
-  #insideQuotes = false;
+  #isQuoted = false;
 
   /** The lines, without their ends, that are complete with this chunk. */
   push(text: string): string[] {
-    const all = this.#rest === '' ? text : this.#rest + text;
-    if (all.includes(CSV_QUOTE)) return this.#pushQuoted(all);
-    const end = all.lastIndexOf('\n');
+    if (this.#isQuoted || text.includes(CSV_QUOTE)) return this.#pushQuoted(text);
+    const end = text.lastIndexOf('\n');
     if (end < 0) {
-      this.#rest = all;
+      this.#rest += text;
       return [];
     }
-    this.#rest = all.slice(end + 1);
-    return all.slice(0, end).split('\n');
+    return this.#completed(text.slice(0, end).split('\n'), text.slice(end + 1));
   }
 
   /** True when nothing is left over: the copy ended at the end of a row. */
   get isAtRowEnd(): boolean {
-    return this.#rest === '' && !this.#insideQuotes;
+    return this.#rest === '';
   }
 
-  #pushQuoted(all: string): string[] {
+  #pushQuoted(text: string): string[] {
     const lines: string[] = [];
     let lineStart = 0;
-    let inside = false;
-    for (let i = 0; i < all.length; i++) {
-      const char = all[i];
-      if (char === CSV_QUOTE) inside = !inside;
-      else if (char === '\n' && !inside) {
-        lines.push(all.slice(lineStart, i));
+    for (let i = 0; i < text.length; i++) {
+      const char = text[i];
+      if (char === CSV_QUOTE) this.#isQuoted = !this.#isQuoted;
+      else if (char === '\n' && !this.#isQuoted) {
+        lines.push(text.slice(lineStart, i));
         lineStart = i + 1;
       }
     }
-    this.#rest = all.slice(lineStart);
-    this.#insideQuotes = inside;
+    return this.#completed(lines, text.slice(lineStart));
+  }
+
+  /** The lines that end in a chunk, the first with what came before; what is left over is kept. */
+  #completed(lines: string[], rest: string): string[] {
+    const [first] = lines;
+    if (first === undefined) {
+      this.#rest += rest;
+    } else {
+      lines[0] = this.#rest + first;
+      this.#rest = rest;
+    }
     return lines;
   }
 }
 
-/** The fields of a line of `CsvLines`. */
+/** The fields of a line of `CsvLines`. Throws PC404 for a quote that PostgreSQL does not write there. */
 export function splitCsvLine(line: string): CsvRow {
   return line.includes(CSV_QUOTE) ? splitQuoted(line) : splitPlain(line);
 }
@@ -92,6 +102,7 @@ function splitQuoted(line: string): CsvRow {
     } else {
       const end = line.indexOf(CSV_DELIMITER, position);
       const value = line.slice(position, end < 0 ? line.length : end);
+      if (value.includes(CSV_QUOTE)) throw wrongQuote();
       fields.push(value === '' ? null : value);
       position = end < 0 ? line.length : end;
     }
@@ -105,9 +116,18 @@ function readQuoted(line: string, start: number): { value: string; next: number 
   let from = start + 1;
   for (;;) {
     const quote = line.indexOf(CSV_QUOTE, from);
+    if (quote < 0) throw wrongQuote();
     value += line.slice(from, quote);
-    if (line[quote + 1] !== CSV_QUOTE) return { value, next: quote + 1 };
+    const after = line[quote + 1];
+    if (after !== CSV_QUOTE) {
+      if (after !== undefined && after !== CSV_DELIMITER) throw wrongQuote();
+      return { value, next: quote + 1 };
+    }
     value += CSV_QUOTE;
     from = quote + 2;
   }
+}
+
+function wrongQuote(): ReplicateError {
+  return new ReplicateError('PC404', 'A row of COPY has a quote in the wrong place.');
 }

@@ -3,7 +3,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import type { Batch } from './batches.js';
-import type { EventId } from './ids.js';
+import { type EventId, numberOfText } from './ids.js';
 
 /** An event whose row takes more bytes than this on the provider is read apart from the others, and never held here. */
 const LARGE_EVENT_BYTES = 1_048_576;
@@ -21,7 +21,7 @@ export const LARGE_BYTES_SQL = `case when ${IS_LARGE_SQL} then coalesce(octet_le
 
 /** The value of `LARGE_BYTES_SQL`'s column. */
 export function largeBytesOf(text: string | null | undefined): number | undefined {
-  return text == null ? undefined : Number(text);
+  return text == null ? undefined : Number(numberOfText(text));
 }
 
 const LINE_END = 0x0a;
@@ -93,7 +93,7 @@ export class LargeEvents implements AsyncDisposable {
   async #lineId(): Promise<bigint> {
     for (;;) {
       const end = this.#rest.indexOf('\t');
-      if (end > 0) return BigInt(this.#rest.toString('latin1', 0, end));
+      if (end > 0) return numberOfText(this.#rest.toString('latin1', 0, end));
       this.#rest = Buffer.concat([this.#rest, await this.#chunk()]);
     }
   }

@@ -1,13 +1,13 @@
-import { isAscii } from 'node:buffer';
 import type { Connection } from '../db/connection.js';
 import { quoteLiteral } from '../db/identifier.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 import type { Batch } from './batches.js';
 import { CSV_COPY_OPTIONS, CSV_DELIMITER, CsvLines, type CsvRow, splitCsvLine } from './csv-rows.js';
 import type { ForwardedEvent, QueueEvent, TimedEvent } from './event.js';
-import { eventId } from './ids.js';
+import { eventId, numberOfText } from './ids.js';
 import { DATA_SQL, EXTRA2_SQL, LARGE_BYTES_SQL, largeBytesOf } from './large-events.js';
 import { noEvent, RowEvents } from './row-events.js';
+import { Utf8Chunks } from './utf8-chunks.js';
 
 export interface BlockLimits {
   /** A block ends when it holds this many events … */
@@ -140,14 +140,14 @@ export async function* readEventBlocks<E extends MeasuredEvent>(
   const stream = provider.copyTo(
     `copy (select ${shape.columns} from (${sql}) as e${filter} order by ev_id) to stdout with ${CSV_COPY_OPTIONS}`,
   );
-  const decoder = new TextDecoder();
+  const texts = new Utf8Chunks();
   const lines = new CsvLines();
   let block: E[] = [];
   let characters = 0;
   let finished = false;
   try {
     for await (const chunk of stream) {
-      for (const line of lines.push(textOf(chunk as Buffer, decoder))) {
+      for (const line of lines.push(texts.decode(chunk as Buffer))) {
         const event = shape.parse(line);
         block.push(event);
         characters += FIXED_CHARACTERS + (event.data?.length ?? 0) + (event.extra2?.length ?? 0);
@@ -173,8 +173,8 @@ function toEvent(row: CsvRow): QueueEvent {
   const [id, txid, type, data, extra1, extra2, extra3, extra4] = row;
   if (id == null || txid == null || type == null || row.length < 8) throw noEvent(row);
   return {
-    id: eventId(BigInt(id)),
-    txid: BigInt(txid),
+    id: eventId(numberOfText(id)),
+    txid: numberOfText(txid),
     type,
     data: data ?? null,
     extra1: extra1 ?? null,
@@ -182,9 +182,4 @@ function toEvent(row: CsvRow): QueueEvent {
     extra3: extra3 ?? null,
     extra4: extra4 ?? null,
   };
-}
-
-/** Most data are plain ASCII, which needs no decoding; and an ASCII chunk cannot stand behind half of a character. */
-function textOf(chunk: Buffer, decoder: InstanceType<typeof TextDecoder>): string {
-  return isAscii(chunk) ? chunk.toString('latin1') : decoder.decode(chunk, { stream: true });
 }

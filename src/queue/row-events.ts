@@ -1,7 +1,7 @@
 import { ReplicateError } from '../errors/replicate-error.js';
 import { CSV_DELIMITER, CSV_QUOTE, type CsvRow, splitCsvLine } from './csv-rows.js';
 import type { QueueEvent } from './event.js';
-import { eventId } from './ids.js';
+import { eventId, numberOfText } from './ids.js';
 import { DATA_SQL, EXTRA2_SQL, LARGE_BYTES_SQL, largeBytesOf } from './large-events.js';
 import { ownCopy } from './own-copy.js';
 
@@ -34,7 +34,8 @@ export class RowEvents {
     const txidAt = line.indexOf(CSV_DELIMITER, idAt) + 1;
     const extra3At = line.indexOf(CSV_DELIMITER, txidAt) + 1;
     const dataAt = line.indexOf(CSV_DELIMITER, extra3At) + 1;
-    if (txidAt <= idAt + 1 || extra3At <= txidAt + 1 || dataAt === 0) throw noEvent(splitCsvLine(line));
+    const isShort = txidAt <= idAt + 1 || extra3At <= txidAt + 1 || dataAt === 0;
+    if (isShort || line.includes(CSV_DELIMITER, dataAt)) throw noEvent(splitCsvLine(line));
     return this.#event(this.#last, {
       id: line.slice(idAt, txidAt - 1),
       txid: line.slice(txidAt, extra3At - 1),
@@ -68,9 +69,9 @@ export class RowEvents {
 
   #parseQuoted(line: string): QueueEvent {
     const row = splitCsvLine(line);
-    const [id, txid, extra3, data] = row.slice(HEAD_FIELDS);
-    if (id == null || txid == null) throw noEvent(row);
-    return this.#event(headOf(row), { id, txid, extra3: extra3 ?? null, data: data ?? null });
+    const [id, txid, extra3, data, ...more] = row.slice(HEAD_FIELDS);
+    if (id == null || txid == null || data === undefined || more.length > 0) throw noEvent(row);
+    return this.#event(headOf(row), { id, txid, extra3: extra3 ?? null, data });
   }
 
   #event(
@@ -83,11 +84,11 @@ export class RowEvents {
     },
   ): QueueEvent {
     if (own.txid !== this.#txidText) {
-      this.#txid = BigInt(own.txid);
+      this.#txid = numberOfText(own.txid);
       this.#txidText = own.txid;
     }
     return {
-      id: eventId(BigInt(own.id)),
+      id: eventId(numberOfText(own.id)),
       txid: this.#txid,
       type: head.type,
       data: own.data,

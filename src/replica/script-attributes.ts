@@ -17,9 +17,9 @@ export type AttributeKey = (typeof ATTRIBUTE_KEYS)[number];
 /** Where a script is to run: key → names as they were written. Empty: everywhere. */
 export type ScriptAttributes = ReadonlyMap<AttributeKey, readonly string[]>;
 
-const LINE = /^\s*--\*--(.*)$/;
-const COMMENT = /^\s*(?:--.*)?$/;
-const KEY_AND_NAMES = /^\s*([A-Za-z-]+)\s*:(.*)$/;
+const LINE = /^\s*--\*--(.*)$/s;
+const COMMENT = /^\s*(?:--.*)?$/s;
+const KEY_AND_NAMES = /^\s*([A-Za-z-]+)\s*:(.*)$/s;
 
 /**
  * Reads the `--*-- Key: name, name` lines of a script: they stand in its leading comment lines, a comma at the end of one
@@ -58,7 +58,7 @@ export function encodeAttributes(attributes: ScriptAttributes): string {
   return encodeFields([...attributes].map(([key, names]) => [key, names.join(',')]));
 }
 
-/** Reads what `encodeAttributes` or Londiste has written. Throws PC404 for a key that is not known. Pure. */
+/** Reads what `encodeAttributes` or Londiste has written. Throws PC404 for a key that is not known and as `decodeFields`. Pure. */
 export function decodeAttributes(encoded: string): ScriptAttributes {
   const attributes = new Map<AttributeKey, readonly string[]>();
   for (const [name, value] of decodeFields(encoded)) {
@@ -68,7 +68,7 @@ export function decodeAttributes(encoded: string): ScriptAttributes {
         key: name,
       });
     }
-    attributes.set(key, splitNames(value));
+    attributes.set(key, [...(attributes.get(key) ?? []), ...splitNames(value)]);
   }
   return attributes;
 }
@@ -78,7 +78,7 @@ export function encodeFields(fields: readonly (readonly [string, string])[]): st
   return fields.map(([name, value]) => `${encodeField(name)}=${encodeField(value)}`).join('&');
 }
 
-/** The fields of an urlencoded text. Pure. */
+/** The fields of an urlencoded text. Throws PC404 for bytes that are not UTF-8. Pure. */
 export function decodeFields(encoded: string): [string, string][] {
   return encoded
     .split('&')
@@ -103,5 +103,14 @@ function encodeField(text: string): string {
 }
 
 function decodeField(text: string): string {
-  return decodeURIComponent(text.replaceAll('+', ' '));
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '));
+  } catch (cause) {
+    throw new ReplicateError(
+      'PC404',
+      'A script has urlencoded conditions or settings that are not UTF-8.',
+      {},
+      { cause },
+    );
+  }
 }

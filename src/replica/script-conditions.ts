@@ -48,11 +48,14 @@ export async function decideScript(
   );
 }
 
-/** Puts the quoted names for `@name@`. Pure. */
+/** Puts the quoted names for `@name@`; what looks like that in a name that was put there stays. Pure. */
 export function replaceNames(text: string, names: ReadonlyMap<string, string>): string {
-  let result = text;
-  for (const [name, quoted] of names) result = result.replaceAll(`@${name}@`, () => quoted);
-  return result;
+  if (names.size === 0) return text;
+  const known = [...names.keys()].map((name) => name.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')).join('|');
+  return text.replaceAll(
+    new RegExp(`@(${known})@`, 'g'),
+    (written, name: string) => names.get(name) ?? written,
+  );
 }
 
 async function readLocalNames(connection: Connection, queueName: string): Promise<LocalNames> {

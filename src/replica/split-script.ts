@@ -22,13 +22,13 @@ export interface SplitOptions {
 }
 
 const MAX_WORDS = 16;
-const SPACE = /\s+/y;
+const SPACE = /[ \t\n\v\f\r]+/y;
 const LINE_COMMENT = /--[^\n\r]*/y;
 const WORD = /[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*/y;
 const NUMBER = /\d[\w.]*/y;
 const DOLLAR_QUOTE = /\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$/y;
 /** A string goes on after white space with a line end in it. */
-const STRING_GOES_ON = /[ \t\f\v]*(?:--[^\n\r]*)?[\n\r](?:\s|--[^\n\r]*[\n\r])*'/y;
+const STRING_GOES_ON = /[ \t\v\f]*(?:--[^\n\r]*)?[\n\r](?:[ \t\n\v\f\r]|--[^\n\r]*[\n\r])*'/y;
 
 /**
  * Splits a script into its statements, by the rules of the server's own lexer: quotes, dollar quotes, nested comments,
@@ -45,6 +45,9 @@ class Splitter {
   readonly #options: SplitOptions;
   readonly #statements: ScriptStatement[] = [];
   #at = 0;
+  /** A place before which all lines are counted, and the line that it is in. */
+  #counted = 0;
+  #line = 1;
   /** Where the current statement begins; undefined before its first word. */
   #start: number | undefined;
   #words: string[] = [];
@@ -209,8 +212,11 @@ class Splitter {
     return match[0];
   }
 
+  /** Asked for in the order of the text, so that no line is counted twice. */
   #lineAt(position: number): number {
-    return lineOf(this.#text, position);
+    this.#line += lineOf(this.#text.slice(this.#counted, position), position - this.#counted) - 1;
+    this.#counted = position;
+    return this.#line;
   }
 
   #failure(position: number, reason: string): ReplicateError {

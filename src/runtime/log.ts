@@ -43,6 +43,8 @@ export function openLog(options: LogOptions): Log {
     translateTime: 'SYS:standard',
     singleLine: true,
     errorLikeObjectKeys: [],
+    messageFormat: (fields: Readonly<Record<string, unknown>>, name: string) =>
+      oneLine(String(fields[name] ?? '')),
   };
   const pretty = terminal === undefined ? undefined : prettyLines({ ...common, colorize: terminal.colours });
   const brief = prettyLines({ ...common, colorize: false, ignore: 'pid,hostname,time,level' });
@@ -92,6 +94,11 @@ export function openLog(options: LogOptions): Log {
   };
 }
 
+/** What a server says may have several lines, or move the cursor of a terminal. */
+function oneLine(message: string): string {
+  return message.replaceAll(/[^ -\uffff]/g, (character) => JSON.stringify(character).slice(1, -1));
+}
+
 function levelOf(line: string): string {
   return (JSON.parse(line) as { level: string }).level;
 }
@@ -106,8 +113,8 @@ function writeIfPossible(file: number, line: string): void {
 
 /** Redacts every text of a finished line, wherever it came from: fields, bindings of child logs, errors, the message. */
 function redactLine(line: string, redact: (text: string) => string): string {
-  // Nearly all lines hold nothing to take out.
-  if (redact(line) === line) return line;
+  // Nearly all lines hold nothing to take out. With a backslash a text looks otherwise than it is: the space after "password" may be a "\\n".
+  if (!line.includes('\\') && redact(line) === line) return line;
   const redacted: unknown = JSON.parse(line, (_, value: unknown) =>
     typeof value === 'string' ? redact(value) : value,
   );

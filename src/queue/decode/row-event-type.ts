@@ -13,19 +13,20 @@ export interface RowEventType {
   readonly keyColumns: readonly string[];
 }
 
-const OPERATION_OF_WORD: Readonly<Record<string, RowOperation>> = {
-  INSERT: 'insert',
-  UPDATE: 'update',
-  DELETE: 'delete',
-  TRUNCATE: 'truncate',
-};
+/** Maps and no objects: the words come from outside, and every object knows `constructor`. */
+const OPERATION_OF_WORD: ReadonlyMap<unknown, RowOperation> = new Map([
+  ['INSERT', 'insert'],
+  ['UPDATE', 'update'],
+  ['DELETE', 'delete'],
+  ['TRUNCATE', 'truncate'],
+]);
 
-const OPERATION_OF_LETTER: Readonly<Record<string, RowOperation>> = {
-  I: 'insert',
-  U: 'update',
-  D: 'delete',
-  R: 'truncate',
-};
+const OPERATION_OF_LETTER: ReadonlyMap<string, RowOperation> = new Map([
+  ['I', 'insert'],
+  ['U', 'update'],
+  ['D', 'delete'],
+  ['R', 'truncate'],
+]);
 
 /** Types are few, but come from outside: the memory they may take is bounded. */
 const MAX_KNOWN_TYPES = 20_000;
@@ -51,7 +52,7 @@ export function parseRowEventType(type: string): RowEventType | undefined {
 }
 
 function parseLetterType(type: string): RowEventType | undefined {
-  const operation = OPERATION_OF_LETTER[type.slice(0, 1)];
+  const operation = OPERATION_OF_LETTER.get(type.slice(0, 1));
   if (operation === undefined) return undefined;
   if (type.length === 1) return { operation, format: 'sql', keyColumns: [] };
   if (type[1] !== ':' || operation === 'truncate') return undefined;
@@ -68,9 +69,12 @@ function parseJsonType(type: string): RowEventType | undefined {
     return undefined;
   }
   const { op, pkey } = value as { op?: unknown; pkey?: unknown };
-  const operation = typeof op === 'string' ? OPERATION_OF_WORD[op] : undefined;
-  if (operation === undefined || !(pkey === undefined || pkey === null || Array.isArray(pkey))) {
-    return undefined;
-  }
-  return { operation, format: 'json', keyColumns: (pkey ?? []).map(String) };
+  const operation = OPERATION_OF_WORD.get(op);
+  const keyColumns: unknown = pkey ?? [];
+  if (operation === undefined || !isTextList(keyColumns)) return undefined;
+  return { operation, format: 'json', keyColumns };
+}
+
+function isTextList(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
 }
