@@ -100,7 +100,7 @@ export function describeConninfo(text: string): string {
 
 /** A value ends at a space of libpq's, see `readConninfo`. */
 const PASSWORD_VALUE =
-  /\b((?:ssl)?password\s*=\s*)(?:'(?:[^'\\]|\\.)*'?|(?:[^ \t\n\v\f\r'\\]|\\.)(?:[^ \t\n\v\f\r\\]|\\.)*)/gis;
+  /\b((?:ssl)?password[ \t\n\v\f\r]*=[ \t\n\v\f\r]*)(?:'(?:[^'\\]|\\.)*'?|(?:[^ \t\n\v\f\r'\\]|\\.)(?:[^ \t\n\v\f\r\\]|\\.)*)/gis;
 /** With what should have been encoded: people write "/" and spaces into passwords. */
 const PASSWORD_OF_URL = /\b(postgres(?:ql)?:\/\/[^:@/]*:)(?:[^/]*|(?:(?!:\/\/)\S)*)@/gi;
 

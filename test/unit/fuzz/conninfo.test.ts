@@ -202,6 +202,7 @@ fuzz(
       ["password='a\\\ngeheim'"],
       ['password\n=geheim'],
       ['password=a\u00a0geheim'],
+      ['password=\u00a0 password=geheim'],
       ['postgresql://u:a geheim@h/d'],
     ],
   },
