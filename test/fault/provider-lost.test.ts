@@ -17,7 +17,7 @@ const TABLES = `
   create table public.log (v text);
   create table public.many (id bigint primary key, n int);`;
 /** One transaction, of which the worker and the sockets hold a part only: the gate is in its middle. */
-const WIDE_ROWS = 12_000;
+const WIDE_ROWS = 8_000;
 
 let chain: Chain;
 /** The worker's links to the root, and to its own database. */
@@ -57,16 +57,17 @@ function startLinked(...words: string[]) {
   return chain.leaf.worker;
 }
 
-/** Starts the worker, which stands in the middle of a batch when this returns. */
-async function standInBatch(): Promise<Gate> {
+/** Starts the worker, which stands in the middle of a batch when this returns. `width`: of the rows, in 32 bytes. */
+async function standInBatch(width = 64): Promise<Gate> {
   await chain.root.query(
     `begin;
      insert into public.log values ('before');
-     insert into public.wide select $1::int + g, repeat(md5(g::text), 64) from generate_series(1, $2::int) as g;
+     insert into public.wide select $1::int + g, repeat(md5(g::text), $3) from generate_series(1, $2::int) as g;
      insert into public.log values ('after');
      commit`
       .replace('$1', `${written}`)
-      .replace('$2', `${WIDE_ROWS}`),
+      .replace('$2', `${WIDE_ROWS}`)
+      .replace('$3', `${width}`),
   );
   written += WIDE_ROWS;
   await chain.root.query("select pgq.force_tick('app')");
@@ -148,7 +149,7 @@ test('the link to the provider is half-open in the middle of a batch: nothing is
 
 test("the link to the worker's own database is half-open: another worker is refused while the server has not noticed, which it does within a minute", async () => {
   await chain.leaf.stopWorker();
-  const gate = await standInBatch();
+  const gate = await standInBatch(1);
   toOwn.become({ kind: 'silent', afterBytes: 0 });
   // The machine of the worker is gone, and its connections are not.
   await chain.leaf.killWorker();
