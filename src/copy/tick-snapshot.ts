@@ -46,7 +46,7 @@ export type SnapshotName = string & { readonly snapshot: unique symbol };
  *
  * When it throws, no reader is left in a transaction; whether the tick is there is then unknown when the connection
  * was lost, else it is not. An additional tick does no harm, so the call may be repeated. Throws PC302 when the queue is not
- * there, PC204 when the queue is of a stock PgQ and the role is not in pgq_admin, PC208 when the tick lock is not free in time, PC500 when readers or `beforeCommit` are not done in time.
+ * there, PC315 when a takeover has closed the root, PC204 when the queue is of a stock PgQ and the role is not in pgq_admin, PC208 when the tick lock is not free in time, PC500 when readers or `beforeCommit` are not done in time.
  */
 export async function openTickSnapshot(provider: Connection, options: TickSnapshotOptions): Promise<TickId> {
   options.signal?.throwIfAborted();
@@ -156,6 +156,7 @@ async function readCompletedTick(
   handOut: HandOut,
 ): Promise<TickId> {
   return await provider.transaction(async (tx) => {
+    await refuseClosedRoot(tx, queueName);
     const tick = await readTick(tx, 'select pgcascade.completed_tick($1) as id', queueName);
     if (tick === undefined) throw noNode(tx, queueName);
     await handOut(tick);
@@ -173,6 +174,7 @@ async function waitForStockTick(
   const deadline = performance.now() + deadlineMs;
   for (;;) {
     const found = await provider.transaction(async (tx) => {
+      await refuseClosedRoot(tx, queueName);
       const tick = await readTick(
         tx,
         `select t.tick_id as id
@@ -193,6 +195,19 @@ async function waitForStockTick(
     }
     await sleep(STOCK_TICK_POLL_MS);
   }
+}
+
+/**
+ * Throws PC315 on a root that a takeover has closed: it gets no ticks of its own any more, and its completed tick, which is that of
+ * the time when it became the root, names no state until it is a branch.
+ */
+async function refuseClosedRoot(tx: Connection, queueName: string): Promise<void> {
+  const [node] = await tx.query<{ node_type: string | null }>(
+    'select node_type from pgq_node.get_node_info($1)',
+    [queueName],
+  );
+  if (node?.node_type !== 'root') return;
+  throw new ReplicateError('PC315', `The root at ${tx.target} is closed for a takeover.`, { queueName });
 }
 
 async function readTick(tx: Connection, sql: string, queueName: string): Promise<TickId | undefined> {

@@ -201,6 +201,19 @@ test('a tick is refused outside of repeatable read, without the lock, and for a 
   });
 });
 
+test('a root that a takeover has closed names no snapshot', async () => {
+  await using database = await freshDatabase(18, 'closed');
+  await using provider = await database.connect();
+  await using reader = await database.connect();
+  await installSchemas(provider);
+  await provider.query("select pgq_node.register_location('c', 'root', 'x', false)");
+  await provider.query("select pgq_node.create_node('c', 'root', 'root', 'w', null, null, null)");
+  await provider.query("select pgq_node.demote_root('c', 1, 'other')");
+  await expect(openTickSnapshot(provider, { queueName: 'c', readers: [reader] })).rejects.toMatchObject({
+    code: 'PC315',
+  });
+});
+
 test('on a branch the completed tick names the snapshot, and no tick is added', async () => {
   await using database = await freshDatabase(18, 'branch');
   await using provider = await database.connect();
