@@ -10,7 +10,7 @@
 -- Not to be repeated in one transaction: each call adds a tick.
 --
 -- Returns: the id of the new tick.
--- Raises:  PC302 when the queue is not there, or gets its ticks from another node;
+-- Raises:  PC302 when the queue is not there; PC315 when it gets its ticks from another node;
 --          PC900 when the transaction is not repeatable read, or the tick lock is not held.
 -- Locks:   none of its own.
 create or replace function pgcascade.insert_snapshot_tick(
@@ -40,8 +40,9 @@ begin
             using errcode = 'PC302';
     end if;
     if v_queue.queue_external_ticker then
-        raise exception 'Queue "%" gets its ticks from another node.', p_queue_name
-            using errcode = 'PC302';
+        -- Who asks here has seen it open.
+        raise exception 'Queue "%" gets its ticks from another node: a takeover has closed it.', p_queue_name
+            using errcode = 'PC315';
     end if;
 
     if not exists (

@@ -6,7 +6,7 @@
 --
 -- Returns: 200 with the last tick; 301 not a root; 404 no node of the queue.
 -- Raises:  "steps in wrong order".
--- Locks:   step 2: all event tables of the queue, against writers.
+-- Locks:   step 2: all event tables of the queue, against writers; advisory (1885827445, queue id).
 create or replace function pgq_node.demote_root(
     p_queue_name    text,
     p_step          integer,
@@ -45,6 +45,7 @@ begin
     end if;
 
     select q.queue_external_ticker and q.queue_disable_insert as is_closed,
+           q.queue_id,
            q.queue_data_pfx,
            q.queue_event_seq,
            q.queue_tick_seq
@@ -67,6 +68,8 @@ begin
         end if;
         -- Whoever saw the queue open holds a lock on an event table until his commit. The tick must come after.
         execute format('lock table %s in exclusive mode', pgq.quote_fqname(v_queue.queue_data_pfx));
+        -- A copy that saw the queue open may be making a tick: this one has the later snapshot, so it must have the later id.
+        perform pg_advisory_xact_lock(1885827445, v_queue.queue_id);
         v_event_seq := pgq.seq_getval(v_queue.queue_event_seq);
         perform pgq.ticker(p_queue_name, nextval(pgq.quote_fqname(v_queue.queue_tick_seq)::regclass),
                            now(), v_event_seq);

@@ -260,3 +260,31 @@ async function consumeUpTo(consumer: Connection, tick: bigint): Promise<bigint> 
     if (batch.cur_tick_id === tick) return events;
   }
 }
+
+test('the last tick of a root comes after that of a copy which saw the queue open; a copy that comes later is told to wait', async () => {
+  await using database = await freshDatabase(18, 'closing');
+  await using provider = await database.connect();
+  await using other = await database.connect();
+  await installSchemas(provider);
+  await provider.query("select pgq_node.register_location('c', 'root', 'x', false)");
+  await provider.query("select pgq_node.create_node('c', 'root', 'root', 'w', null, null, null)");
+  const insert = "select pgcascade.insert_snapshot_tick('c') as tick";
+  await provider.query('select pg_advisory_lock(1885827445, queue_id) from pgq.queue');
+  await provider.execute('begin isolation level repeatable read; select from pgq.queue');
+  await other.query("select pgq_node.demote_root('c', 1, null)");
+  const last = other.one<{ tick: bigint }>(
+    "select last_tick as tick from pgq_node.demote_root('c', 2, null)",
+  );
+  await waitUntil('the last tick waits for the copy', async () => {
+    const waiting = await database.query("select from pg_locks where locktype = 'advisory' and not granted");
+    return waiting.length > 0;
+  });
+  const { tick } = await provider.one<{ tick: bigint }>(insert);
+  await provider.execute('commit');
+  await provider.query('select pg_advisory_unlock(1885827445, queue_id) from pgq.queue');
+  expect((await last).tick).toBeGreaterThan(tick);
+
+  await provider.query('select pg_advisory_lock(1885827445, queue_id) from pgq.queue');
+  await provider.execute('begin isolation level repeatable read');
+  await expect(provider.one(insert)).rejects.toMatchObject({ code: 'PC315' });
+});
