@@ -118,8 +118,8 @@ $f$,
         p_plan.queue_name,
         p_plan.table_name,
         case p_kind when 'update' then 'not v_is_done and ' else '' end || pgcascade.capture_order_condition(p_plan, p_kind),
-        -- The function for deletes has it always.
-        case p_kind when 'update' then 'pgcascade.pin_settings(''{enable_seqscan,off}'')' else 'null' end
+        -- The function for deletes has it always. For the first row of many the planner would look through all new rows for each old one.
+        case p_kind when 'update' then 'pgcascade.pin_settings(''{enable_seqscan,off,enable_nestloop,off}'')' else 'null' end
     );
 end;
 $$;

@@ -437,3 +437,25 @@ describe.each([
     ).rejects.toMatchObject({ code: 'PC302' });
   });
 });
+
+test('a large update in the transaction of the rows is captured at once, though the table was analyzed empty', async () => {
+  await using database = await freshDatabase(13, 'large');
+  await using admin = await database.connect();
+  await installSchemas(admin);
+  await admin.query('select pgq.create_queue($1)', [QUEUE]);
+  await admin.execute('create table public.many (id bigint primary key, n int); analyze public.many');
+  await admin.query("select pgcascade.create_capture($1, 'public.many', 'public.many')", [QUEUE]);
+  await admin.transaction(async (tx) => {
+    await tx.execute('insert into public.many select i, 0 from generate_series(1, 400000) as i');
+    // Each old row compared with each new one takes hours; a join by their key a second.
+    await tx.execute("set local statement_timeout = '60s'");
+    await tx.execute('update public.many set n = n + 1 where id % 4 = 0');
+  });
+  const counts = await admin.query(
+    "select ev_type like '%UPDATE%' as updated, count(*)::int as events from pgq.event_1 group by 1 order by 1",
+  );
+  expect(counts).toEqual([
+    { updated: false, events: 400_000 },
+    { updated: true, events: 100_000 },
+  ]);
+});
