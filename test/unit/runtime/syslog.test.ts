@@ -42,7 +42,7 @@ test('a line of the log reaches the syslog with its priority, name and process, 
   expect(text).toMatch(
     new RegExp(`<155>.* pgqd\\[${process.pid}\\]: Something \\*\\*\\* \\{"queue":"q","tick":7\\}`),
   );
-  expect(text).toMatch(/<158>.*: Two lines/);
+  expect(text).toMatch(/<158>.*: Two\\nlines/);
   expect(text).not.toContain('Not this');
 });
 
