@@ -9,7 +9,7 @@ const ROUNDS = 9;
 const ROWS = 100_000;
 const PATIENCE_MS = 600_000;
 
-/** A tree of three levels on one server: a root, five branches, and leaves below these. */
+/** A tree of three levels on one machine: a root, five branches, and leaves below these. */
 export async function manyNodes(count: number): Promise<void> {
   const nodes: Record<string, TreeNodeOptions> = { root: { major: 15 } };
   const branches = Math.min(BRANCHES, count - 1);
@@ -19,7 +19,7 @@ export async function manyNodes(count: number): Promise<void> {
     nodes[`leaf_${no}`] = { major: 15, provider: `branch_${no % branches}` };
   }
   const findings = new Findings(
-    `${count} nodes on one server: a root, ${branches} branches, ${count - 1 - branches} leaves below them`,
+    `${count} nodes on one machine, each with a server of its own: a root, ${branches} branches, ${count - 1 - branches} leaves below them`,
   );
   const set = await findings.timed(
     'set up, with one table in sync everywhere',
@@ -27,7 +27,7 @@ export async function manyNodes(count: number): Promise<void> {
       openTree({
         nodes,
         tables: 'create table public.t (id bigint primary key, note text)',
-        ownServers: false,
+        ownServers: true,
       }),
     (ms) => `${duration(ms / count)} a node`,
   );
@@ -42,7 +42,11 @@ export async function manyNodes(count: number): Promise<void> {
   );
   const cpuOfPrograms = () => programs.reduce((sum, pid) => sum + ownCpuMs(pid), 0);
   const before = cpuOfPrograms();
-  await findings.load('nobody writes, part of a core', new Map([['server', await serverOf(root)]]), 20);
+  await findings.load(
+    'nobody writes, part of a core',
+    new Map([["the root's server", await serverOf(root)]]),
+    20,
+  );
   findings.note('and of all programs', `${((cpuOfPrograms() - before) / 200).toFixed(1)} %`);
   const last = others.at(-1) as TestNode;
   for (const node of [others[0] as TestNode, last]) {
