@@ -48,9 +48,9 @@ test.skipIf(!IS_WANTED)(
           const [seen] = await leaf.query<{ ranges: number; waiting: boolean }>(
             `select r.ranges, exists (select from londiste.table_info where merge_state is distinct from 'ok') as waiting from (${RANGES}) as r`,
           );
-          return seen;
+          return { ...seen, told: worker.stderr.split('\n').slice(-4) };
         },
-        (seen) => (seen?.ranges ?? 0) >= (start?.ranges ?? 0) + 6 || seen?.waiting === false,
+        (seen) => (seen.ranges ?? 0) >= (start?.ranges ?? 0) + 6 || seen.waiting === false,
       );
       await leaf.killWorker();
       log.push(worker.stderr);

@@ -13,6 +13,9 @@ import { installedDatabase } from '../support/installed-database.js';
 export const QUEUE = 'app';
 const WORKER = 'leaf_worker';
 
+/** `application_name` of the sessions of a compare. */
+export const COMPARING = 'comparing';
+
 /** A root and a leaf, and a worker that applies events whose data is an SQL statement. */
 export interface CompareFixture extends AsyncDisposable {
   readonly provider: FreshDatabase;
@@ -44,8 +47,8 @@ export async function openCompareFixture(
   const worker = await StatementWorker.open(provider, subscriber);
   worker.start();
   const ports: SnapshotPorts = {
-    connectProvider: () => provider.connect(),
-    connectSubscriber: () => subscriber.connect(),
+    connectProvider: () => openNamed(provider),
+    connectSubscriber: () => openNamed(subscriber),
     openTickSnapshot,
     importSnapshot: (reader, snapshot) => importSnapshot(reader, snapshot as SnapshotName),
   };
@@ -102,6 +105,12 @@ export async function openCompareFixture(
       await subscriber[Symbol.asyncDispose]();
     },
   };
+}
+
+async function openNamed(database: FreshDatabase): Promise<Connection> {
+  const connection = await database.connect();
+  await connection.execute(`set application_name = ${COMPARING}`);
+  return connection;
 }
 
 async function makeNodes(provider: FreshDatabase, subscriber: FreshDatabase): Promise<void> {

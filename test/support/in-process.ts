@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { type CommonOptions, logLevel } from '../../src/cli/common-options.js';
 import { explainFailure } from '../../src/cli/explain-failure.js';
 import type { Output } from '../../src/cli/output.js';
@@ -12,6 +13,10 @@ import type { InstallResult } from '../../src/install/install-schemas.js';
 import { openLog } from '../../src/runtime/log.js';
 import { expectExit } from './programs.js';
 import type { TestNode } from './test-node.js';
+
+// As that of a program (lifecycle.ts): Node.js would warn of a leak when a command opens more than ten sessions.
+const NEVER = new AbortController().signal;
+setMaxListeners(0, NEVER);
 
 export interface InProcessOptions {
   /** The command installs nothing: the node's database was copied from an installed one, and to load all routines again takes half a second. */
@@ -78,7 +83,7 @@ async function run(
     config,
     connect: createConnect(environment),
     log: log.logger,
-    signal: new AbortController().signal,
+    signal: NEVER,
     output,
     ...(isInstalled ? { install: installNothing } : {}),
   };
