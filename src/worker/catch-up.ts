@@ -1,7 +1,7 @@
 import type { TableConflict } from '../apply/plan-block.js';
 import { PARKED_LOCK_CLASS, parkedLockText } from '../cascade/parked-lock-key.js';
 import type { Connection } from '../db/connection.js';
-import { nextBatch } from '../queue/batches.js';
+import { limitsUpTo, nextBatch } from '../queue/batches.js';
 import { assertNotDropped } from '../queue/dropped-consumer.js';
 import type { TickId } from '../queue/ids.js';
 import { copyConsumerName } from './copy-consumer-name.js';
@@ -29,7 +29,7 @@ export type CatchUpOutcome =
   | { readonly kind: 'parked' | 'waiting'; readonly conflict: TableConflict };
 
 /**
- * Applies one table's events from `position` on, batch by batch, until it stands at or behind `until()` no more.
+ * Applies one table's events from `position` on, many ticks at a time, until it stands at `until()`.
  * Each batch is exactly once, as the worker's own; when the table does not fit an event, it waits there. May be repeated after a crash from the recorded position.
  */
 export async function catchUp(
@@ -56,10 +56,14 @@ export async function catchUp(
     ]);
   }
   const resumeAt = await readResumePoint(ports.subscriber, options.queueName, tableName);
-  while (tick < until()) {
+  let oneByOneUntil: TickId | undefined;
+  for (let goal = until(); tick < goal; goal = until()) {
     ports.signal.throwIfAborted();
     await ports.registry.prepareHandlers(ports.provider, (name) => name === tableName);
-    const batch = await nextBatch(ports.provider, options.queueName, consumerName);
+    const isOneTick =
+      goal - tick <= 1n || tick === resumeAt?.tick || (oneByOneUntil !== undefined && tick < oneByOneUntil);
+    const limits = isOneTick ? {} : await limitsUpTo(ports.provider, options.queueName, tick, goal);
+    const batch = await nextBatch(ports.provider, options.queueName, consumerName, limits);
     if (batch === undefined) break;
     const outcome = await processBatch(
       {
@@ -88,6 +92,10 @@ export async function catchUp(
       },
       batch,
     );
+    if (outcome === undefined) {
+      oneByOneUntil = batch.endTick;
+      continue;
+    }
     for (const leftOut of outcome.leftOut) logLeftOut(options.log, leftOut);
     const [conflict] = outcome.conflicts;
     if (conflict !== undefined) return { kind: 'parked', conflict };

@@ -75,10 +75,14 @@ export interface BatchOutcome {
  * on the provider. When a table does not fit its events the transaction is rolled back and done again, at most a few times.
  *
  * After a crash before the commit nothing has happened; after the commit the end tick tells that all has, and the
- * repeated call only closes the batch. Throws PC305 when the batch does not follow what the subscriber has, PC412 for a
+ * repeated call only closes the batch. Undefined when nothing has happened and the batch was given back, because a table is to wait in the
+ * middle of it and it is of several ticks: the next ones are to be of one tick, up to its end. Throws PC305 when the batch does not follow what the subscriber has, PC412 for a
  * table that is to stop the worker when it cannot take an event: nothing of the batch has happened then.
  */
-export async function processBatch(ports: ProcessBatchPorts, batch: Batch): Promise<BatchOutcome> {
+export async function processBatch(
+  ports: ProcessBatchPorts,
+  batch: Batch,
+): Promise<BatchOutcome | undefined> {
   return tryUntilDone(ports, batch, []);
 }
 
@@ -87,7 +91,7 @@ async function tryUntilDone(
   ports: ProcessBatchPorts,
   batch: Batch,
   late: TableConflict[],
-): Promise<BatchOutcome> {
+): Promise<BatchOutcome | undefined> {
   const shapes = ports.waits && new ShapeConflicts({ ...ports, ...ports.waits }, batch);
   for (;;) {
     const written = new Set<string>();
@@ -105,7 +109,7 @@ async function tryUntilDone(
       }
       if (!(error instanceof BatchAgain) || shapes === undefined) throw error;
       ports.signal.throwIfAborted();
-      await shapes.prepareNextTry();
+      if (!(await shapes.prepareNextTry())) return undefined;
       await readTablesAnew(ports, shapes.found);
     }
   }
@@ -117,7 +121,7 @@ async function elsewhere(
   batch: Batch,
   written: readonly string[],
   late: TableConflict[],
-): Promise<BatchOutcome> {
+): Promise<BatchOutcome | undefined> {
   ports.signal.throwIfAborted();
   await using provider = await ports.openProvider();
   const again: ProcessBatchPorts = { ...ports, provider };

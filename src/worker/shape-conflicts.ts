@@ -1,7 +1,7 @@
 import type { TableConflict } from '../apply/plan-block.js';
 import type { Connection } from '../db/connection.js';
 import { ReplicateError } from '../errors/replicate-error.js';
-import type { Batch } from '../queue/batches.js';
+import { type Batch, giveBack, spansTicks } from '../queue/batches.js';
 import { forgetDropped } from '../queue/dropped-consumer.js';
 import type { QueueEvent } from '../queue/event.js';
 import type { EventId, TickId } from '../queue/ids.js';
@@ -11,7 +11,7 @@ import type { TableRegistry } from './table-registry.js';
 
 /** Where a table that has waited goes on. */
 export interface ResumePoint {
-  /** Start tick of the batch in which it stopped. */
+  /** Start tick of the batch in which it stopped, which reaches to the next tick: what has a smaller id there is applied. */
   readonly tick: TickId;
   /** The first event of that batch that is not applied. */
   readonly event: EventId;
@@ -25,6 +25,8 @@ export interface WaitPorts {
 }
 
 export interface ShapeConflictsPorts extends WaitPorts {
+  /** Whose batches these are. */
+  readonly consumerName: string;
   readonly provider: Connection;
   readonly subscriber: Connection;
   readonly registry: TableRegistry;
@@ -126,9 +128,12 @@ export class ShapeConflicts {
   /**
    * To be called after BatchAgain, with the connections free: looks at the tables that were in conflict, and has the events of those
    * that are to wait held on the provider. A crash leaves a consumer there at most, which `dropStaleConsumers` finds.
+   *
+   * False when a table is to wait and the batch is of several ticks: it is given back, because ids are not in the order of commits and
+   * would not tell in a part of such a batch what has been applied.
    */
-  async prepareNextTry(): Promise<void> {
-    const { provider, subscriber, registry, consumerOf, providerNode } = this.#ports;
+  async prepareNextTry(): Promise<boolean> {
+    const { provider, subscriber, registry, consumerName, consumerOf, providerNode } = this.#ports;
     const { queueName, startTick } = this.#batch;
     const found = this.#found;
     this.#found = [];
@@ -142,6 +147,10 @@ export class ShapeConflicts {
         this.#shapes.set(queueTable, await readShape(subscriber, destTable));
         continue;
       }
+      if (await spansTicks(provider, this.#batch)) {
+        await giveBack(provider, this.#batch, consumerName);
+        return false;
+      }
       const differences = await compareShapes(provider, subscriber, { queueName, queueTable, destTable });
       const message = [conflict.message, ...differences].join(' ');
       this.#waits.set(queueTable, { conflict: { ...conflict, message }, shape, from: conflict.eventId });
@@ -151,6 +160,7 @@ export class ShapeConflicts {
       await forgetDropped(provider, queueName, consumer);
       await failpoint('wait-consumer-registered');
     }
+    return true;
   }
 }
 

@@ -3,6 +3,7 @@ import type { Connection } from '../db/connection.js';
 import { checkInstalled } from '../install/check-installed.js';
 import type { BatchLimits } from '../queue/batch-limits.js';
 import { type Batch, nextBatch } from '../queue/batches.js';
+import type { TickId } from '../queue/ids.js';
 import { backoffMs } from '../runtime/backoff.js';
 import { sleep } from '../runtime/sleep.js';
 import { Wake } from '../runtime/wake.js';
@@ -81,6 +82,8 @@ export class WorkerSession implements AsyncDisposable {
   #failures = 0;
   /** Batches since the worker had nothing to do. */
   #batchesInARow = 0;
+  /** A batch of several ticks was given back, which ended there. */
+  #oneByOneUntil: TickId | undefined;
 
   private constructor(
     options: WorkerOptions,
@@ -277,7 +280,7 @@ export class WorkerSession implements AsyncDisposable {
     combined: CombinedNode | undefined,
   ): Promise<boolean> {
     const { queueName, consumerName, maxBlockRows, maxBlockBytes, bulkRows, signal, log } = this.#options;
-    const several = (await this.#maySkipTicks(combined))
+    const several = (await this.#maySkipTicks(combined, state.completedTick))
       ? await nextBatch(provider, queueName, consumerName, BACKLOG_BATCH)
       : undefined;
     const batch: Batch | undefined = several ?? (await nextBatch(provider, queueName, consumerName));
@@ -324,6 +327,10 @@ export class WorkerSession implements AsyncDisposable {
       },
       batch,
     );
+    if (outcome === undefined) {
+      this.#oneByOneUntil = batch.endTick;
+      return true;
+    }
     await this.#resurrectedKeys.forgetUpTo(this.#subscriber, batch.endTick);
     // Only a batch that went through ends a row of failures.
     this.#failures = 0;
@@ -348,8 +355,9 @@ export class WorkerSession implements AsyncDisposable {
    * Whether several ticks may become one batch, one transaction here: never on a branch, whose queue has the ticks of the
    * root, nor while something (a copy, a table that waits, keys of a dead root, a compare) depends on where one of them is.
    */
-  async #maySkipTicks(combined: CombinedNode | undefined): Promise<boolean> {
+  async #maySkipTicks(combined: CombinedNode | undefined, completedTick: TickId): Promise<boolean> {
     return (
+      (this.#oneByOneUntil === undefined || completedTick >= this.#oneByOneUntil) &&
       this.#batchesInARow >= BATCHES_OF_A_BACKLOG &&
       this.#nodeType === 'leaf' &&
       combined === undefined &&

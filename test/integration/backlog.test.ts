@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Connection } from '../../src/db/connection.js';
 import type { TestNode } from '../support/test-node.js';
 import { openTree, type Tree } from '../support/tree.js';
+import { waitUntil } from '../support/wait-until.js';
 
 const TICKS = 40;
 
@@ -35,12 +37,13 @@ afterAll(async () => {
 });
 
 /** Ticks an hour ago, a tenth of a second apart, with a row in each, which a stopped node has still to take up. */
-async function writeBacklog(first: number): Promise<void> {
+async function writeBacklog(first: number, meanwhile?: (no: number) => Promise<void>): Promise<void> {
   await root.query("select pgq.set_queue_config('app', 'ticker_paused', 'true')");
   const from = await newestTick();
   for (let i = 0; i < TICKS; i++) {
     await root.query('insert into t values ($1, $2)', [first + i, 'a']);
     await root.query("update t set v = v || 'b' where id = $1", [first + i - 1]);
+    await meanwhile?.(i);
     // As the ticker does, which is paused.
     await root.query(`
       insert into pgq.tick (tick_queue, tick_id, tick_time, tick_event_seq)
@@ -57,11 +60,11 @@ async function writeBacklog(first: number): Promise<void> {
 const newestTick = async () =>
   (await root.query<{ id: bigint }>('select max(tick_id) as id from pgq.tick'))[0]?.id;
 
-/** Batches of the backlog. */
-async function batchesOf(node: TestNode): Promise<number> {
+/** Batches of the backlog; null for those of consumers that have gone. */
+async function batchesOf(consumer: string | null): Promise<number> {
   const [row] = await root.query<{ count: number }>(
-    `select count(distinct tick)::int as count from batches join pgq.consumer on co_id = consumer where co_name = $1 and tick <= $2`,
-    [`${node.name}_worker`, lastTick],
+    `select count(distinct tick)::int as count from batches left join pgq.consumer on co_id = consumer where co_name is not distinct from $1 and tick <= $2`,
+    [consumer, lastTick],
   );
   return row?.count ?? 0;
 }
@@ -72,8 +75,8 @@ test('a leaf that is behind takes several ticks at once, and has all rows; a bra
   leaf.startWorker();
   branch.startWorker();
   await tree.caughtUp(root, [leaf, branch]);
-  expect(await batchesOf(leaf)).toBeLessThan(TICKS / 2);
-  expect(await batchesOf(branch)).toBeGreaterThanOrEqual(TICKS);
+  expect(await batchesOf('leaf_worker')).toBeLessThan(TICKS / 2);
+  expect(await batchesOf('branch_worker')).toBeGreaterThanOrEqual(TICKS);
   expect(await tree.differences(root, leaf)).toEqual(['"public"."batches": is not on the other side']);
   const missing = await branch.query(
     'select from generate_series(1, $1::int) as i where not exists (select from t where id = i)',
@@ -88,4 +91,45 @@ test('a compare that is begun meanwhile finds the leaf at its tick', async () =>
   const compare = leaf.run('compare', 'public.t');
   leaf.startWorker();
   expect(await compare).toMatchObject({ exitCode: 0 });
+});
+
+test('a table that does not fit in the middle of many ticks goes on where it stopped, also with rows that were written in one tick and committed in the next', async () => {
+  for (const node of [root, leaf]) {
+    await node.query('create table public.log (v text)');
+    await node.must('add-table', 'public.log');
+  }
+  await leaf.must('wait-sync');
+  await leaf.stopWorker();
+  let open: Connection | undefined;
+  await writeBacklog(2000, async (i) => {
+    if (i >= 15 && i < 25) {
+      const next = await root.application();
+      await next.execute(`begin; insert into public.log values ('across ${i}')`);
+      await root.query("insert into public.log values ('within')");
+      await open?.execute('commit');
+      await open?.close();
+      open = next;
+    } else if (i === 25) {
+      await open?.execute('commit');
+      await open?.close();
+      await root.query("alter table public.log add more int; insert into public.log values ('altered', 1)");
+    } else if (i > 25) await root.query(`insert into public.log values ('after', ${i})`);
+  });
+  leaf.startWorker();
+  await waitUntil('the table waits, and all others have their rows', async () => {
+    const rows = await leaf.query(
+      `select from pgcascade.table_error where error_code = 'PC403'
+          and (select completed_tick from pgq_node.get_consumer_state('app', 'leaf_worker')) >= $1`,
+      [lastTick],
+    );
+    return rows.length === 1;
+  });
+  await root.query('truncate batches');
+  await leaf.query('alter table public.log add more int');
+  await tree.caughtUp(root, [leaf]);
+  // Some fifteen ticks are left to the table's own consumer.
+  const catchingUp = await batchesOf(null);
+  expect(catchingUp).toBeGreaterThan(0);
+  expect(catchingUp).toBeLessThan(9);
+  expect(await tree.differences(root, leaf)).toEqual(['"public"."batches": is not on the other side']);
 });
