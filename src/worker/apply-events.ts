@@ -195,9 +195,10 @@ export class EventApplier implements AsyncDisposable {
   }
 
   async #applyControl(event: QueueEvent, context: ControlEventContext): Promise<void> {
-    const { tx, queueName, registry, noteScript } = this.#ports;
+    const { tx, queueName, registry, largeRows, noteScript } = this.#ports;
     if (event.type === SCRIPT_EVENT) {
       noteScript(await applyScript(tx, queueName, event));
+      largeRows.forget();
       // Names and columns may be others from here on.
       await registry.reload(tx);
     } else {

@@ -66,6 +66,12 @@ export class LargeRows {
     return { ...event, data, extra2: old_row, largeBytes: undefined };
   }
 
+  /** To be called when a script has run in the transaction, whose end drops all temporary tables. */
+  forget(): void {
+    this.#isMade = false;
+    this.#staged = undefined;
+  }
+
   /** Gives back the space of the row that stands here. */
   async clear(): Promise<void> {
     if (this.#staged === undefined) return;

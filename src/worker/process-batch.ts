@@ -16,6 +16,7 @@ import type { AppliedScript } from './apply-script.js';
 import { isNext, lockPosition, noteEvents } from './batch-position.js';
 import type { BatchQueue } from './batch-queue.js';
 import { SCRIPT_EVENT } from './control-event.js';
+import { cutBehindScripts } from './cut-behind-scripts.js';
 import { cutWhenStopped } from './cut-when-stopped.js';
 import { findLateViolation } from './find-late-violation.js';
 import { forwardBlock } from './forward-events.js';
@@ -312,7 +313,7 @@ async function tryBatch(
       const queue = await ports.openQueue(tx, batch);
       const takesLarge = queue.writeLarge !== undefined;
       const blocks = readForwardedEvents(ports.provider, batch, ports.reading, takesLarge);
-      for await (const read of ahead(blocks)) {
+      for await (const read of ahead(cutBehindScripts(blocks))) {
         const block = await withRow(read);
         await work(block, () => forwardBlock({ tx, queue, registry, largeRows }, read, block));
       }
@@ -320,7 +321,7 @@ async function tryBatch(
       await queue.end();
     } else {
       const reading = { ...ports.reading, timedTables: registry.timedTables };
-      for await (const block of ahead(readEvents(ports.provider, batch, reading)))
+      for await (const block of ahead(cutBehindScripts(readEvents(ports.provider, batch, reading))))
         await work(await withRow(block));
     }
     await applier.settle();

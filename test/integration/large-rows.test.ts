@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openTree } from '../support/tree.js';
 import { waitUntilSeen } from '../support/wait-until.js';
@@ -55,6 +57,20 @@ test('rows larger than the worker holds reach a branch and its leaf', async () =
     'select count(*) from doc where length(body) > 1000000',
   );
   expect(count).toBe(2n);
+
+  // A script ends with its temporary tables gone, and ours stood among them.
+  await root.query("select pgq.set_queue_config('app', 'ticker_paused', 'true')");
+  await application.execute(`insert into doc values (20, ${TEXT}); insert into small values (20, 1)`);
+  await writeFile(
+    join(tree.folder, 'more.sql'),
+    'create temp table own (n int); alter table public.small add more int;\n',
+  );
+  await root.must('execute', join(tree.folder, 'more.sql'));
+  await application.execute(`insert into small values (21, 1, 1); insert into doc values (21, ${TEXT})`);
+  await root.query("select pgq.set_queue_config('app', 'ticker_paused', 'false')");
+  await tree.caughtUp(root, [branch, leaf], 120_000);
+  expect(await tree.differences(root, branch)).toEqual([]);
+  expect(await tree.differences(branch, leaf)).toEqual([]);
   await application.close();
 });
 

@@ -99,7 +99,7 @@ async function untilDone(tree: FaultTree, name: NodeName, verb: string, ...words
   }
 }
 
-async function isPaused(tree: FaultTree, name: NodeName): Promise<boolean> {
+export async function isPaused(tree: FaultTree, name: NodeName): Promise<boolean> {
   const rows = await tree
     .node(name)
     .query('select from pgq_node.local_state where queue_name = $1 and paused', [tree.queue]);

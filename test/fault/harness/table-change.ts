@@ -4,6 +4,7 @@ import { type InjectPorts, last, untilItWorks } from './inject-ports.js';
 import { newestTick } from './newest-tick.js';
 import { runCommand } from './run-command.js';
 import { type Fault, NODE_NAMES, type NodeName } from './schedule.js';
+import { isPaused } from './settle.js';
 import { FIRST_COLUMNS, type WorkloadTable } from './workload-tables.js';
 
 /** A root that is closed meanwhile makes no tick: then the other one is asked. */
@@ -76,16 +77,21 @@ function repeatable(sql: string): string {
     .replace(/drop column|drop index/, '$& if exists');
 }
 
-/** Below the root it is dropped when all events from before have been applied, and an index when no copy has taken it off. */
+/**
+ * Below the root it is dropped when all events from before have been applied, and an index when no copy has taken it off. A node that was
+ * paused before would never get there.
+ */
 function dropByHand(
-  { tree }: InjectPorts,
+  ports: InjectPorts,
   node: NodeName,
   table: WorkloadTable,
   sql: string,
   tick: bigint,
 ): Promise<void> {
+  const { tree } = ports;
   return untilItWorks(`${sql} on ${node}`, async () => {
     await using session = await tree.node(node).application();
+    if (await isPaused(tree, node)) await runCommand(ports, { node, words: ['resume'] });
     const assertPassed = async () => {
       const behind = await session.query(
         `select from pgq_node.local_state as s join pgq_node.node_info as n using (queue_name)
