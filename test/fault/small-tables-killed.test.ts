@@ -147,3 +147,36 @@ test('small tables are copied together: what is killed begins again, one that is
     (consumers) => consumers.length === 0,
   );
 }, 300_000);
+
+test('small tables can be read while their copy waits for a registration beside them that is not committed', async () => {
+  const names = ['public.t_0', 'public.t_1', 'public.t_2', 'public.beside'];
+  await using chain = await openChain({
+    from: 18,
+    to: 18,
+    tables: names.map((name) => `create table ${name} (id int primary key, v text)`).join(';'),
+    rows: names.map((name) => `insert into ${name} values (1, 'x')`).join(';'),
+  });
+  const { leaf } = chain;
+  await leaf.stopWorker();
+  await leaf.must('resync', ...names.slice(0, 3));
+  // What another session changes meanwhile is in the way of the group's own states, which it writes last.
+  leaf.startWorker({ PGCASCADE_FAILPOINTS: 'copy-snapshot-taken=sleep:4000' });
+  await waitUntilSeen(
+    'the copy has its locks',
+    () =>
+      leaf.query(
+        "select from pg_locks where relation = 'public.t_1'::regclass and mode = 'AccessExclusiveLock' and granted",
+      ),
+    (locks) => locks.length === 1,
+  );
+  await using beside = await leaf.connect();
+  await beside.execute(
+    "begin; update londiste.table_info set dest_table = dest_table where table_name = 'public.beside'",
+  );
+  await using reader = await leaf.application();
+  await reader.execute("set lock_timeout = '30s'");
+  expect(await reader.query('select from public.t_1')).toHaveLength(1);
+  await beside.execute('commit');
+  await chain.caughtUp();
+  expect(await chain.differences()).toEqual([]);
+});
