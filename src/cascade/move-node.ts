@@ -5,6 +5,7 @@ import { callApi } from './call-api.js';
 import { registerLocation } from './location.js';
 import type { Member, MemberSessions } from './member-sessions.js';
 import { requireNode } from './node-info.js';
+import { lockPlaces } from './place-lock.js';
 import { poll } from './poll.js';
 import { releaseNode } from './release-node.js';
 import { isStockNode, pauseStockWorker, resumeStockWorker } from './stock-node.js';
@@ -31,11 +32,13 @@ export interface MoveNodeOptions {
  *
  * Throws PC311 for unknown names, PC312 when the new provider is a leaf, the node itself, or below it; PC306 when the
  * worker runs and does not answer in time: the move holds then, and the old provider keeps events until the call is
- * repeated. A stock worker that does not answer in time is PC306 too; nothing has changed then.
+ * repeated. A stock worker that does not answer in time is PC306 too; nothing has changed then. PC208 when another command is at work
+ * on the node.
  */
 export async function moveNode(sessions: MemberSessions, options: MoveNodeOptions): Promise<void> {
   const { queueName } = sessions;
   const { nodeName, newProvider, report } = options;
+  await using _ = await lockPlaces(sessions, [nodeName]);
   const node = await sessions.look(nodeName);
   if (node.node.nodeType === 'root') {
     throw new ReplicateError('PC312', `Node "${nodeName}" is the root: it has no provider. Use "takeover".`);

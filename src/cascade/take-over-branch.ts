@@ -1,5 +1,6 @@
 import type { MemberSessions } from './member-sessions.js';
 import { moveNode } from './move-node.js';
+import { lockPlaces } from './place-lock.js';
 import type { TakeOverOptions } from './take-over-root.js';
 
 /**
@@ -8,6 +9,7 @@ import type { TakeOverOptions } from './take-over-root.js';
  */
 export async function takeOverBranch(sessions: MemberSessions, options: TakeOverOptions): Promise<void> {
   const { oldName, newName, timeoutMs, report } = options;
+  await using _ = await lockPlaces(sessions, [oldName, newName]);
   const old = await sessions.look(oldName);
   if (old.node.providerNode !== newName) {
     await moveNode(sessions, { nodeName: newName, newProvider: old.node.providerNode, timeoutMs, report });

@@ -6,6 +6,7 @@ import { forgetLacking, readLackingTables } from './lacking-tables.js';
 import type { Member, MemberSessions } from './member-sessions.js';
 import { moveNode } from './move-node.js';
 import { requireNode } from './node-info.js';
+import { lockPlaces } from './place-lock.js';
 import { poll } from './poll.js';
 import { describePutBack, putAllBack } from './put-all-back.js';
 import { releaseNode } from './release-node.js';
@@ -33,6 +34,7 @@ export function gravestoneName(nodeName: string): string {
 export async function takeOverDeadRoot(sessions: MemberSessions, options: TakeOverOptions): Promise<void> {
   const { signal } = sessions;
   const { oldName, newName, timeoutMs, report } = options;
+  await using _ = await lockPlaces(sessions, [newName]);
   await tagNode(sessions, oldName, true, report);
   await failpoint('takeover-tagged');
   let candidate = await sessions.look(newName);
@@ -192,6 +194,7 @@ async function promote(
  */
 export async function takeOverDeadBranch(sessions: MemberSessions, options: TakeOverOptions): Promise<void> {
   const { oldName, newName, timeoutMs, report } = options;
+  await using _ = await lockPlaces(sessions, [newName]);
   await tagNode(sessions, oldName, true, report);
   const candidate = await sessions.look(newName);
   if (candidate.node.providerNode === oldName) {

@@ -8,12 +8,12 @@ import { readLackingTables } from './lacking-tables.js';
 import { registerLocation } from './location.js';
 import type { Member, MemberSessions } from './member-sessions.js';
 import { requireNode } from './node-info.js';
+import { lockPlaces } from './place-lock.js';
 import { poll } from './poll.js';
 import { describePutBack, type PutBack, putAllBack } from './put-all-back.js';
 import { releaseNode } from './release-node.js';
 import { isStockNode, pauseStockWorker, resumeStockWorker } from './stock-node.js';
 import { raiseToPublished, readSequencePositions, setSequences } from './switch-sequences.js';
-import { lockTakeover } from './takeover-lock.js';
 import { waitForUpstream } from './wait-position.js';
 
 const POLL_MS = 20;
@@ -45,7 +45,7 @@ export interface TakeOverOptions {
  */
 export async function takeOverRoot(sessions: MemberSessions, options: TakeOverOptions): Promise<void> {
   const { oldName, newName, report } = options;
-  await using _ = await lockTakeover(sessions, [await sessions.look(oldName), await sessions.look(newName)]);
+  await using _ = await lockPlaces(sessions, [oldName, newName]);
   const before = await sessions.look(newName);
   if (before.node.nodeType !== 'root') {
     const old = await sessions.look(oldName);

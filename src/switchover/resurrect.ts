@@ -1,6 +1,7 @@
 import { callApi } from '../cascade/call-api.js';
 import { registerLocation } from '../cascade/location.js';
 import type { Member, MemberSessions } from '../cascade/member-sessions.js';
+import { lockPlaces } from '../cascade/place-lock.js';
 import { tagNode } from '../cascade/tag-node.js';
 import { gravestoneName } from '../cascade/take-over-dead.js';
 import { openTickSnapshot } from '../copy/tick-snapshot.js';
@@ -42,6 +43,7 @@ export interface ResurrectOptions {
  */
 export async function resurrect(sessions: MemberSessions, options: ResurrectOptions): Promise<void> {
   const { queueName, localName } = sessions;
+  await using _ = await lockPlaces(sessions, [localName]);
   const self = await sessions.look(localName);
   if (self.node.mergedQueues.length > 0) {
     throw new ReplicateError(
