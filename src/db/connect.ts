@@ -56,14 +56,16 @@ export async function openConnection(
   try {
     await untilAborted(client.connect(), options.signal);
     await client.query(sessionSql(`pgcascade/${options.application}`.slice(0, 63)));
-    const result = await client.query("select current_setting('server_version_num')::int4 as version");
-    const { version } = result.rows[0] as { version: number };
+    const result = await client.query(
+      "select current_setting('server_version_num')::int4 as version, pg_backend_pid() as backend_id",
+    );
+    const { version, backend_id } = result.rows[0] as { version: number; backend_id: number };
     if (version < OLDEST_SERVER) {
       throw new ReplicateError('PC205', `The server at ${target} is PostgreSQL ${version / 10_000}.`, {
         version,
       });
     }
-    const connection = new Connection(client, target, version);
+    const connection = new Connection(client, { target, serverVersion: version, backendId: backend_id });
     client.off('error', ignoreUntilHandedOut);
     return connection;
   } catch (error) {

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import type pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
@@ -26,6 +27,8 @@ export class Connection implements AsyncDisposable {
   readonly target: string;
   /** As `server_version_num`: 130023, 180004. */
   readonly serverVersion: number;
+  /** The server process of the session, as it calls itself: behind a pooler the protocol's may be another. */
+  readonly backendId: number;
   #closed = false;
   #lost: Error | undefined;
   #depth = 0;
@@ -33,10 +36,14 @@ export class Connection implements AsyncDisposable {
   #lastBatch: StatementBatch | undefined;
 
   /** Use `connect`. */
-  constructor(client: pg.Client, target: string, serverVersion: number) {
+  constructor(
+    client: pg.Client,
+    { target, serverVersion, backendId }: Pick<Connection, 'target' | 'serverVersion' | 'backendId'>,
+  ) {
     this.#client = client;
     this.target = target;
     this.serverVersion = serverVersion;
+    this.backendId = backendId;
     client.on('error', (error) => {
       this.#lost = error;
     });
@@ -48,6 +55,17 @@ export class Connection implements AsyncDisposable {
   /** True until the connection was closed by us or lost. */
   get isOpen(): boolean {
     return !this.#closed && this.#lost === undefined;
+  }
+
+  /** True while an answer is due of which nothing is here: what has come waits in the socket until somebody reads it. */
+  get isWaiting(): boolean {
+    const { readyForQuery } = this.#client as unknown as { readonly readyForQuery: boolean };
+    return this.isOpen && !readyForQuery && this.#wire.stream.readableLength === 0;
+  }
+
+  /** Bytes that have come from the server since the session began. */
+  get bytesRead(): number {
+    return this.#wire.stream.bytesRead;
   }
 
   /** Runs one statement and returns its rows. */
@@ -208,10 +226,9 @@ export class Connection implements AsyncDisposable {
   }
 
   /** What `pg` sends its messages by. */
-  get #wire(): Wire & { readonly stream: { destroy(): void } } {
-    return (
-      this.#client as unknown as { readonly connection: Wire & { readonly stream: { destroy(): void } } }
-    ).connection;
+  get #wire(): Wire & { readonly stream: Socket } {
+    return (this.#client as unknown as { readonly connection: Wire & { readonly stream: Socket } })
+      .connection;
   }
 
   async #run(config: pg.QueryConfig & { rowMode?: 'array' }): Promise<pg.QueryResult> {

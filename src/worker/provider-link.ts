@@ -4,6 +4,7 @@ import { assertRegistered } from '../queue/dropped-consumer.js';
 import { type TickId, tickId } from '../queue/ids.js';
 import { TICK_CHANNEL } from '../queue/tick-channel.js';
 import type { Wake } from '../runtime/wake.js';
+import { watchProvider } from './watch-provider.js';
 import type { WorkerOptions } from './worker-options.js';
 import type { WorkerState } from './worker-state.js';
 
@@ -13,6 +14,7 @@ export class ProviderLink implements AsyncDisposable {
   readonly #wake: Wake;
   #connection: Connection | undefined;
   #location = '';
+  #watch: Disposable | undefined;
   #watermarkAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: WorkerOptions, wake: Wake) {
@@ -34,6 +36,7 @@ export class ProviderLink implements AsyncDisposable {
         signal,
       });
       this.#connection = connection;
+      this.#watch = watchProvider(this.#options, connection, state.providerLocation);
       this.#location = state.providerLocation;
       await this.assertRegistered();
       this.#watermarkAt = Number.NEGATIVE_INFINITY;
@@ -74,6 +77,7 @@ export class ProviderLink implements AsyncDisposable {
   }
 
   async close(): Promise<void> {
+    this.#watch?.[Symbol.dispose]();
     await this.#connection?.close();
     this.#connection = undefined;
   }
