@@ -1,15 +1,13 @@
 import type { MemberSessions } from './member-sessions.js';
 import { moveNode } from './move-node.js';
-import { lockPlaces } from './place-lock.js';
 import type { TakeOverOptions } from './take-over-root.js';
 
 /**
  * Lets a node take the place of another one that is no root: it reads from that node's provider, and that node reads
- * from it. May be repeated after a crash, as `moveNode`.
+ * from it. The caller holds the places of both (`lockPlaces`). May be repeated after a crash, as `moveNode`, and throws what that throws.
  */
 export async function takeOverBranch(sessions: MemberSessions, options: TakeOverOptions): Promise<void> {
   const { oldName, newName, timeoutMs, report } = options;
-  await using _ = await lockPlaces(sessions, [oldName, newName]);
   const old = await sessions.look(oldName);
   if (old.node.providerNode !== newName) {
     await moveNode(sessions, { nodeName: newName, newProvider: old.node.providerNode, timeoutMs, report });

@@ -28,14 +28,15 @@ export function gravestoneName(nodeName: string): string {
  * What had not left the dead root is lost here; `resurrect` on it saves those events. What any branch has got is not
  * lost: the new root reads it from there first. May be repeated.
  *
- * Throws PC312 when the dead root answers, when the node is no branch, or when a leaf has got more events than every branch:
+ * Throws PC312 when the dead root answers, when there is another root, when the node is no branch, or when a leaf has got more events than every branch:
  * its rows then come from events that nobody can hand on.
  */
 export async function takeOverDeadRoot(sessions: MemberSessions, options: TakeOverOptions): Promise<void> {
   const { signal } = sessions;
   const { oldName, newName, timeoutMs, report } = options;
-  await using _ = await lockPlaces(sessions, [newName]);
+  await using _own = await lockPlaces(sessions, [newName]);
   await tagNode(sessions, oldName, true, report);
+  await using _others = await lockAll(sessions);
   await failpoint('takeover-tagged');
   let candidate = await sessions.look(newName);
   if (candidate.node.nodeType !== 'root') {
@@ -84,6 +85,15 @@ export async function takeOverDeadRoot(sessions: MemberSessions, options: TakeOv
   await releaseNode(sessions, { nodeName: newName, provider: null, report });
 }
 
+/** Holds the places of all nodes that can be reached: of two branches that want the dead node's place one is refused. */
+async function lockAll(sessions: MemberSessions): Promise<AsyncDisposable> {
+  const { seen } = await sessions.lookAtAll();
+  return lockPlaces(
+    sessions,
+    seen.map(({ node }) => node.nodeName),
+  );
+}
+
 /** The branch that has got more than the candidate, if there is one. */
 async function findMostAdvanced(
   sessions: MemberSessions,
@@ -96,6 +106,10 @@ async function findMostAdvanced(
       'PC312',
       `Node "${oldName}" answers: it is not dead. Use "takeover" without --dead-root.`,
     );
+  }
+  const root = seen.find(({ node }) => node.nodeType === 'root');
+  if (root !== undefined) {
+    throw new ReplicateError('PC312', `Node "${root.node.nodeName}" is the root already.`);
   }
   const others = unreachable.filter((name) => name !== oldName);
   if (others.length > 0) {
@@ -194,8 +208,9 @@ async function promote(
  */
 export async function takeOverDeadBranch(sessions: MemberSessions, options: TakeOverOptions): Promise<void> {
   const { oldName, newName, timeoutMs, report } = options;
-  await using _ = await lockPlaces(sessions, [newName]);
+  await using _own = await lockPlaces(sessions, [newName]);
   await tagNode(sessions, oldName, true, report);
+  await using _others = await lockAll(sessions);
   const candidate = await sessions.look(newName);
   if (candidate.node.providerNode === oldName) {
     const { seen } = await sessions.lookAtAll();

@@ -8,7 +8,6 @@ import { readLackingTables } from './lacking-tables.js';
 import { registerLocation } from './location.js';
 import type { Member, MemberSessions } from './member-sessions.js';
 import { requireNode } from './node-info.js';
-import { lockPlaces } from './place-lock.js';
 import { poll } from './poll.js';
 import { describePutBack, type PutBack, putAllBack } from './put-all-back.js';
 import { releaseNode } from './release-node.js';
@@ -40,12 +39,12 @@ export interface TakeOverOptions {
  * killed, or lost the branch in that very transaction (PC203), leaves it closed; the same command then goes on from there. May be
  * repeated.
  *
- * Throws PC312 when the branch cannot be the root, PC306 when it does not catch up in time, PC208 when another takeover of one of
- * the two is at work.
+ * The caller holds the places of both (`lockPlaces`).
+ *
+ * Throws PC312 when the branch cannot be the root, PC306 when it does not catch up in time.
  */
 export async function takeOverRoot(sessions: MemberSessions, options: TakeOverOptions): Promise<void> {
   const { oldName, newName, report } = options;
-  await using _ = await lockPlaces(sessions, [oldName, newName]);
   const before = await sessions.look(newName);
   if (before.node.nodeType !== 'root') {
     const old = await sessions.look(oldName);

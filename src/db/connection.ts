@@ -15,6 +15,9 @@ export interface Notification {
   readonly payload: string;
 }
 
+/** Longest wait for a server to end a session that is told to. */
+const CLOSE_LIMIT_MS = 5_000;
+
 /**
  * One session on one server, in our session state.
  *
@@ -200,8 +203,11 @@ export class Connection implements AsyncDisposable {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    // A server that is gone without a word does not answer this either.
+    const limit = setTimeout(() => this.#wire.stream.destroy(), CLOSE_LIMIT_MS);
     // A connection that is already gone cannot be ended politely; there is nothing to do about it.
     await this.#client.end().catch(() => undefined);
+    clearTimeout(limit);
   }
 
   /** Cuts the connection at once, without waiting for a running statement. */

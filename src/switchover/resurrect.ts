@@ -39,7 +39,7 @@ export interface ResurrectOptions {
  * finishes the registration. May be repeated.
  *
  * Throws PC312 when no node has taken this node's place or other queues are merged into it, PC305 when this node does not have the tick from which the
- * other one went on, PC208 when tables from which triggers are to be taken off stay locked by others.
+ * other one went on, PC208 when another command gives this node a place, or tables from which triggers are to be taken off stay locked by others.
  */
 export async function resurrect(sessions: MemberSessions, options: ResurrectOptions): Promise<void> {
   const { queueName, localName } = sessions;

@@ -197,8 +197,9 @@ export class EventApplier implements AsyncDisposable {
   async #applyControl(event: QueueEvent, context: ControlEventContext): Promise<void> {
     const { tx, queueName, registry, largeRows, noteScript } = this.#ports;
     if (event.type === SCRIPT_EVENT) {
-      noteScript(await applyScript(tx, queueName, event));
-      largeRows.forget();
+      const script = await applyScript(tx, queueName, event);
+      if (script.kind === 'executed') largeRows.forget();
+      noteScript(script);
       // Names and columns may be others from here on.
       await registry.reload(tx);
     } else {

@@ -6,6 +6,7 @@ import { assertNotDropped } from '../queue/dropped-consumer.js';
 import type { TickId } from '../queue/ids.js';
 import { copyConsumerName } from './copy-consumer-name.js';
 import { logLeftOut } from './log-parked.js';
+import { openProvider } from './open-provider.js';
 import { processBatch } from './process-batch.js';
 import { isWaiting, type TableRegistry } from './table-registry.js';
 import { lockTableStates, setTableStates } from './table-state.js';
@@ -69,7 +70,7 @@ export async function catchUp(
       {
         provider: ports.provider,
         openProvider: () =>
-          options.connect(ports.providerLocation, {
+          openProvider(options, ports.providerLocation, {
             application: `large-rows/${consumerName}`,
             signal: ports.signal,
           }),

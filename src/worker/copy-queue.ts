@@ -10,6 +10,7 @@ import { copyData } from './copy-data.js';
 import type { CopyDataPorts } from './copy-job.js';
 import { copySmallTables, mayBeCopiedTogether, TOGETHER } from './copy-small-tables.js';
 import { mayPass } from './failure.js';
+import { openProvider } from './open-provider.js';
 import type { RegisteredTable, TableRegistry } from './table-registry.js';
 import type { WorkerOptions } from './worker-options.js';
 import type { WorkerState } from './worker-state.js';
@@ -227,9 +228,12 @@ export class CopyQueue {
   }
 
   async #braked<T>(state: WorkerState, signal: AbortSignal, body: () => Promise<T>): Promise<T> {
-    const { connect, consumerName } = this.#ports.options;
-    const application = `copy-brake/${consumerName}`;
-    return this.#brake.during(() => connect(state.providerLocation, { application, signal }), body);
+    const { options } = this.#ports;
+    const application = `copy-brake/${options.consumerName}`;
+    return this.#brake.during(
+      () => openProvider(options, state.providerLocation, { application, signal }),
+      body,
+    );
   }
 
   async #take(bytes: number, signal: AbortSignal): Promise<void> {

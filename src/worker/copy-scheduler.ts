@@ -9,6 +9,7 @@ import { copyConsumerName } from './copy-consumer-name.js';
 import { CopyQueue } from './copy-queue.js';
 import { describeFailure, mayPass } from './failure.js';
 import { logParked } from './log-parked.js';
+import { openProvider } from './open-provider.js';
 import { openSubscriber } from './open-subscriber.js';
 import { ProgressWriter } from './progress-writer.js';
 import type { RegisteredTable, TableRegistry } from './table-registry.js';
@@ -185,7 +186,10 @@ export class CopyScheduler {
       try {
         const position = await this.#lanes.run(async (signal) => {
           const application = `catch-up/${consumerName}`;
-          await using provider = await connect(ports.state.providerLocation, { application, signal });
+          await using provider = await openProvider(this.#options, ports.state.providerLocation, {
+            application,
+            signal,
+          });
           await using subscriber = await openSubscriber(connect, conninfo, application, signal);
           const catching = this.#ports({ provider, subscriber, state: ports.state });
           const outcome = await catchUp(catching, tableName, from, () => this.#completedTick);

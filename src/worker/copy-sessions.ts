@@ -1,7 +1,7 @@
 import type { Connection } from '../db/connection.js';
 import type { CopyDataPorts } from './copy-job.js';
+import { openProvider } from './open-provider.js';
 import { openSubscriber } from './open-subscriber.js';
-import { watchProvider } from './watch-provider.js';
 
 export interface CopySessions {
   /** One more session on the provider. */
@@ -19,7 +19,6 @@ export async function withCopySessions<T>(
 
   const application = `copy/${consumerName}`;
   const open: Connection[] = [];
-  const watches: Disposable[] = [];
   const keep = async (opening: Promise<Connection>) => {
     const connection = await opening;
     open.push(connection);
@@ -31,16 +30,11 @@ export async function withCopySessions<T>(
   signal.addEventListener('abort', cut, { once: true });
   try {
     return await body({
-      openReader: async () => {
-        const reader = await keep(connect(providerLocation, { application, signal }));
-        watches.push(watchProvider(options, reader, providerLocation));
-        return reader;
-      },
+      openReader: () => keep(openProvider(options, providerLocation, { application, signal })),
       openWriter: () => keep(openSubscriber(connect, conninfo, application, signal)),
     });
   } finally {
     signal.removeEventListener('abort', cut);
-    for (const watch of watches) watch[Symbol.dispose]();
     await Promise.all(open.map((connection) => connection.close()));
   }
 }

@@ -4,7 +4,7 @@ import { assertRegistered } from '../queue/dropped-consumer.js';
 import { type TickId, tickId } from '../queue/ids.js';
 import { TICK_CHANNEL } from '../queue/tick-channel.js';
 import type { Wake } from '../runtime/wake.js';
-import { watchProvider } from './watch-provider.js';
+import { openProvider } from './open-provider.js';
 import type { WorkerOptions } from './worker-options.js';
 import type { WorkerState } from './worker-state.js';
 
@@ -14,7 +14,6 @@ export class ProviderLink implements AsyncDisposable {
   readonly #wake: Wake;
   #connection: Connection | undefined;
   #location = '';
-  #watch: Disposable | undefined;
   #watermarkAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: WorkerOptions, wake: Wake) {
@@ -30,13 +29,12 @@ export class ProviderLink implements AsyncDisposable {
   async connection(state: WorkerState, leaps: boolean): Promise<Connection> {
     if (this.#connection?.isOpen !== true || this.#location !== state.providerLocation) {
       await this.close();
-      const { connect, consumerName, signal } = this.#options;
-      const connection = await connect(state.providerLocation, {
+      const { consumerName, signal } = this.#options;
+      const connection = await openProvider(this.#options, state.providerLocation, {
         application: `worker/${consumerName}`,
         signal,
       });
       this.#connection = connection;
-      this.#watch = watchProvider(this.#options, connection, state.providerLocation);
       this.#location = state.providerLocation;
       await this.assertRegistered();
       this.#watermarkAt = Number.NEGATIVE_INFINITY;
@@ -77,7 +75,6 @@ export class ProviderLink implements AsyncDisposable {
   }
 
   async close(): Promise<void> {
-    this.#watch?.[Symbol.dispose]();
     await this.#connection?.close();
     this.#connection = undefined;
   }

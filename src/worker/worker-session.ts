@@ -17,6 +17,7 @@ import { describeFailure, policyOf } from './failure.js';
 import { followBatch } from './follow-batch.js';
 import { noteRight, takeOff } from './keep-off.js';
 import { logLeftOut, logParked } from './log-parked.js';
+import { openProvider } from './open-provider.js';
 import { setReplicaRole } from './open-subscriber.js';
 import { type ProcessBatchPorts, processBatch } from './process-batch.js';
 import { ProviderLink } from './provider-link.js';
@@ -370,8 +371,11 @@ export class WorkerSession implements AsyncDisposable {
 
   /** A session on the provider beside the worker's own. */
   #openProvider({ providerLocation }: WorkerState): Promise<Connection> {
-    const { connect, consumerName, signal } = this.#options;
-    return connect(providerLocation, { application: `large-rows/${consumerName}`, signal });
+    const { consumerName, signal } = this.#options;
+    return openProvider(this.#options, providerLocation, {
+      application: `large-rows/${consumerName}`,
+      signal,
+    });
   }
 
   #queueToFill(combined: CombinedNode | undefined): ProcessBatchPorts['openQueue'] {

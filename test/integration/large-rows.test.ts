@@ -67,6 +67,9 @@ test('rows larger than the worker holds reach a branch and its leaf', async () =
   );
   await root.must('execute', join(tree.folder, 'more.sql'));
   await application.execute(`insert into small values (21, 1, 1); insert into doc values (21, ${TEXT})`);
+  await writeFile(join(tree.folder, 'skipped.sql'), '--*-- Local-Table: public.nowhere\nselect 1;\n');
+  await root.must('execute', join(tree.folder, 'skipped.sql'));
+  await application.execute(`insert into doc values (22, ${TEXT})`);
   await root.query("select pgq.set_queue_config('app', 'ticker_paused', 'false')");
   await tree.caughtUp(root, [branch, leaf], 120_000);
   expect(await tree.differences(root, branch)).toEqual([]);

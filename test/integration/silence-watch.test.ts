@@ -24,17 +24,17 @@ afterAll(async () => {
 });
 
 /** A session through the link, what is told of it, and how often it was asked for. */
-async function watched(port: number) {
+async function watched(port: number, user = 'postgres') {
   const { name } = database;
   const open = (through: number) =>
     openConnection(
-      { host: '127.0.0.1', port: through, database: name, user: 'postgres', connectTimeoutMs: 500 },
+      { host: '127.0.0.1', port: through, database: name, user, connectTimeoutMs: 500 },
       { application: 'silence' },
     );
   const connection: Connection = await open(link.port);
   const reasons: string[] = [];
   let probes = 0;
-  const watch = watchSilence(connection, {
+  watchSilence(connection, {
     connect: () => {
       probes++;
       return open(port);
@@ -42,7 +42,7 @@ async function watched(port: number) {
     silentMs: SILENT_MS,
     onCut: (reason) => reasons.push(reason),
   });
-  return { connection, reasons, watch, probes: () => probes };
+  return { connection, reasons, probes: () => probes };
 }
 
 test('a server that can be reached and has not got what was sent', async () => {
@@ -83,8 +83,19 @@ test('rows that stop to come in the middle', async () => {
   link.become({ kind: 'open' });
 });
 
+test('a server that has no session to spare works for those that it has', async () => {
+  await database.query('create role silent_plain login');
+  const { connection, reasons, probes } = await watched(database.cluster.port, 'silent_plain');
+  await database.query('alter role silent_plain connection limit 0');
+  await expect(connection.query("select pg_sleep(1.5), 'done' as v")).resolves.toMatchObject([{ v: 'done' }]);
+  expect(probes()).toBeGreaterThan(1);
+  expect(reasons).toEqual([]);
+  await connection.close();
+  await database.query('drop role silent_plain');
+});
+
 test('a server that works for long, a session that is asked for nothing, and rows that nobody reads are let be', async () => {
-  const { connection, reasons, watch, probes } = await watched(database.cluster.port);
+  const { connection, reasons, probes } = await watched(database.cluster.port);
   await expect(connection.query("select pg_sleep(1.5), 'done' as v")).resolves.toMatchObject([{ v: 'done' }]);
   expect(probes()).toBeGreaterThan(1);
 
@@ -108,6 +119,5 @@ test('a server that works for long, a session that is asked for nothing, and row
   await once(rows, 'end');
   await expect(connection.query('select 1 as v')).resolves.toEqual([{ v: 1 }]);
   expect(reasons).toEqual([]);
-  watch[Symbol.dispose]();
   await connection.close();
 });

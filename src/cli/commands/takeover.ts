@@ -1,4 +1,5 @@
 import type { MemberSessions } from '../../cascade/member-sessions.js';
+import { lockPlaces } from '../../cascade/place-lock.js';
 import { takeOverBranch, takeOverSubscribers } from '../../cascade/take-over-branch.js';
 import { takeOverDeadBranch, takeOverDeadRoot } from '../../cascade/take-over-dead.js';
 import { type TakeOverOptions, takeOverRoot } from '../../cascade/take-over-root.js';
@@ -45,6 +46,7 @@ export const command: CommandSpec = {
       if (deadRoot) await takeOverDeadRoot(sessions, taking);
       else if (deadBranch) await takeOverDeadBranch(sessions, taking);
       else {
+        await using _ = await lockPlaces(sessions, [taking.oldName, nodeName]);
         if (await isRootsPlace(sessions, taking)) await takeOverRoot(sessions, taking);
         else await takeOverBranch(sessions, taking);
         if (options['all'] === true) await takeOverSubscribers(sessions, taking);
