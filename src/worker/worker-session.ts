@@ -2,9 +2,10 @@ import { setMaxListeners } from 'node:events';
 import type { Connection } from '../db/connection.js';
 import { checkInstalled } from '../install/check-installed.js';
 import type { BatchLimits } from '../queue/batch-limits.js';
-import { type Batch, nextBatch } from '../queue/batches.js';
+import { type Batch, giveBack, nextBatch } from '../queue/batches.js';
 import type { TickId } from '../queue/ids.js';
 import { backoffMs } from '../runtime/backoff.js';
+import { failpoint } from '../runtime/failpoint.js';
 import { sleep } from '../runtime/sleep.js';
 import { Wake } from '../runtime/wake.js';
 import { BranchQueue } from './branch-queue.js';
@@ -282,7 +283,7 @@ export class WorkerSession implements AsyncDisposable {
   ): Promise<boolean> {
     const { queueName, consumerName, maxBlockRows, maxBlockBytes, bulkRows, signal, log } = this.#options;
     const several = (await this.#maySkipTicks(combined, state.completedTick))
-      ? await nextBatch(provider, queueName, consumerName, BACKLOG_BATCH)
+      ? await this.#nextOfBacklog(provider)
       : undefined;
     const batch: Batch | undefined = several ?? (await nextBatch(provider, queueName, consumerName));
     if (batch === undefined) {
@@ -367,6 +368,16 @@ export class WorkerSession implements AsyncDisposable {
       this.#resurrectedKeys.isEmpty &&
       !(await this.#snapshots.isAwaited())
     );
+  }
+
+  /** A batch of several ticks, unless somebody waits for one of them: who asks does so before the next tick can be seen. */
+  async #nextOfBacklog(provider: Connection): Promise<Batch | undefined> {
+    const { queueName, consumerName } = this.#options;
+    await failpoint('worker-skips-ticks');
+    const several = await nextBatch(provider, queueName, consumerName, BACKLOG_BATCH);
+    if (several === undefined || !(await this.#snapshots.isAwaited())) return several;
+    await giveBack(provider, several, consumerName);
+    return undefined;
   }
 
   /** A session on the provider beside the worker's own. */

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Connection } from '../../src/db/connection.js';
 import type { TestNode } from '../support/test-node.js';
 import { openTree, type Tree } from '../support/tree.js';
-import { waitUntil } from '../support/wait-until.js';
+import { waitUntil, waitUntilSeen } from '../support/wait-until.js';
 
 const TICKS = 40;
 
@@ -91,6 +91,33 @@ test('a compare that is begun meanwhile finds the leaf at its tick', async () =>
   const compare = leaf.run('compare', 'public.t');
   leaf.startWorker();
   expect(await compare).toMatchObject({ exitCode: 0 });
+});
+
+test('a tick that somebody asks for when the worker has looked already is not passed', async () => {
+  await leaf.stopWorker();
+  const completed = async () =>
+    (
+      await leaf.query<{ tick: bigint }>(
+        "select completed_tick as tick from pgq_node.get_consumer_state('app', 'leaf_worker')",
+      )
+    )[0]?.tick as bigint;
+  const before = await completed();
+  await writeBacklog(3000);
+  leaf.startWorker({ PGCASCADE_FAILPOINTS: 'worker-skips-ticks=sleep:10000' });
+  await waitUntil('it is about to take several ticks', async () => (await completed()) >= before + 3n);
+  await using asking = await leaf.connect();
+  const { id } = await asking.one<{ id: bigint }>('select pgcascade.begin_snapshot_request() as id');
+  const tick = (await completed()) + 4n;
+  await asking.query("select pgcascade.request_snapshot($1, 'app', $2)", [id, tick]);
+  const { state } = await waitUntilSeen(
+    'the worker is there',
+    () => asking.one<{ state: string }>('select state from pgcascade.get_snapshot_request($1)', [id]),
+    (seen) => seen.state !== 'waiting',
+  );
+  expect(state).toBe('ready');
+  expect(await completed()).toBe(tick);
+  await leaf.killWorker();
+  leaf.startWorker();
 });
 
 test('a table that does not fit in the middle of many ticks goes on where it stopped, also with rows that were written in one tick and committed in the next', async () => {
