@@ -23,8 +23,12 @@ export async function lockPlaces(
   const { queueName, signal } = sessions;
   const locked: Connection[] = [];
   const release = async () => {
-    for (const connection of locked.filter(({ isOpen }) => isOpen))
-      await connection.query('select pg_advisory_unlock($1, hashtext($2))', [PLACE_LOCK_CLASS, queueName]);
+    for (const connection of locked.filter(({ isOpen }) => isOpen)) {
+      // With a session that is lost its locks are, too.
+      await connection
+        .query('select pg_advisory_unlock($1, hashtext($2))', [PLACE_LOCK_CLASS, queueName])
+        .catch(() => undefined);
+    }
   };
   try {
     for (const name of names) {
