@@ -1,4 +1,4 @@
-import { isConnectionLoss, sqlstateOf } from '../db/sqlstate.js';
+import { isConnectionLoss, SQLSTATE, sqlstateOf } from '../db/sqlstate.js';
 import type { Policy } from '../errors/catalogue.js';
 import { ReplicateError } from '../errors/replicate-error.js';
 
@@ -14,7 +14,20 @@ export function policyOf(error: unknown): Policy {
   if (isConnectionLoss(error)) return 'retry';
   const state = sqlstateOf(error);
   if (state !== undefined && PASSING_CLASSES.has(state.slice(0, 2))) return 'retry';
+  if (isBatchGone(error)) return 'retry';
   return 'stop-node';
+}
+
+/**
+ * Somebody has registered the worker anew while it read a batch, as `resurrect` does on the new root: it begins again with its next
+ * batch, and what it is offered is judged by the position that it has recorded. PgQ has one SQLSTATE for all its errors.
+ */
+function isBatchGone(error: unknown): boolean {
+  return (
+    sqlstateOf(error) === SQLSTATE.raisedException &&
+    error instanceof Error &&
+    error.message.startsWith('batch not found')
+  );
 }
 
 /** One line for status and log: what happened, without a row's values. */
