@@ -66,7 +66,8 @@ interface FactsRow extends Row {
   readonly sequences: string[];
 }
 
-/** The first dot splits schema and name. Catalog columns that only newer servers have are read through to_jsonb. */
+/** The first dot splits schema and name. Catalog columns that only newer servers have are read through to_jsonb. What is of many tables
+ * is gathered before it is joined: a look at it for each table would take the square of their number. */
 const FACTS_SQL = `
 with recursive named as (
     select t.nr, t.table_name, t.dest_table, c.oid, c.relkind, c.relpersistence
@@ -105,27 +106,35 @@ with recursive named as (
        and x.indexprs is null
        and k.place <= coalesce((to_jsonb(x) ->> 'indnkeyatts')::int4, x.indnatts)
      group by x.indexrelid, x.indrelid, x.indimmediate
+), keys as (
+    select u.indrelid, bool_or(u.indimmediate) as has_key, bool_or(not u.indimmediate) as has_deferrable_key
+      from unique_index as u
+     where u.is_key
+     group by u.indrelid
+), invalid as (
+    select t.relation, array_agg(n.nspname || '.' || i.relname order by n.nspname || '.' || i.relname) as names
+      from tree as t
+      join pg_index as x on x.indrelid = t.part and not x.indisvalid
+      join pg_class as i on i.oid = x.indexrelid and i.relkind = 'i'
+      join pg_namespace as n on n.oid = i.relnamespace
+     group by t.relation
+), parents as (
+    select v.relation, array_agg(n.nspname || '.' || a.relname) as names
+      from above as v
+      join pg_class as a on a.oid = v.ancestor
+      join pg_namespace as n on n.oid = a.relnamespace
+     group by v.relation
 )
 select n.table_name, n.dest_table, n.relkind::text as kind,
        coalesce(n.relpersistence = 'u', false) as unlogged,
-       exists (select from unique_index as u where u.indrelid = n.oid and u.is_key and u.indimmediate) as has_key,
-       exists (select from unique_index as u where u.indrelid = n.oid and u.is_key and not u.indimmediate) as has_deferrable_key,
+       coalesce(k.has_key, false) as has_key,
+       coalesce(k.has_deferrable_key, false) as has_deferrable_key,
        coalesce(row_security_active(n.oid), false) as hides_rows,
        coalesce(has_table_privilege(n.oid, 'SELECT'), true) as can_read,
        array(select r.name from unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) with ordinality as r(name, nr)
               where not has_table_privilege(n.oid, r.name) order by r.nr) as missing_rights,
-       array(select xn.nspname || '.' || i.relname
-               from tree as t
-               join pg_index as x on x.indrelid = t.part and not x.indisvalid
-               join pg_class as i on i.oid = x.indexrelid and i.relkind = 'i'
-               join pg_namespace as xn on xn.oid = i.relnamespace
-              where t.relation = n.oid
-              order by 1) as invalid_indexes,
-       array(select an.nspname || '.' || a.relname
-               from above as v
-               join pg_class as a on a.oid = v.ancestor
-               join pg_namespace as an on an.oid = a.relnamespace
-              where v.relation = n.oid) as ancestors,
+       coalesce(x.names, '{}') as invalid_indexes,
+       coalesce(v.names, '{}') as ancestors,
        array(select cn.nspname || '.' || c.relname
                from pg_inherits as i
                join pg_class as c on c.oid = i.inhrelid and not c.relispartition
@@ -146,6 +155,9 @@ select n.table_name, n.dest_table, n.relkind::text as kind,
               where f.adrelid = n.oid
               order by 1) as sequences
   from named as n
+  left join keys as k on k.indrelid = n.oid
+  left join invalid as x on x.relation = n.oid
+  left join parents as v on v.relation = n.oid
  order by n.nr`;
 
 /** A table that is captured, and by which triggers. */
@@ -203,19 +215,29 @@ with recursive plan as (
       join pg_namespace as n on n.oid = c.relnamespace
       join pg_proc as f on f.oid = g.tgfoid
       join pg_namespace as fn on fn.oid = f.pronamespace
-     where g.tgname ~ ('^!pgcascade_' || p.plan_no || '_')
+     where strpos(g.tgname, '!pgcascade_' || p.plan_no || '_') = 1
         or p.mode = 'trigger' and fn.nspname = 'pgq' and t.part = p.relation
+), triggers as (
+    select g.plan_no,
+           array_agg(array[g.table_name, g.name] order by g.table_name, g.name) filter (where g.enabled in ('D', 'R')) as disabled,
+           bit_or(g.type) filter (where not g.is_beside) as types
+      from trigger as g
+     group by g.plan_no
+), shape as (
+    select t.plan_no, bool_or(c.relkind = 'r') as has_rows
+      from tree as t
+      join pg_class as c on c.oid = t.part
+     group by t.plan_no
 )
 select p.table_name, p.dest_table,
-       coalesce((select array_agg(array[g.table_name, g.name] order by g.table_name, g.name)
-                   from trigger as g where g.plan_no = p.plan_no and g.enabled in ('D', 'R')), '{}') as disabled,
+       coalesce(g.disabled, '{}') as disabled,
        array(select w.name
                from (values (1, 'INSERT', 4), (2, 'UPDATE', 16), (3, 'DELETE', 8), (4, 'TRUNCATE', 32)) as w(nr, name, bit)
               where p.mode <> 'trigger'
-                and (w.name = 'TRUNCATE'
-                     or current_setting('server_version_num')::int4 >= 110000
-                     or exists (select from tree as t join pg_class as c on c.oid = t.part and c.relkind = 'r' where t.plan_no = p.plan_no))
-                and not exists (select from trigger as g where g.plan_no = p.plan_no and not g.is_beside and g.type & w.bit <> 0)
+                and (w.name = 'TRUNCATE' or current_setting('server_version_num')::int4 >= 110000 or s.has_rows)
+                and coalesce(g.types, 0) & w.bit = 0
               order by w.nr) as uncaptured
   from plan as p
+  join shape as s on s.plan_no = p.plan_no
+  left join triggers as g on g.plan_no = p.plan_no
  order by p.plan_no`;

@@ -200,44 +200,44 @@ declare
     v_insert  text;
     v_delete  text;
     v_update  text;
-    v_where   text := E'\n         where ' || p_condition;
+    v_same    text := pgcascade.capture_same_key(p_relation, p_key_columns, 'old', 'new');
+    v_changed text := pgcascade.capture_changed(p_relation, 'old', 'new');
+    v_from_new text;
+    v_from_old text;
 begin
     select * into v_new from pgcascade.capture_row(p_format, p_relation, 'new', 'pgc_new', null);
     select * into v_old
       from pgcascade.capture_row(p_format, p_relation, 'old', 'pgc_old', pgcascade.capture_key_columns(p_key_columns));
+    v_from_new := coalesce('(' || v_new.source || ') as pgc_new', '');
+    v_from_old := coalesce('(' || v_old.source || ') as pgc_old', '');
     v_insert := pgcascade.capture_insert(
         p_events, quote_literal(pgcascade.capture_event_type(p_format, 'INSERT', p_table_name, p_key_columns)),
         v_new.row_text, v_name, 'null', pgcascade.capture_key(p_relation, 'new', p_key_columns),
-        format('(%s) as pgc_new%s', v_new.source, v_where)
+        v_from_new, p_condition
     );
     v_delete := pgcascade.capture_insert(
         p_events, quote_literal(pgcascade.capture_event_type(p_format, 'DELETE', p_table_name, p_key_columns)),
         v_old.row_text, v_name, 'null', pgcascade.capture_key(p_relation, 'old', p_key_columns),
-        format('(%s) as pgc_old%s', v_old.source, v_where)
+        v_from_old, p_condition
     );
     v_update := pgcascade.capture_insert(
         p_events, quote_literal(pgcascade.capture_event_type(p_format, 'UPDATE', p_table_name, p_key_columns)),
         v_new.row_text, v_name,
         case when v_keyed then 'null' else v_old.row_text end,
         pgcascade.capture_key(p_relation, 'new', p_key_columns),
-        format('(%s) as pgc_new', v_new.source)
-            || case when v_keyed then '' else format(' cross join (%s) as pgc_old', v_old.source) end
-            || coalesce(
-                   v_where || ' and ' || pgcascade.capture_changed(p_relation, 'old', 'new')
-                       || ' and ' || pgcascade.capture_same_key(p_relation, p_key_columns, 'old', 'new'),
-                   ''
-               )
+        concat_ws(' cross join ', nullif(v_from_new, ''), case when not v_keyed then nullif(v_from_old, '') end),
+        p_condition
     );
     if p_condition is not null then
         return format(
             $f$        if tg_op operator(pg_catalog.=) 'INSERT' then
 %s
-        elsif tg_op operator(pg_catalog.=) 'UPDATE' then
+        elsif tg_op operator(pg_catalog.=) 'DELETE' then
 %s
-        else
+        elsif %s and %s then
 %s
         end if;$f$,
-            v_insert, v_update, v_delete
+            v_insert, v_delete, v_same, v_changed, v_update
         );
     end if;
     return format(
@@ -253,8 +253,7 @@ begin
 %2$s
 %1$s
         end if;$f$,
-        v_insert, v_delete, pgcascade.capture_same_key(p_relation, p_key_columns, 'old', 'new'),
-        pgcascade.capture_changed(p_relation, 'old', 'new'), v_update
+        v_insert, v_delete, v_same, v_changed, v_update
     );
 end;
 $$;

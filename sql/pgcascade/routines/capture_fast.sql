@@ -109,7 +109,11 @@ begin
     end if;
     v_condition := coalesce(nullif(concat_ws(
         E'\n           and ',
-        case when v_open not like '(select%' then format('(select %s) operator(pg_catalog.=) %s', v_open, v_number) end,
+        -- Of many rows asked once.
+        case
+            when v_open not like '(select%'
+            then format(case p_kind when 'row' then '%s operator(pg_catalog.=) %s' else '(select %s) operator(pg_catalog.=) %s' end, v_open, v_number)
+        end,
         case
             when p_kind = 'update' then '(select true from new_rows offset 1 limit 1) is null'
             when p_kind = 'delete' and cardinality(p_key_columns) > 0 then format(

@@ -37,13 +37,41 @@ as $$
        and a.attname = p_column;
 $$;
 
+-- Function: pgcascade.travels_whole(1)
+--
+-- Whether an event has every column of a table, and each as PostgreSQL's JSON has it.
+--
+-- Returns: true or false; false for a table without columns.
+-- Raises:  nothing.
+-- Locks:   none. May be repeated.
+create or replace function pgcascade.travels_whole(
+    p_relation  oid
+)
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        select count(*) > 0 and count(*) = count(*) filter (where c.expression = format('r.%I', a.attname))
+          from pg_attribute as a
+          left join pgcascade.capture_expressions(p_relation, 'r', null) as c on c.column_name = a.attname
+         where a.attrelid = p_relation
+           and a.attnum > 0
+           and not a.attisdropped
+    );
+end;
+$$;
+
 -- Function: pgcascade.capture_row(5)
 --
 -- The SQL of one row as an event's data in a capture format, in two parts that belong together: a lateral subquery with
 -- the columns as they travel, and the expression that turns it into text.
 --
 -- Returns: one row: `source`, to be used as `cross join lateral (<source>) as <p_as>`, and `row_text`, of type text.
---          Only the columns p_only when that is not null.
+--          Only the columns p_only when that is not null. Of the rows `old` and `new` of a row trigger `source` is null where
+--          all columns travel as they are: `row_text` needs none then, which saves a quarter of a bulk update's capture.
 -- Raises:  nothing.
 -- Locks:   none. May be repeated.
 create or replace function pgcascade.capture_row(
@@ -60,6 +88,10 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    if p_format = 'json' and p_alias in ('old', 'new') and p_only is null and pgcascade.travels_whole(p_relation) then
+        row_text := format('pg_catalog.row_to_json(%s)::pg_catalog.text', p_alias);
+        return;
+    end if;
     -- Not SQL functions, here and below, which would be planned at each call: a table asks for them some fifty times.
     select 'select ' || coalesce(string_agg(format('%s as %I', c.expression, c.column_name), ', ' order by c.position), ''),
            case
@@ -118,7 +150,8 @@ $$;
 --
 -- The SQL condition that two rows of a table differ in a column that is replicated, byte for byte.
 --
--- Returns: an expression of type boolean over the two row aliases.
+-- Returns: an expression of type boolean over the two row aliases; for `old` and `new`, the rows of a row trigger, one that
+--          stands by itself, not in a statement in which columns may have these names.
 -- Raises:  nothing.
 -- Locks:   none. May be repeated.
 create or replace function pgcascade.capture_changed(
@@ -134,8 +167,8 @@ as $$
 begin
     return (
         select case
-            -- Cheaper than a row that is put together; of NEW and OLD PL/pgSQL makes one anyway.
-            when p_one <> 'old' and count(*) = (
+            -- Cheaper than a row that is put together.
+            when count(*) = (
                      select count(*)
                        from pg_attribute as a
                       where a.attrelid = p_relation
@@ -143,7 +176,13 @@ begin
                         and not a.attisdropped
                  )
                  and count(*) > 0
-            then format('(%s.*)::pg_catalog.record operator(pg_catalog.*<>) (%s.*)::pg_catalog.record', p_one, p_other)
+            then format(
+                case p_one
+                    when 'old' then '%s operator(pg_catalog.*<>) %s'
+                    else '(%s.*)::pg_catalog.record operator(pg_catalog.*<>) (%s.*)::pg_catalog.record'
+                end,
+                p_one, p_other
+            )
             -- The cast keeps the parser from comparing column by column, for which json and others have no operator.
             else format(
                 'row(%s)::pg_catalog.record operator(pg_catalog.*<>) row(%s)::pg_catalog.record',
@@ -193,13 +232,15 @@ begin
 end;
 $$;
 
--- Function: pgcascade.capture_insert(7)
+-- Function: pgcascade.capture_insert(8)
 --
--- The SQL of one event insert: a select over the given source whose rows become events.
+-- The SQL of one event insert: a select over the given source (one row where it is empty) whose rows become events, where
+-- the condition holds when there is one.
 --
 -- Returns: a statement ending in a semicolon.
 -- Raises:  nothing.
 -- Locks:   none. May be repeated.
+drop function if exists pgcascade.capture_insert(text, text, text, text, text, text, text);
 create or replace function pgcascade.capture_insert(
     p_events    text,
     p_type      text,
@@ -207,7 +248,8 @@ create or replace function pgcascade.capture_insert(
     p_extra1    text,
     p_extra2    text,
     p_extra3    text,
-    p_from      text
+    p_from      text,
+    p_where     text default null
 )
 returns text
 language plpgsql
@@ -218,8 +260,8 @@ begin
     return (
         select format(
             E'        insert into %s (ev_time, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3)\n'
-            '        select pg_catalog.now(), %s, %s, %s, %s, %s%s;',
-            p_events, p_type, p_data, p_extra1, p_extra2, p_extra3, E'\n          from ' || nullif(p_from, '')
+            '        select pg_catalog.now(), %s, %s, %s, %s, %s%s%s;',
+            p_events, p_type, p_data, p_extra1, p_extra2, p_extra3, E'\n          from ' || nullif(p_from, ''), E'\n         where ' || p_where
         )
     );
 end;

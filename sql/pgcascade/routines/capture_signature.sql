@@ -84,7 +84,7 @@ begin
     end if;
     return (
         select md5(concat_ws(
-                   ' ', '6', current_setting('server_version_num')::integer / 10000,
+                   ' ', '7', current_setting('server_version_num')::integer / 10000,
                    (select concat_ws(' ', c.relkind, c.relispartition, c.relnamespace, c.relname) from pg_class as c where c.oid = p_relation),
                    (select string_agg(
                                concat_ws(':', a.attnum, a.attname, a.atttypid, a.attnotnull, a.atthasdef), ',' order by a.attnum

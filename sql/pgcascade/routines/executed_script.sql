@@ -149,7 +149,7 @@ begin
         select p.queue_name, p.table_name
           from pgcascade.capture_plan as p
          where p_all
-            or to_regclass(pgq.quote_fqname(p.dest_table))::oid is distinct from p.relation
+            or pgcascade.relation_named(p.dest_table, p.relation) is distinct from p.relation
             or p.relation in (
                    select l.relation
                      from pg_locks as l

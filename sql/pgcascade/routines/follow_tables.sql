@@ -276,7 +276,7 @@ set search_path = pg_catalog, pg_temp
 as $$
     select p.queue_name, p.table_name
       from pgcascade.capture_plan as p
-     where to_regclass(pgq.quote_fqname(p.dest_table))::oid is distinct from p.relation
+     where pgcascade.relation_named(p.dest_table, p.relation) is distinct from p.relation
            and not pgcascade.is_dropped(p)
         or p.purpose = 'capture'
            and exists (select from pg_class as c where c.oid = p.relation)
@@ -383,7 +383,7 @@ as $$
           union all
           select concat_ws(':', 't', g.oid, g.xmin) from tree as t join pg_trigger as g on g.tgrelid = t.relation
           union all
-          select concat_ws(':', 'p', p.plan_no, to_regclass(pgq.quote_fqname(p.dest_table))::oid)
+          select concat_ws(':', 'p', p.plan_no, pgcascade.relation_named(p.dest_table, p.relation))
             from pgcascade.capture_plan as p
       ) as x;
 $$;
@@ -439,7 +439,7 @@ begin
         select p.queue_name, p.table_name
           from pgcascade.capture_plan as p
          where p.relation = any (v_locked)
-            or to_regclass(pgq.quote_fqname(p.dest_table))::oid is distinct from p.relation
+            or pgcascade.relation_named(p.dest_table, p.relation) is distinct from p.relation
             or exists (
                    select
                      from pgcascade.captured_partition as k

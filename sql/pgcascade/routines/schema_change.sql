@@ -42,6 +42,34 @@ as $$
     select 'The table has changed: make the same change on the nodes below, they wait for it where they must.'::text;
 $$;
 
+-- Function: pgcascade.relation_named(2)
+--
+-- The relation that a name of the queue (schema and table, cut at the first dot) means, where it most often is p_guess: then it
+-- takes a fifth of what looking it up does, which counts where it is asked of ten thousand tables. It has no search_path of its
+-- own, so that it becomes a part of the query that calls it; p_name and p_guess are columns there.
+--
+-- Returns: an oid; null when there is no such relation.
+-- Raises:  nothing.
+-- Locks:   none. May be repeated.
+create or replace function pgcascade.relation_named(
+    p_name   text,
+    p_guess  oid
+)
+returns oid
+language sql
+stable
+as $$
+    select case
+        when p_guess::pg_catalog.regclass::pg_catalog.text operator(pg_catalog.=) (
+                 pg_catalog.quote_ident(pg_catalog.left(p_name, pg_catalog.strpos(p_name, '.') operator(pg_catalog.-) 1))
+                 operator(pg_catalog.||) '.'
+                 operator(pg_catalog.||) pg_catalog.quote_ident(pg_catalog.substr(p_name, pg_catalog.strpos(p_name, '.') operator(pg_catalog.+) 1))
+             )
+        then p_guess
+        else pg_catalog.to_regclass(pgq.quote_fqname(p_name))::pg_catalog.oid
+    end;
+$$;
+
 -- Function: pgcascade.leaf_partitions(1)
 --
 -- Returns: one row for each partition of a partitioned table that holds rows, at any depth; none for other tables.
