@@ -8,7 +8,7 @@ import { median, visitInTurns } from './rounds.js';
 const CLIENTS = ['-c', '4', '-j', '2'];
 const GRACE_MS = 120_000;
 /** No machine of ours does more deletes in a second: so many rows wait to be deleted for each. */
-const DELETES_PER_SECOND = 6_000;
+const DELETES_PER_SECOND = 12_000;
 const KEPT_ROWS = 50_000;
 const FIRST_INSERTED = 1_000_000_000;
 const TPCB_TABLES = ['pgbench_accounts', 'pgbench_branches', 'pgbench_tellers', 'pgbench_history'];

@@ -1,13 +1,10 @@
 import { setMaxListeners } from 'node:events';
 import type { Connection } from '../db/connection.js';
 import { checkInstalled } from '../install/check-installed.js';
-import type { BatchLimits } from '../queue/batch-limits.js';
-import { type Batch, giveBack, nextBatch } from '../queue/batches.js';
-import type { TickId } from '../queue/ids.js';
 import { backoffMs } from '../runtime/backoff.js';
-import { failpoint } from '../runtime/failpoint.js';
 import { sleep } from '../runtime/sleep.js';
 import { Wake } from '../runtime/wake.js';
+import { Backlog } from './backlog.js';
 import { BranchQueue } from './branch-queue.js';
 import { dropStaleConsumers } from './catch-up.js';
 import { CombinedQueue } from './combined-queue.js';
@@ -40,13 +37,6 @@ const FIRST_PAUSE_MS = 100;
 const HOLD_POLL_MS = 20;
 /** Many tables may change their state one after the other; the provider is asked once for all of them. */
 const STALE_CHECK_PAUSE_MS = 2_000;
-/** A worker that found so many batches one after the other without a pause is behind. */
-const BATCHES_OF_A_BACKLOG = 3;
-/**
- * What a leaf that is behind takes at once, where there is as much: each batch costs two commits and a dozen round trips. Only
- * ticks that nobody can have made a moment ago to meet the worker there.
- */
-const BACKLOG_BATCH: BatchLimits = { minLagMs: 2_000, minIntervalMs: 1_000, minCount: 20_000 };
 
 /**
  * The worker between two losses of a connection: holds the node's lock and goes from batch to batch.
@@ -72,6 +62,7 @@ export class WorkerSession implements AsyncDisposable {
   readonly #provider: ProviderLink;
   readonly #copies: CopyScheduler;
   readonly #snapshots: SnapshotServer;
+  readonly #backlog: Backlog;
   readonly #rootDuties: RootDuties;
   readonly #resurrectedKeys: ResurrectedKeys;
   readonly #waitingLook: WaitingLook;
@@ -82,10 +73,6 @@ export class WorkerSession implements AsyncDisposable {
   /** Before this time the provider's copy consumers are not looked at; undefined when there is no reason to. */
   #staleCheckAt: number | undefined = 0;
   #failures = 0;
-  /** Batches since the worker had nothing to do. */
-  #batchesInARow = 0;
-  /** A batch of several ticks was given back, which ended there. */
-  #oneByOneUntil: TickId | undefined;
 
   private constructor(
     options: WorkerOptions,
@@ -120,6 +107,11 @@ export class WorkerSession implements AsyncDisposable {
           signal: options.signal,
         }),
       log: options.log.child({ component: 'snapshots' }),
+    });
+    this.#backlog = new Backlog({
+      queueName: options.queueName,
+      consumerName: options.consumerName,
+      isTickAwaited: () => this.#snapshots.isAwaited(),
     });
     this.#rootDuties = new RootDuties(this.#options);
     this.#resurrectedKeys = new ResurrectedKeys(options.queueName);
@@ -281,17 +273,15 @@ export class WorkerSession implements AsyncDisposable {
     state: WorkerState,
     combined: CombinedNode | undefined,
   ): Promise<boolean> {
-    const { queueName, consumerName, maxBlockRows, maxBlockBytes, bulkRows, signal, log } = this.#options;
-    const several = (await this.#maySkipTicks(combined, state.completedTick))
-      ? await this.#nextOfBacklog(provider)
-      : undefined;
-    const batch: Batch | undefined = several ?? (await nextBatch(provider, queueName, consumerName));
+    const { consumerName, maxBlockRows, maxBlockBytes, bulkRows, signal, log } = this.#options;
+    const batch = await this.#backlog.next(provider, {
+      completedTick: state.completedTick,
+      mayJoin: this.#mayJoinTicks(combined),
+    });
     if (batch === undefined) {
       this.#failures = 0;
-      this.#batchesInARow = 0;
       return false;
     }
-    this.#batchesInARow++;
     const reading = { maxBlockRows, maxBlockBytes };
     if (combined !== undefined && batch.endTick <= state.completedTick) {
       await followBatch({ provider, subscriber: this.#subscriber, consumerName, reading, signal }, batch);
@@ -330,7 +320,7 @@ export class WorkerSession implements AsyncDisposable {
       batch,
     );
     if (outcome === undefined) {
-      this.#oneByOneUntil = batch.endTick;
+      this.#backlog.goOneByOne(batch.endTick);
       return true;
     }
     await this.#resurrectedKeys.forgetUpTo(this.#subscriber, batch.endTick);
@@ -355,29 +345,16 @@ export class WorkerSession implements AsyncDisposable {
 
   /**
    * Whether several ticks may become one batch, one transaction here: never on a branch, whose queue has the ticks of the
-   * root, nor while something (a copy, a table that waits, keys of a dead root, a compare) depends on where one of them is.
+   * root, nor while something (a copy, a table that waits, keys of a dead root) depends on where one of them is.
    */
-  async #maySkipTicks(combined: CombinedNode | undefined, completedTick: TickId): Promise<boolean> {
+  #mayJoinTicks(combined: CombinedNode | undefined): boolean {
     return (
-      (this.#oneByOneUntil === undefined || completedTick >= this.#oneByOneUntil) &&
-      this.#batchesInARow >= BATCHES_OF_A_BACKLOG &&
       this.#nodeType === 'leaf' &&
       combined === undefined &&
       this.#copies.isIdle &&
       this.#registry.waiting.length === 0 &&
-      this.#resurrectedKeys.isEmpty &&
-      !(await this.#snapshots.isAwaited())
+      this.#resurrectedKeys.isEmpty
     );
-  }
-
-  /** A batch of several ticks, unless somebody waits for one of them: who asks does so before the next tick can be seen. */
-  async #nextOfBacklog(provider: Connection): Promise<Batch | undefined> {
-    const { queueName, consumerName } = this.#options;
-    await failpoint('worker-skips-ticks');
-    const several = await nextBatch(provider, queueName, consumerName, BACKLOG_BATCH);
-    if (several === undefined || !(await this.#snapshots.isAwaited())) return several;
-    await giveBack(provider, several, consumerName);
-    return undefined;
   }
 
   /** A session on the provider beside the worker's own. */

@@ -39,7 +39,9 @@ $$;
 
 -- Function: pgcascade.travels_whole(1)
 --
--- Whether an event has every column of a table, and each as PostgreSQL's JSON has it.
+-- Whether the events of a row trigger have every column of a table, and each as PostgreSQL's JSON has it, so that the row as the
+-- trigger has it is the event's data. In a partition its columns have the partition's order: without a key events name a row
+-- by all of its text, so there it has to be the order of the table.
 --
 -- Returns: true or false; false for a table without columns.
 -- Raises:  nothing.
@@ -54,7 +56,12 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (
-        select count(*) > 0 and count(*) = count(*) filter (where c.expression = format('r.%I', a.attname))
+        select count(*) > 0
+               and count(*) = count(*) filter (where c.expression = format('r.%I', a.attname))
+               and (
+                   (select t.relkind from pg_class as t where t.oid = p_relation) <> 'p'
+                   or cardinality((pgcascade.table_key(p_relation)).key_columns) > 0
+               )
           from pg_attribute as a
           left join pgcascade.capture_expressions(p_relation, 'r', null) as c on c.column_name = a.attname
          where a.attrelid = p_relation
@@ -70,8 +77,8 @@ $$;
 -- the columns as they travel, and the expression that turns it into text.
 --
 -- Returns: one row: `source`, to be used as `cross join lateral (<source>) as <p_as>`, and `row_text`, of type text.
---          Only the columns p_only when that is not null. Of the rows `old` and `new` of a row trigger `source` is null where
---          all columns travel as they are: `row_text` needs none then, which saves a quarter of a bulk update's capture.
+--          Only the columns p_only when that is not null. Of the whole rows `old` and `new` of a row trigger as JSON `source` is
+--          null where they travel as they are (pgcascade.travels_whole): `row_text` needs none then, which is cheaper.
 -- Raises:  nothing.
 -- Locks:   none. May be repeated.
 create or replace function pgcascade.capture_row(

@@ -60,7 +60,8 @@ language sql
 stable
 as $$
     select case
-        when p_guess::pg_catalog.regclass::pg_catalog.text operator(pg_catalog.=) (
+        when pg_catalog.strpos(p_name, '.') operator(pg_catalog.>) 0
+             and p_guess::pg_catalog.regclass::pg_catalog.text operator(pg_catalog.=) (
                  pg_catalog.quote_ident(pg_catalog.left(p_name, pg_catalog.strpos(p_name, '.') operator(pg_catalog.-) 1))
                  operator(pg_catalog.||) '.'
                  operator(pg_catalog.||) pg_catalog.quote_ident(pg_catalog.substr(p_name, pg_catalog.strpos(p_name, '.') operator(pg_catalog.+) 1))

@@ -9,13 +9,13 @@ test.each([10, 18])(
     await using admin = await database.connect();
     await installSchemas(admin);
     await admin.execute(`
-    create schema "Odd schema"; create schema other;
+    create schema "Odd schema"; create schema other; create schema plai; create table plai.plain ();
     create table public.plain (); create table other.plain (); create table public."with.dot" (); create table public."a ""b" ();
     create table "Odd schema"."select" (); create table other.gone ()`);
     const relations = await admin.query<{ oid: number }>(
-      "select c.oid from pg_class as c join pg_namespace as n on n.oid = c.relnamespace where n.nspname in ('public', 'other', 'Odd schema')",
+      "select c.oid from pg_class as c join pg_namespace as n on n.oid = c.relnamespace where n.nspname in ('public', 'other', 'Odd schema', 'plai')",
     );
-    expect(relations).toHaveLength(6);
+    expect(relations).toHaveLength(7);
     await admin.execute('drop table other.gone; alter table other.plain rename to renamed');
     const names = [
       'public.plain',

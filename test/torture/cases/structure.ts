@@ -6,8 +6,11 @@ const PARTITIONED: readonly TortureCase[] = [
   {
     name: 'partitions by list, without a key',
     setup: `create table t (k text, n integer) partition by list (k);
-      create table t_a partition of t for values in ('a', 'b'); create table t_c partition of t for values in ('c', null)`,
+      create table t_a partition of t for values in ('a', 'b'); create table t_c partition of t for values in ('c', null);
+      create table t_x (n integer, k text); alter table t attach partition t_x for values in ('x')`,
     steps: [
+      "do $$ begin insert into t select 'x', i % 3 from generate_series(1, 9) as i; truncate t_x; insert into t values ('x', 1), ('x', 1); end $$",
+      "update t set n = 5 where k = 'x'",
       "insert into t select (array['a', 'b', 'c', null])[1 + i % 4], i from generate_series(1, 40) as i",
       "insert into t_c values ('c', 100)",
       'update t set n = n + 1000 where n < 10',
