@@ -175,6 +175,8 @@ async function scansDuring(
       );
       return sessions.length === 0;
     });
+    // What this session did before, the building of indexes for one, is told up to a second later otherwise.
+    await subscriber.query('select pg_stat_force_next_flush()');
     const [row] = await subscriber.query<{ scans: bigint }>(
       'select seq_scan as scans from pg_stat_user_tables where relname = $1',
       [table],
